@@ -1,0 +1,44 @@
+"""Build parts of a model from configs, with errors that say what is allowed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from mmsnn.registry import MODELS
+from mmsnn.utils import describe
+
+
+def build_part(
+    what: str, cfg: Mapping[str, Any], known: Sequence[str], given: Mapping[str, Any]
+) -> nn.Module:
+    """Build one part of a network from the ``mmsnn`` scope.
+
+    Args:
+        what: What the part is, for error messages: ``'neuron'``, ``'decoder'``.
+        cfg: A dict with ``type`` and the part's own arguments. A part of another
+            package is named with its scope, as in ``type='mypackage.MyNeuron'``.
+        known: The types that this package offers, for the error message.
+        given: Arguments that the network determines, such as ``num_steps``.
+
+    Raises:
+        TypeError: If ``cfg`` is no dict with a type, or an argument is unknown.
+        ValueError: If the type is unknown, or ``cfg`` sets what the network determines.
+    """
+    if not isinstance(cfg, Mapping) or not isinstance(cfg.get('type'), (str, type)):
+        raise TypeError(f'{what} must be a dict with a type, but got {describe(cfg)}')
+    fixed = sorted(set(cfg) & set(given))
+    if fixed:
+        raise ValueError(
+            f'{what} config must not set {", ".join(fixed)}: the network does'
+        )
+    kind = cfg['type']
+    if isinstance(kind, str):
+        with MODELS.switch_scope_and_registry('mmsnn') as registry:
+            found = registry.get(kind) if '.' in kind or kind in known else None
+        if found is None:
+            raise ValueError(
+                f'{what} type must be one of {", ".join(known)}, or a registered type '
+                f'with its scope, but got {kind!r}'
+            )
+    return MODELS.build(dict(cfg, **given, _scope_='mmsnn'))

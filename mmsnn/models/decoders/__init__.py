@@ -1,0 +1,7 @@
+"""Spike decoders: from spikes over time to analog features."""
+
+from .asd import ASD
+from .neck import SpikeDecoder
+from .rate import BaseDecoder, Rate
+
+__all__ = ['ASD', 'BaseDecoder', 'Rate', 'SpikeDecoder']

@@ -1,0 +1,77 @@
+"""The neck that decodes every level of a spiking backbone's features."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmsnn.models.build import build_part
+from mmsnn.registry import MODELS
+from mmsnn.utils import check_positive_int, describe
+
+RATE: Mapping[str, Any] = dict(type='Rate')
+
+
+@MODELS.register_module()
+class SpikeDecoder(BaseModule):
+    """Applies one decoder a feature level, independent of the others.
+
+    As the first of a list of necks it lets every detector or classifier take a spiking
+    backbone: what follows sees ordinary features.
+
+    Args:
+        in_channels: Channels of each level.
+        num_steps: Number of time steps T of the backbone.
+        decoder: Config of the decoder, ``dict(type='Rate')`` or ``dict(type='ASD',
+            ...)`` with its own arguments.
+        init_cfg: MMEngine's initialisation config; None keeps PyTorch's.
+
+    Shape:
+        A sequence of ``[T, N, C_i, H_i, W_i]`` to a tuple of ``[N, C_i, H_i, W_i]``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or an input does not fit.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        num_steps: int,
+        decoder: Mapping[str, Any] = RATE,
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if isinstance(in_channels, str) or not isinstance(in_channels, Sequence):
+            raise TypeError(
+                f'in_channels must be a sequence of ints, one a level, '
+                f'but got {describe(in_channels)}'
+            )
+        if not in_channels:
+            raise ValueError('in_channels must name at least one level, but got none')
+        self.num_steps = check_positive_int('num_steps', num_steps)
+        self.in_channels = tuple(
+            check_positive_int('in_channels', channels) for channels in in_channels
+        )
+        self.decoders = nn.ModuleList(
+            build_part(
+                'decoder',
+                decoder,
+                ('Rate', 'ASD'),
+                dict(channels=channels, num_steps=self.num_steps),
+            )
+            for channels in self.in_channels
+        )
+
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """See the class."""
+        if isinstance(inputs, Tensor) or len(inputs) != len(self.decoders):
+            given = 'a tensor' if isinstance(inputs, Tensor) else f'{len(inputs)}'
+            raise ValueError(
+                f'SpikeDecoder was built for {len(self.decoders)} levels, '
+                f'in_channels={self.in_channels}, but got {given}'
+            )
+        return tuple(
+            decode(spikes) for decode, spikes in zip(self.decoders, inputs, strict=True)
+        )

@@ -1,0 +1,65 @@
+"""Rate decoding, and what every decoder shares."""
+
+from torch import Tensor, nn
+
+from mmsnn.registry import MODELS
+from mmsnn.utils import check_positive_int
+
+
+class BaseDecoder(nn.Module):
+    """Decodes the spikes of one feature level.
+
+    Args:
+        channels: Number of channels C.
+        num_steps: Number of time steps T.
+
+    Shape:
+        ``[T, N, C, H, W]`` to ``[N, C, H, W]``.
+
+    Raises:
+        TypeError: If an argument is not an integer.
+        ValueError: If an argument is less than 1.
+    """
+
+    def __init__(self, channels: int, num_steps: int) -> None:
+        super().__init__()
+        self.channels = check_positive_int('channels', channels)
+        self.num_steps = check_positive_int('num_steps', num_steps)
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Check the input and decode it.
+
+        Raises:
+            ValueError: If the number of steps or of channels is not what the decoder
+                was built for.
+        """
+        name = type(self).__name__
+        if spikes.dim() != 5:
+            raise ValueError(
+                f'{name} expects spikes of shape [T, N, C, H, W], '
+                f'but got {list(spikes.shape)}'
+            )
+        if spikes.shape[0] != self.num_steps:
+            raise ValueError(
+                f'{name} was built for num_steps={self.num_steps}, but its input has '
+                f'{spikes.shape[0]} time steps'
+            )
+        if spikes.shape[2] != self.channels:
+            raise ValueError(
+                f'{name} was built for {self.channels} channels, but its input has '
+                f'{spikes.shape[2]}'
+            )
+        return self.decode(spikes)
+
+    def decode(self, spikes: Tensor) -> Tensor:
+        """Decode spikes whose shape has been checked."""
+        raise NotImplementedError(f'{type(self).__name__} defines no decode')
+
+
+@MODELS.register_module()
+class Rate(BaseDecoder):
+    """Firing rate: the mean over time. See :class:`BaseDecoder`."""
+
+    def decode(self, spikes: Tensor) -> Tensor:
+        """See :class:`BaseDecoder`."""
+        return spikes.mean(0)

@@ -1,0 +1,5 @@
+"""Layers shared by all networks."""
+
+from .unit import LayerFactory, Unit
+
+__all__ = ['LayerFactory', 'Unit']

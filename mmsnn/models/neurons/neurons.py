@@ -1,0 +1,200 @@
+"""IF, LIF and PLIF neurons as modules without state between calls."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmsnn.models.build import build_part
+from mmsnn.registry import MODELS
+from mmsnn.utils import check_number, check_positive, check_positive_int, describe
+
+from .functional import Dynamics, multi_step
+from .surrogate import Surrogate, build_surrogate
+
+
+class BaseNeuron(nn.Module):
+    """A layer of spiking neurons over ``num_steps`` time steps.
+
+    The neurons start from rest at every call: nothing is carried over from an earlier
+    one, so there is nothing to reset and batches may change size.
+
+    Args:
+        num_steps: Number of time steps T that an input holds.
+        v_threshold: Firing threshold; a neuron fires where ``h >= v_threshold``.
+        v_reset: Potential after a spike, also the resting potential. None subtracts the
+            threshold instead (soft reset) and rests at 0.
+        detach_reset: Whether the gradient ignores the spike inside the reset.
+        surrogate: Config of the firing step's derivative: ``dict(type='ATan',
+            alpha=2.0)`` (default), ``'Sigmoid'`` or ``'Rectangular'``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        v_threshold: float = 1.0,
+        v_reset: float | None = 0.0,
+        detach_reset: bool = False,
+        surrogate: Mapping[str, Any] | Surrogate | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_steps = check_positive_int('num_steps', num_steps)
+        v_threshold = check_positive('v_threshold', v_threshold)
+        if v_reset is not None:
+            v_reset = check_number('v_reset', v_reset)
+            if v_reset >= v_threshold:
+                raise ValueError(
+                    f'v_reset must be below v_threshold ({v_threshold}), '
+                    f'but got {v_reset}'
+                )
+        if not isinstance(detach_reset, bool):
+            raise TypeError(
+                f'detach_reset must be a bool, but got {describe(detach_reset)}'
+            )
+        self.dynamics = Dynamics(
+            v_threshold, v_reset, detach_reset, build_surrogate(surrogate)
+        )
+
+    def decay(self) -> Tensor | float | None:
+        """Return ``1 / tau``, or None for a neuron without leak."""
+        return None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn currents into spikes.
+
+        Args:
+            x: ``[T * N, ...]``, time first (for N = 1 that is ``[T, ...]``).
+
+        Returns:
+            Spikes of the same shape and dtype.
+
+        Raises:
+            ValueError: If the first dimension is no multiple of ``num_steps``.
+            TypeError: If ``x`` is not a floating tensor.
+        """
+        if not x.is_floating_point():
+            raise TypeError(f'neurons take floating tensors, but got {x.dtype}')
+        if x.dim() == 0 or x.shape[0] == 0 or x.shape[0] % self.num_steps:
+            raise ValueError(
+                f'the first dimension must be a multiple of num_steps='
+                f'{self.num_steps}, but got shape {tuple(x.shape)}'
+            )
+        x_seq = x.unflatten(0, (self.num_steps, -1))
+        return multi_step(x_seq, self.decay(), self.dynamics).flatten(0, 1)
+
+    def extra_repr(self) -> str:
+        """Show the settings in ``print(model)``."""
+        return f'num_steps={self.num_steps}, {self.dynamics}'
+
+
+@MODELS.register_module()
+class IF(BaseNeuron):
+    """Integrate-and-fire neuron, ``h = v + x`` (Zhang et al. 2023, Eq. 6).
+
+    See :class:`BaseNeuron` for the arguments.
+    """
+
+
+@MODELS.register_module()
+class LIF(BaseNeuron):
+    """Leaky integrate-and-fire, ``h = v + (x - (v - v_reset)) / tau`` (Eq. 5).
+
+    Args:
+        num_steps: See :class:`BaseNeuron`.
+        tau: Membrane time constant, in time steps; at least 1.
+        v_threshold: See :class:`BaseNeuron`.
+        v_reset: See :class:`BaseNeuron`.
+        detach_reset: See :class:`BaseNeuron`.
+        surrogate: See :class:`BaseNeuron`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        tau: float = 2.0,
+        v_threshold: float = 1.0,
+        v_reset: float | None = 0.0,
+        detach_reset: bool = False,
+        surrogate: Mapping[str, Any] | Surrogate | None = None,
+    ) -> None:
+        super().__init__(num_steps, v_threshold, v_reset, detach_reset, surrogate)
+        self.tau = check_number('tau', tau)
+        if self.tau < 1:
+            raise ValueError(f'tau must be at least 1, but got {tau}')
+
+    def decay(self) -> float:
+        """Return ``1 / tau``."""
+        return 1 / self.tau
+
+    def extra_repr(self) -> str:
+        """Show the settings in ``print(model)``."""
+        return f'tau={self.tau}, {super().extra_repr()}'
+
+
+@MODELS.register_module()
+class PLIF(BaseNeuron):
+    r"""LIF whose time constant is learned, one a layer.
+
+    :math:`1 / \tau = \mathrm{sigmoid}(w)`, so that :math:`\tau > 1` always (Fang et al.
+    2021, *Incorporating learnable membrane time constant*).
+
+    Args:
+        num_steps: See :class:`BaseNeuron`.
+        init_tau: Time constant at the start of training, in time steps; above 1.
+        v_threshold: See :class:`BaseNeuron`.
+        v_reset: See :class:`BaseNeuron`.
+        detach_reset: See :class:`BaseNeuron`.
+        surrogate: See :class:`BaseNeuron`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        init_tau: float = 2.0,
+        v_threshold: float = 1.0,
+        v_reset: float | None = 0.0,
+        detach_reset: bool = False,
+        surrogate: Mapping[str, Any] | Surrogate | None = None,
+    ) -> None:
+        super().__init__(num_steps, v_threshold, v_reset, detach_reset, surrogate)
+        init_tau = check_number('init_tau', init_tau)
+        if init_tau <= 1:
+            raise ValueError(f'init_tau must be above 1, but got {init_tau}')
+        self.w = nn.Parameter(torch.tensor(-math.log(init_tau - 1)))
+
+    def decay(self) -> Tensor:
+        """Return ``1 / tau``, differentiable."""
+        return self.w.sigmoid()
+
+    def extra_repr(self) -> str:
+        """Show the settings in ``print(model)``."""
+        return f'tau={1 / self.w.detach().sigmoid():.3g}, {super().extra_repr()}'
+
+
+def build_neuron(cfg: Mapping[str, Any], num_steps: int) -> nn.Module:
+    """Build a neuron layer from its config.
+
+    Args:
+        cfg: ``dict(type='IF' | 'LIF' | 'PLIF', ...)`` with the neuron's own arguments;
+            a neuron registered elsewhere is named with its scope.
+        num_steps: Number of time steps; not part of ``cfg``, a network has one T.
+
+    Raises:
+        TypeError: If ``cfg`` is no dict with a type, or an argument is unknown.
+        ValueError: If the type is unknown or an argument is out of range.
+    """
+    return build_part('neuron', cfg, ('IF', 'LIF', 'PLIF'), dict(num_steps=num_steps))

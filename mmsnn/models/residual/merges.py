@@ -1,0 +1,150 @@
+"""How a residual branch and its shortcut become one output."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from mmsnn.models.neurons import Surrogate, build_surrogate, heaviside
+from mmsnn.utils import check_number, check_positive_int
+
+
+class Merge(nn.Module):
+    """Merge of a residual branch with its shortcut, both ``[T * N, C, H, W]``.
+
+    Args:
+        channels: Number of channels C of both inputs.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = check_positive_int('channels', channels)
+
+    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """Return the merged tensor, of the same shape."""
+        raise NotImplementedError(f'{type(self).__name__} defines no forward')
+
+    def init_identity(self, norm: nn.Module, v_threshold: float) -> None:
+        """Make the block start as the identity, by the last norm of its branch.
+
+        A norm of weight 0 keeps the last neurons silent, which is the identity of every
+        merge but AND.
+
+        Args:
+            norm: Norm before the branch's last neurons.
+            v_threshold: Threshold of those neurons.
+        """
+        nn.init.zeros_(norm.weight)
+        nn.init.zeros_(norm.bias)
+
+
+class AddMerge(Merge):
+    """``y = residual + shortcut``; of spikes it makes integers (SEW paper, Table 1)."""
+
+    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """See :class:`Merge`."""
+        return residual + shortcut
+
+
+class AndMerge(Merge):
+    """``y = residual AND shortcut = residual * shortcut`` (SEW paper, Table 1)."""
+
+    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """See :class:`Merge`."""
+        return residual * shortcut
+
+    def init_identity(self, norm: nn.Module, v_threshold: float) -> None:
+        """Let the branch fire at every step: silence would block the shortcut."""
+        nn.init.zeros_(norm.weight)
+        nn.init.constant_(norm.bias, v_threshold)
+
+
+class IAndMerge(Merge):
+    """``y = (NOT residual) AND shortcut = (1 - residual) * shortcut`` (SEW, Table 1)."""
+
+    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """See :class:`Merge`."""
+        return torch.addcmul(shortcut, residual, shortcut, value=-1)
+
+
+class _Gate(torch.autograd.Function):
+    """``y = h^2 + (1 - h) x``, by one pass forward and two a gradient backward."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(h, x)
+        return torch.addcmul(x, h, h - x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        h, x = ctx.saved_tensors
+        grad_h = grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_h = torch.sub(h, x, alpha=0.5).mul_(2).mul_(grad)
+        if ctx.needs_input_grad[1]:
+            grad_x = torch.addcmul(grad, grad, h, value=-1)
+        return grad_h, grad_x
+
+
+class GateMerge(Merge):
+    r"""Binary selection gate BSG, whose gate is the residual spike itself.
+
+    .. math:: y = g\,h + (1 - g)\,x, \quad g = h \;\Rightarrow\; y = h^2 + (1 - h)\,x
+
+    (Zhang et al. 2023, Eqs. 12 and 15.) Of spikes it makes spikes, ``h OR x``, but the
+    product form rules the gradient: :math:`\partial y / \partial h = 2h - x`,
+    :math:`\partial y / \partial x = 1 - h`. A silent branch is the identity with
+    gradient 1 (Eq. 16).
+    """
+
+    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """See :class:`Merge`."""
+        return _Gate.apply(residual, shortcut)
+
+
+class LearnedGateMerge(Merge):
+    r"""Binary selection gate BSG*, whose gate is a learned function of the residual.
+
+    .. math:: y = g\,h + (1 - g)\,x, \quad g = \Theta(W h + B - thr)
+
+    (Zhang et al. 2023, Eqs. 12 and 14), W and B of shape ``[1, C, 1, 1]``, 1 and 0 at
+    the start. The paper does not give thr.
+
+    Args:
+        channels: Number of channels C.
+        threshold: The paper's thr, in (0, 1], so that at the start a silent branch
+            closes the gate and a firing one opens it.
+        surrogate: Config of the step's derivative; None is the neurons' default.
+
+    Raises:
+        TypeError: If ``threshold`` is not a number.
+        ValueError: If ``threshold`` is not in (0, 1].
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        threshold: float = 0.5,
+        surrogate: Mapping[str, Any] | Surrogate | None = None,
+    ) -> None:
+        super().__init__(channels)
+        self.threshold = check_number('gate_threshold', threshold)
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f'gate_threshold must be in (0, 1], but got {threshold}')
+        self.surrogate = build_surrogate(surrogate)
+        self.weight = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """See :class:`Merge`."""
+        drive = self.weight * residual + (self.bias - self.threshold)
+        # under autocast the parameters are fp32: the gate selects spikes, and is theirs
+        gate = heaviside(drive, self.surrogate).to(residual.dtype)
+        return torch.addcmul(shortcut, gate, residual - shortcut)
+
+    def extra_repr(self) -> str:
+        """Show the settings in ``print(model)``."""
+        return f'channels={self.channels}, threshold={self.threshold}'

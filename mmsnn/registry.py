@@ -1,0 +1,19 @@
+"""Registries of scope ``mmsnn``, children of MMEngine's root registries.
+
+A config only needs ``custom_imports = dict(imports=['mmsnn'])``; a type written
+``'mmsnn.SGResNet'`` is then found from MMDetection's and MMPretrain's scopes, because
+all of them share MMEngine's roots.
+"""
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import Registry
+
+MODELS = Registry(
+    'model', parent=MMENGINE_MODELS, scope='mmsnn', locations=['mmsnn.models']
+)
+DATASETS = Registry(
+    'dataset', parent=MMENGINE_DATASETS, scope='mmsnn', locations=['mmsnn.datasets']
+)
+
+__all__ = ['DATASETS', 'MODELS']

@@ -1,0 +1,17 @@
+"""Checks of user input, shared by all layers."""
+
+from .checks import (
+    check_choice,
+    check_number,
+    check_positive,
+    check_positive_int,
+    describe,
+)
+
+__all__ = [
+    'check_choice',
+    'check_number',
+    'check_positive',
+    'check_positive_int',
+    'describe',
+]

@@ -1,0 +1,105 @@
+"""Checks of checkpoints: MMEngine loads any file's matching keys and only logs."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import CheckpointLoader
+
+from .errors import UserError, first_line
+from .preflight import is_remote
+
+# What Runner.resume reads besides the weights.
+_RESUME_KEYS = ('meta', 'message_hub', 'optimizer')
+
+
+class Fit(NamedTuple):
+    """How many of a model's parameters a checkpoint provides."""
+
+    matched: int
+    total: int
+
+
+def read_checkpoint(path: str, *, resume: bool = False) -> dict[str, Any] | None:
+    """Load a local checkpoint's weights on the CPU.
+
+    Args:
+        path: A file; for a remote path, such as ``https://...``, nothing is done.
+        resume: Whether training is to be resumed from it.
+
+    Returns:
+        Its state dict, or None for a remote path.
+
+    Raises:
+        UserError: If the file is missing, is not a checkpoint, or is to be resumed
+            from and holds weights only.
+    """
+    if is_remote(path):
+        return None
+    file = Path(path).expanduser()
+    if not file.is_file():
+        problem = 'is not a file' if file.exists() else 'does not exist'
+        raise UserError(f'checkpoint {path!r} {problem}')
+    try:
+        checkpoint = CheckpointLoader.load_checkpoint(str(file), 'cpu', logger='silent')
+    except Exception as error:
+        # torch.load raises anything from EOFError to KeyError on other files.
+        raise UserError(_why_unreadable(path, file, error)) from error
+    state = checkpoint
+    if isinstance(checkpoint, dict):
+        state = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(state, dict) or not any(
+        isinstance(value, torch.Tensor) for value in state.values()
+    ):
+        raise UserError(f'checkpoint {path!r} holds no weights')
+    missing = [key for key in _RESUME_KEYS if key not in checkpoint]
+    if resume and missing:
+        raise UserError(
+            f'cannot resume from {path!r}: it holds no {", ".join(missing)}; to start '
+            f'from its weights use --cfg-options load_from={path}'
+        )
+    return state
+
+
+def _why_unreadable(path: str, file: Path, error: Exception) -> str:
+    if zipfile.is_zipfile(file) and 'eights only' in str(error):
+        return (
+            f'checkpoint {path!r} holds objects that torch does not load safely; if '
+            'you trust where it came from, set TORCH_FORCE_WEIGHTS_ONLY_LOAD=0'
+        )
+    return f'{path!r} is not a checkpoint that torch can load ({first_line(error)})'
+
+
+def check_fit(model: torch.nn.Module, state: dict[str, Any], path: str) -> Fit:
+    """Count the parameters of ``model`` that ``state`` provides in the same shape.
+
+    Args:
+        model: A model, possibly wrapped for distributed training or for test-time
+            augmentation.
+        state: What :func:`read_checkpoint` returned.
+        path: The checkpoint's name, for the message.
+
+    Raises:
+        UserError: If it provides none.
+    """
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    shapes = {name: value.shape for name, value in model.named_parameters()}
+    given = {
+        # As Runner.load_checkpoint does: DistributedDataParallel's prefix.
+        name.removeprefix('module.'): getattr(value, 'shape', None)
+        for name, value in state.items()
+    }
+    matched = sum(given.get(name) == shape for name, shape in shapes.items())
+    if not matched:
+        raise UserError(
+            f'checkpoint {path!r} fits no parameter of the model: it has '
+            f'{_some(given)}, the model has {_some(shapes)}'
+        )
+    return Fit(matched, len(shapes))
+
+
+def _some(names: dict[str, Any]) -> str:
+    return ', '.join([*list(names)[:2], '...'] if len(names) > 2 else names)

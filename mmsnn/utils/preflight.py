@@ -1,0 +1,214 @@
+"""Checks of a config, its data and its checkpoint before anything is built.
+
+MMEngine finds a missing annotation file only when it builds the data set, after the
+model, and a checkpoint that fits nothing it merely logs. These checks run first and
+raise :class:`~mmsnn.utils.errors.UserError` with one line each.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS, DefaultScope, init_default_scope
+
+from .errors import UserError, first_line
+
+_REQUIRED = {
+    'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
+    'test': ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
+}
+
+
+def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Config:
+    """Read a config file and apply ``--cfg-options`` to it.
+
+    Raises:
+        UserError: If the file is missing or cannot be read as a config, or if an
+            option does not fit into it.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'config {path!r} {_what_is_wrong(path)}')
+    try:
+        cfg = Config.fromfile(path)
+    except Exception as error:
+        # A config is a program: it can fail with any exception.
+        raise UserError(
+            f'config {path!r} cannot be read: {first_line(error.__cause__ or error)}'
+        ) from error
+    try:
+        cfg.merge_from_dict(dict(cfg_options or {}))
+    except Exception as error:
+        raise UserError(
+            f'--cfg-options do not fit config {path!r}: {first_line(error)}'
+        ) from error
+    return cfg
+
+
+def check_sections(cfg: Config, mode: str) -> None:
+    """Check that ``cfg`` has what ``mode`` ('train' or 'test') needs.
+
+    Raises:
+        UserError: If a section is missing, as in a file of ``_base_``.
+    """
+    missing = [name for name in _REQUIRED[mode] if cfg.get(name) is None]
+    if missing:
+        raise UserError(
+            f'config {cfg.filename!r} cannot be used to {mode}: it does not define '
+            + ', '.join(missing)
+        )
+
+
+def is_remote(path: str) -> bool:
+    """Return whether ``path`` is for a file backend, such as ``https://...``."""
+    return '://' in path or path.startswith('s3:')
+
+
+def check_data(cfg: Config, splits: Sequence[str]) -> None:
+    """Check that the data roots, annotation files and image folders exist.
+
+    Data sets inside wrappers (``RepeatDataset``, ``ConcatDataset``, ...) are looked
+    at too. Not checked: remote paths, other file backends than the local disk, and
+    data sets that download themselves.
+
+    Args:
+        cfg: The config of a whole run.
+        splits: Of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
+
+    Raises:
+        UserError: If something is missing.
+    """
+    init_default_scope(cfg.get('default_scope') or 'mmengine')
+    for split in splits:
+        loader = cfg.get(f'{split}_dataloader')
+        if not isinstance(loader, Mapping):
+            continue
+        where = f'{split}_dataloader'
+        if isinstance(loader.get('dataset'), Mapping):
+            for name, dataset in _leaf_datasets(loader['dataset'], f'{where}.dataset'):
+                _check_dataset(name, dataset)
+        for name, metric in metric_configs(cfg, split):
+            ann_file = metric.get('ann_file')
+            if isinstance(ann_file, str) and _is_local(metric):
+                _check_exists(f'{name}.ann_file', ann_file)
+
+
+def metric_configs(cfg: Config, split: str) -> Iterator[tuple[str, Any]]:
+    """Yield (path in the config, config) of each metric of ``split``'s evaluator.
+
+    An evaluator is a metric, a list of metrics, or a dict with the key ``metrics``.
+    """
+    where = f'{split}_evaluator'
+    evaluator = cfg.get(where)
+    if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
+        where, evaluator = f'{where}.metrics', evaluator['metrics']
+    if isinstance(evaluator, Mapping):
+        yield where, evaluator
+    elif isinstance(evaluator, Sequence) and not isinstance(evaluator, str):
+        for index, metric in enumerate(evaluator):
+            if isinstance(metric, Mapping):
+                yield f'{where}.{index}', metric
+
+
+def check_pretrained(cfg: Config) -> None:
+    """Check that the local files of ``init_cfg=dict(type='Pretrained')`` exist.
+
+    Raises:
+        UserError: If one is missing.
+    """
+    for where, init_cfg in _find_pretrained(cfg.get('model'), 'model'):
+        checkpoint = init_cfg.get('checkpoint')
+        if isinstance(checkpoint, str) and not is_remote(checkpoint):
+            _check_exists(f'{where}.checkpoint', str(Path(checkpoint).expanduser()))
+
+
+def _find_pretrained(node: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Yield (path in the config, dict) of each dict of type 'Pretrained'."""
+    if isinstance(node, Mapping):
+        if node.get('type') == 'Pretrained':
+            yield where, node
+        for key, value in node.items():
+            yield from _find_pretrained(value, f'{where}.{key}')
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            yield from _find_pretrained(value, f'{where}.{index}')
+
+
+def _leaf_datasets(dataset: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Yield (path in the config, config) of the data sets inside the wrappers."""
+    if not isinstance(dataset, Mapping):
+        return
+    if isinstance(dataset.get('datasets'), Sequence):
+        for index, child in enumerate(dataset['datasets']):
+            yield from _leaf_datasets(child, f'{where}.datasets.{index}')
+    elif isinstance(dataset.get('dataset'), Mapping):
+        yield from _leaf_datasets(dataset['dataset'], f'{where}.dataset')
+    else:
+        yield where, dataset
+
+
+def innermost_dataset(dataset: Any) -> Any:
+    """Return the first data set's config inside the wrappers of ``dataset``."""
+    return next(_leaf_datasets(dataset, ''))[1]
+
+
+def _check_dataset(where: str, dataset: Mapping[str, Any]) -> None:
+    """Check one data set as ``mmengine.dataset.BaseDataset`` joins its paths."""
+    if not _is_local(dataset) or _downloads_itself(dataset):
+        return
+    root = dataset.get('data_root')
+    root = root if isinstance(root, str) else ''
+    if root:
+        _check_exists(f'{where}.data_root', root)
+    ann_file = dataset.get('ann_file')
+    if isinstance(ann_file, str) and ann_file:
+        _check_exists(f'{where}.ann_file', _join(root, ann_file))
+    prefix = dataset.get('data_prefix') or {}
+    prefixes = prefix if isinstance(prefix, Mapping) else {'': prefix}
+    for key, value in prefixes.items():
+        if isinstance(value, str) and value:
+            name = f'{where}.data_prefix.{key}'.rstrip('.')
+            _check_exists(name, _join(root, value))
+
+
+def _join(root: str, path: str) -> str:
+    return path if is_remote(path) or not root else str(Path(root) / path)
+
+
+def _is_local(node: Mapping[str, Any]) -> bool:
+    """Return whether a data set's or metric's files are read from the local disk."""
+    backend_args = node.get('backend_args') or {}
+    backend = backend_args.get('backend', 'local')
+    root = node.get('data_root')
+    return backend in ('local', 'disk') and not (
+        isinstance(root, str) and is_remote(root)
+    )
+
+
+def _downloads_itself(dataset: Mapping[str, Any]) -> bool:
+    """Return whether the data set fetches its files (MMPretrain's CIFAR10 does)."""
+    type_ = dataset.get('type')
+    if isinstance(type_, str):
+        scope = DefaultScope.get_current_instance()
+        with DATASETS.switch_scope_and_registry(
+            scope.scope_name if scope else None
+        ) as registry:
+            type_ = registry.get(type_)
+    if not inspect.isclass(type_):
+        return False
+    option = inspect.signature(type_).parameters.get('download')
+    return option is not None and bool(dataset.get('download', option.default))
+
+
+def _check_exists(name: str, path: str) -> None:
+    if not is_remote(path) and not Path(path).exists():
+        raise UserError(f'{name}: {path!r} {_what_is_wrong(path)}')
+
+
+def _what_is_wrong(path: str) -> str:
+    """Say why ``path`` cannot be used, and where a relative one was looked for."""
+    if Path(path).exists():
+        return 'is not a file'
+    looked = '' if Path(path).is_absolute() else f' (looked in {Path.cwd()})'
+    return f'does not exist{looked}'
