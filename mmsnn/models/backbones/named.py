@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mmsnn.models.residual import FAMILIES
+from mmsnn.models.residual import FAMILIES, LearnedGateMerge
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice
 
@@ -59,7 +59,7 @@ class SGResNet(ResNetSNN):
         check_choice('gate', gate, ('BSG', 'BSG*'))
         family = FAMILIES[f'SG-{gate}']
         if gate == 'BSG*':
-            learned = partial(family.merge, threshold=gate_threshold)
+            learned = partial(LearnedGateMerge, threshold=gate_threshold)
             family = replace(family, merge=learned)
         super().__init__(
             depth,

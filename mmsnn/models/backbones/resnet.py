@@ -27,7 +27,7 @@ ARCHITECTURES: dict[int, tuple[type[ResidualBlock], tuple[int, int, int, int]]] 
     101: (Bottleneck, (3, 4, 23, 3)),
     152: (Bottleneck, (3, 8, 36, 3)),
 }
-"""Block and number of blocks a stage, by depth (He et al. 2016; 10: SG paper Table 1)."""
+"""Block and blocks a stage, by depth (He et al. 2016; 10: SG paper, Table 1)."""
 
 IF_NEURON: Mapping[str, Any] = dict(type='IF')
 BATCH_NORM: Mapping[str, Any] = dict(type='BN', requires_grad=True)

@@ -10,7 +10,7 @@ from .rate import BaseDecoder
 
 
 def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
-    """Two point-wise convolutions, ``channels`` to ``channels / reduction`` and back."""
+    """Two point-wise convolutions: squeeze by ``reduction`` and back."""
     check_positive_int(name, reduction)
     if reduction > channels:
         raise ValueError(
@@ -25,7 +25,9 @@ def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
 
 
 class TemporalAttention(nn.Module):
-    r"""Weighs time steps: :math:`\sigma(\mathrm{MLP}(\mathrm{avg}_{C,H,W} X))` (Fig. 4A).
+    r"""Weighs time steps (Fig. 4A).
+
+    :math:`\sigma(\mathrm{MLP}(\mathrm{avg}_{C,H,W} X))`
 
     Args:
         num_steps: Number of time steps T.
@@ -108,8 +110,8 @@ class ASD(BaseDecoder):
         channels: Number of channels C.
         num_steps: Number of time steps T; part of the parameters' shape.
         temporal_reduction: Squeeze of the temporal attention. The paper gives none.
-        channel_reduction: Squeeze of the channel attention; 16 gives the paper's 0.033 M
-            parameters at C = 512.
+        channel_reduction: Squeeze of the channel attention; 16 gives the paper's
+            0.033 M parameters at C = 512.
         kernel_size: Of the spatial attention.
 
     Raises:

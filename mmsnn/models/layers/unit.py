@@ -36,7 +36,8 @@ class LayerFactory:
         check_positive_int('num_steps', self.num_steps)
         if not isinstance(self.norm_cfg, Mapping) or 'type' not in self.norm_cfg:
             raise TypeError(
-                f'norm_cfg must be a dict with a type, but got {describe(self.norm_cfg)}'
+                'norm_cfg must be a dict with a type, but got '
+                f'{describe(self.norm_cfg)}'
             )
 
     def make_conv(

@@ -48,10 +48,10 @@ def _state_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
 def _charge(
     v: Tensor | None, x: Tensor, decay: Tensor | float | None, rest: float, out: Tensor
 ) -> Tensor:
-    """Write ``h = v + x`` (IF) or ``h = v + decay * (x - (v - rest))`` (LIF) to ``out``.
+    """Write IF's ``v + x`` or LIF's ``v + decay * (x - (v - rest))`` to ``out``.
 
-    ``v`` None is the state before the first step, ``rest``. With ``decay``, ``out`` must
-    not be ``v``.
+    ``v`` None is the state before the first step, ``rest``. With ``decay``, ``out``
+    must not be ``v``.
     """
     if decay is None:
         if v is None:
@@ -59,7 +59,8 @@ def _charge(
             return out.add_(rest) if rest else out
         return torch.add(v, x, out=out)
     if v is None:
-        torch.mul(x, decay, out=out)
+        # not mul(x, decay, out=out), which rounds to the dtype of x before it stores
+        out.copy_(x).mul_(decay)
         return out.add_(rest) if rest else out
     torch.sub(x, v, out=out)
     if rest:

@@ -65,6 +65,16 @@ class BaseNeuron(nn.Module):
         """Return ``1 / tau``, or None for a neuron without leak."""
         return None
 
+    @torch.no_grad()
+    def firing_current(self) -> float:
+        """Return a constant current with which the neurons fire at every step.
+
+        It is 1 % above the least such current, so that no rounding silences them.
+        """
+        decay = self.decay()
+        needed = self.dynamics.v_threshold - self.dynamics.rest
+        return 1.01 * (needed if decay is None else needed / float(decay))
+
     def forward(self, x: Tensor) -> Tensor:
         """Turn currents into spikes.
 

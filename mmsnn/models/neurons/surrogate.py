@@ -63,15 +63,13 @@ class ATan(Surrogate):
         """See :meth:`Surrogate.scale_`."""
         a = self.alpha / 2
         # 1 / a + pi^2 a x^2 is the reciprocal of the derivative: one pass, one division
-        inverse = torch.addcmul(
-            x.new_tensor(1 / a), x, x, value=math.pi**2 * a, out=x
-        )
+        inverse = torch.addcmul(x.new_tensor(1 / a), x, x, value=math.pi**2 * a, out=x)
         return torch.div(grad, inverse, out=inverse)
 
 
 @dataclass(frozen=True)
 class Sigmoid(Surrogate):
-    r"""Logistic: :math:`\sigma'(x) = \alpha\, s (1 - s)`, :math:`s = 1 / (1 + e^{-\alpha x})`."""
+    r"""Logistic: :math:`\sigma'(x) = a\, s (1 - s)`, :math:`s = 1 / (1 + e^{-ax})`."""
 
     alpha: float = 4.0
 
@@ -83,7 +81,7 @@ class Sigmoid(Surrogate):
 
 @dataclass(frozen=True)
 class Rectangular(Surrogate):
-    r"""Rectangle: :math:`\sigma'(x) = \alpha` where :math:`|x| < 1 / (2 \alpha)`, else 0."""
+    r"""Rectangle: :math:`\sigma'(x) = a` where :math:`|x| < 1 / (2 a)`, else 0."""
 
     alpha: float = 1.0
 
@@ -116,7 +114,9 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
     if isinstance(cfg, Surrogate):
         return cfg
     if not isinstance(cfg, Mapping):
-        raise TypeError(f'surrogate must be a dict with a type, but got {describe(cfg)}')
+        raise TypeError(
+            f'surrogate must be a dict with a type, but got {describe(cfg)}'
+        )
     options = dict(cfg)
     name = options.pop('type', None)
     if name not in SURROGATES:

@@ -69,7 +69,9 @@ class ResidualBlock(nn.Module):
     def init_identity(self) -> None:
         """Make the block start as the identity, where its shortcut is one."""
         last = self.branch[-1]
-        self.merge.init_identity(last.norm, last.neuron.dynamics.v_threshold)
+        self.merge.init_identity(
+            last.get_submodule('norm'), last.get_submodule('neuron')
+        )
 
 
 class BasicBlock(ResidualBlock):
@@ -84,7 +86,7 @@ class BasicBlock(ResidualBlock):
 
 
 class Bottleneck(ResidualBlock):
-    """1x1, 3x3 and 1x1 convolutions (He et al. 2016, Fig. 5 right), stride on the 3x3."""
+    """1x1, 3x3 (strided) and 1x1 convolutions (He et al. 2016, Fig. 5 right)."""
 
     expansion = 4
 

@@ -1,6 +1,6 @@
-"""The table of residual families: where norm and neuron sit, and which merge they use.
+"""The table of residual families: where norm and neuron sit, and how paths merge.
 
-Adding a family is adding a row here (and, if its merge is new, one class in ``merges``).
+Adding a family is adding a row here, and a class in ``merges`` if its merge is new.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from mmsnn.models.neurons import Surrogate, build_surrogate, heaviside
+from mmsnn.models.neurons import BaseNeuron, Surrogate, build_surrogate, heaviside
 from mmsnn.utils import check_number, check_positive_int
 
 
@@ -26,7 +26,7 @@ class Merge(nn.Module):
         """Return the merged tensor, of the same shape."""
         raise NotImplementedError(f'{type(self).__name__} defines no forward')
 
-    def init_identity(self, norm: nn.Module, v_threshold: float) -> None:
+    def init_identity(self, norm: nn.Module, neuron: nn.Module) -> None:
         """Make the block start as the identity, by the last norm of its branch.
 
         A norm of weight 0 keeps the last neurons silent, which is the identity of every
@@ -34,10 +34,10 @@ class Merge(nn.Module):
 
         Args:
             norm: Norm before the branch's last neurons.
-            v_threshold: Threshold of those neurons.
+            neuron: Those neurons.
         """
-        nn.init.zeros_(norm.weight)
-        nn.init.zeros_(norm.bias)
+        nn.init.zeros_(norm.get_parameter('weight'))
+        nn.init.zeros_(norm.get_parameter('bias'))
 
 
 class AddMerge(Merge):
@@ -55,14 +55,23 @@ class AndMerge(Merge):
         """See :class:`Merge`."""
         return residual * shortcut
 
-    def init_identity(self, norm: nn.Module, v_threshold: float) -> None:
-        """Let the branch fire at every step: silence would block the shortcut."""
-        nn.init.zeros_(norm.weight)
-        nn.init.constant_(norm.bias, v_threshold)
+    def init_identity(self, norm: nn.Module, neuron: nn.Module) -> None:
+        """Let the branch fire at every step: silence would block the shortcut.
+
+        Raises:
+            TypeError: If it is not known how to make ``neuron`` fire.
+        """
+        if not isinstance(neuron, BaseNeuron):
+            raise TypeError(
+                'the identity initialisation of AND needs neurons derived from '
+                f'BaseNeuron, but got {type(neuron).__name__}'
+            )
+        nn.init.zeros_(norm.get_parameter('weight'))
+        nn.init.constant_(norm.get_parameter('bias'), neuron.firing_current())
 
 
 class IAndMerge(Merge):
-    """``y = (NOT residual) AND shortcut = (1 - residual) * shortcut`` (SEW, Table 1)."""
+    """``y = (NOT residual) AND shortcut = (1 - residual) * shortcut`` (SEW paper)."""
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
         """See :class:`Merge`."""

@@ -49,9 +49,7 @@ class DirectStem(nn.Module):
         check_positive_int('stem kernel_size', kernel_size)
         check_positive_int('stem stride', stride)
         self.num_steps = layers.num_steps
-        self.encode = Unit(
-            'CN', in_channels, out_channels, kernel_size, stride, layers
-        )
+        self.encode = Unit('CN', in_channels, out_channels, kernel_size, stride, layers)
         self.neuron = layers.make_neuron()
         self.pool = nn.MaxPool2d(3, stride=2, padding=1) if pool else None
 

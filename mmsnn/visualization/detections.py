@@ -1,0 +1,117 @@
+"""Pictures of true and predicted boxes, side by side."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mmcv
+import numpy as np
+import torch
+from mmdet.datasets import BaseDetDataset
+from mmdet.structures import DetDataSample
+from mmdet.visualization import DetLocalVisualizer
+from mmengine.structures import InstanceData
+from PIL import Image, ImageDraw, ImageFont
+
+from mmsnn.utils import check_positive_int
+
+_GAP = 8
+_HEADER = 24
+
+
+def _scaled(instances: InstanceData, scale: int) -> InstanceData:
+    """Return a copy of ``instances`` in an image enlarged by ``scale``."""
+    boxes = torch.as_tensor(getattr(instances.bboxes, 'tensor', instances.bboxes))
+    scaled = InstanceData(bboxes=boxes * scale, labels=instances.labels)
+    if 'scores' in instances:
+        scaled.scores = instances.scores
+    return scaled
+
+
+def _caption(picture: np.ndarray) -> Image.Image:
+    """Put 'true' and 'detected' over the halves of an RGB picture."""
+    height, width = picture.shape[:2]
+    framed = Image.new('RGB', (width, height + _HEADER), 'white')
+    framed.paste(Image.fromarray(picture), (0, _HEADER))
+    pen = ImageDraw.Draw(framed)
+    font = ImageFont.load_default(size=16)
+    for text, left in (('true', 0), ('detected', width // 2)):
+        pen.text((left + 4, 2), text, fill='black', font=font)
+    return framed
+
+
+def _contact_sheet(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Lay equally large pictures out in rows."""
+    width, height = pictures[0].size
+    rows = -(-len(pictures) // columns)
+    size = (columns * (width + _GAP) - _GAP, rows * (height + _GAP) - _GAP)
+    sheet = Image.new('RGB', size, 'white')
+    for i, picture in enumerate(pictures):
+        row, column = divmod(i, columns)
+        sheet.paste(picture, (column * (width + _GAP), row * (height + _GAP)))
+    return sheet
+
+
+def draw_detections(
+    dataset: BaseDetDataset,
+    predictions: Sequence[Mapping[str, Any]],
+    out_dir: str | Path,
+    num_pictures: int = 8,
+    scale: int = 3,
+    score_thr: float = 0.3,
+) -> list[Path]:
+    """Draw true boxes (left) and predicted ones (right) of images spread evenly.
+
+    Args:
+        dataset: A data set in test mode whose pipeline loads the annotations.
+        predictions: What ``tools/test.py --out`` dumped for it, in any order.
+        out_dir: Folder of the pictures, made if need be. One PNG an image, named after
+            it, and ``overview.png`` with all of them.
+        num_pictures: How many images to draw.
+        scale: Enlargement of the images, so that labels on small ones are legible.
+        score_thr: Predictions with a lower score are left out.
+
+    Returns:
+        The files, the overview last.
+
+    Raises:
+        TypeError: If a number is not an integer.
+        ValueError: If there are fewer images than pictures, or an image without
+            prediction.
+    """
+    check_positive_int('num_pictures', num_pictures)
+    check_positive_int('scale', scale)
+    if num_pictures > len(dataset):
+        raise ValueError(
+            f'num_pictures must be at most {len(dataset)}, the size of the data set, '
+            f'but got {num_pictures}'
+        )
+    by_image = {prediction['img_id']: prediction for prediction in predictions}
+    visualizer = DetLocalVisualizer()
+    visualizer.dataset_meta = dataset.metainfo
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    files, pictures = [], []
+    for index in np.linspace(0, len(dataset) - 1, num_pictures).round().astype(int):
+        sample = dataset[int(index)]['data_samples']
+        if sample.img_id not in by_image:
+            raise ValueError(f'there is no prediction for image {sample.img_id}')
+        image = mmcv.imread(sample.img_path, channel_order='rgb')
+        drawn = DetDataSample(
+            gt_instances=_scaled(sample.gt_instances, scale),
+            pred_instances=_scaled(
+                InstanceData(**by_image[sample.img_id]['pred_instances']), scale
+            ),
+        )
+        visualizer.add_datasample(
+            'detections',
+            mmcv.imrescale(image, float(scale)),
+            drawn,
+            pred_score_thr=score_thr,
+        )
+        pictures.append(_caption(visualizer.get_image()))
+        files.append(out_dir / f'{Path(sample.img_path).stem}.png')
+        pictures[-1].save(files[-1])
+    sheet = out_dir / 'overview.png'
+    _contact_sheet(pictures, columns=2).save(sheet)
+    return [*files, sheet]

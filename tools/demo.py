@@ -1,0 +1,105 @@
+"""The whole way in one command: data, training, evaluation, pictures.
+
+Makes the digits detection set, trains a spiking RetinaNet on it with tools/train.py,
+evaluates it with tools/test.py, draws what it detects, and prints the columns of the
+SG ResNet paper's Table 4. Usage:
+    python tools/demo.py [--decoder asd|rate] [--seed 0] [--data-seed 0]
+        [--work-dir DIR] [--num-pictures 8]
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import _cli
+
+PROJECT = Path(__file__).resolve().parents[1]
+CONFIG = 'configs/spiking_retinanet/spiking-retinanet_sg-r10-{}_fpn_1xb8-12e_digits.py'
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description='Train and test a spiking RetinaNet')
+    parser.add_argument(
+        '--decoder',
+        choices=['asd', 'rate'],
+        default='asd',
+        help='how spikes are decoded (default: asd)',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='of the training (default: 0)'
+    )
+    parser.add_argument(
+        '--data-seed', type=int, default=0, help='of the data set (default: 0)'
+    )
+    parser.add_argument(
+        '--work-dir',
+        help='folder of the run (default: work_dirs/demo_DECODER_seedSEED)',
+    )
+    parser.add_argument(
+        '--num-pictures',
+        type=int,
+        default=8,
+        help='validation images to draw (default: 8)',
+    )
+    return parser.parse_args()
+
+
+def run_tool(tool: str, *options: str) -> None:
+    """Run another tool with this interpreter; its failure ends the demo."""
+    command = [sys.executable, str(PROJECT / 'tools' / tool), *options]
+    print('$ python', *(str(part) for part in command[1:]), flush=True)
+    code = subprocess.run(command, cwd=PROJECT).returncode
+    if code:
+        raise SystemExit(code)
+
+
+def draw(config: str, dumped: Path, out_dir: Path, num_pictures: int) -> list[Path]:
+    """Draw validation images with their true and predicted boxes."""
+    from mmdet.registry import DATASETS
+    from mmdet.utils import register_all_modules
+    from mmengine.config import Config
+    from mmengine.fileio import load
+
+    from mmsnn.visualization import draw_detections
+
+    register_all_modules()
+    cfg = Config.fromfile(PROJECT / config)
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    return draw_detections(dataset, load(dumped), out_dir, num_pictures)
+
+
+def main() -> None:
+    """Run the demo."""
+    args = parse_args()
+    started = time.monotonic()
+    config = CONFIG.format(args.decoder)
+    name = args.work_dir or f'work_dirs/demo_{args.decoder}_seed{args.seed}'
+    work_dir = (PROJECT / name).resolve()
+
+    run_tool('dataset_tools/digits_detection.py', '--seed', str(args.data_seed))
+    seed = f'randomness.seed={args.seed}'
+    run_tool('train.py', config, '--work-dir', str(work_dir), '--cfg-options', seed)
+    checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
+    dumped = work_dir / 'predictions.pkl'
+    run_tool(
+        'test.py',
+        config,
+        str(checkpoint),
+        '--work-dir',
+        str(work_dir),
+        '--out',
+        str(dumped),
+    )
+    pictures = draw(config, dumped, work_dir / 'pictures', args.num_pictures)
+
+    minutes = (time.monotonic() - started) / 60
+    print(f'\nDone in {minutes:.1f} min.')
+    print(f'Run:      {work_dir}')
+    print(f'Pictures: {pictures[-1].parent} ({pictures[-1].name} shows all)')
+
+
+if __name__ == '__main__':
+    _cli.run(main)
