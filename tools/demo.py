@@ -4,7 +4,10 @@ Makes the digits detection set, trains a spiking RetinaNet on it with tools/trai
 evaluates it with tools/test.py, draws what it detects, and prints the columns of the
 SG ResNet paper's Table 4. Usage:
     python tools/demo.py [--decoder asd|rate] [--seed 0] [--data-seed 0]
-        [--work-dir DIR] [--num-pictures 8]
+        [--work-dir DIR] [--num-pictures 8] [--num-train 2000] [--num-val 200]
+        [--epochs 12]
+
+Data and runs go to data/ and work_dirs/ of the current folder.
 """
 
 import argparse
@@ -44,6 +47,9 @@ def parse_args() -> argparse.Namespace:
         default=8,
         help='validation images to draw (default: 8)',
     )
+    parser.add_argument('--num-train', type=int, help='images to train on')
+    parser.add_argument('--num-val', type=int, help='images to evaluate on')
+    parser.add_argument('--epochs', type=int, help="epochs, if not the config's")
     return parser.parse_args()
 
 
@@ -51,9 +57,19 @@ def run_tool(tool: str, *options: str) -> None:
     """Run another tool with this interpreter; its failure ends the demo."""
     command = [sys.executable, str(PROJECT / 'tools' / tool), *options]
     print('$ python', *(str(part) for part in command[1:]), flush=True)
-    code = subprocess.run(command, cwd=PROJECT).returncode
+    code = subprocess.run(command).returncode
     if code:
         raise SystemExit(code)
+
+
+def dataset_options(args: argparse.Namespace) -> list[str]:
+    """Return the options of the data set's tool."""
+    options = ['--seed', str(args.data_seed)]
+    for name in ('num_train', 'num_val'):
+        number = getattr(args, name)
+        if number is not None:
+            options += [f'--{name.replace("_", "-")}', str(number)]
+    return options
 
 
 def draw(config: str, dumped: Path, out_dir: Path, num_pictures: int) -> list[Path]:
@@ -66,7 +82,7 @@ def draw(config: str, dumped: Path, out_dir: Path, num_pictures: int) -> list[Pa
     from mmsnn.visualization import draw_detections
 
     register_all_modules()
-    cfg = Config.fromfile(PROJECT / config)
+    cfg = Config.fromfile(config)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     return draw_detections(dataset, load(dumped), out_dir, num_pictures)
 
@@ -75,24 +91,19 @@ def main() -> None:
     """Run the demo."""
     args = parse_args()
     started = time.monotonic()
-    config = CONFIG.format(args.decoder)
+    config = str(PROJECT / CONFIG.format(args.decoder))
     name = args.work_dir or f'work_dirs/demo_{args.decoder}_seed{args.seed}'
-    work_dir = (PROJECT / name).resolve()
+    work_dir = Path(name).resolve()
 
-    run_tool('dataset_tools/digits_detection.py', '--seed', str(args.data_seed))
-    seed = f'randomness.seed={args.seed}'
-    run_tool('train.py', config, '--work-dir', str(work_dir), '--cfg-options', seed)
-    checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
+    run_tool('dataset_tools/digits_detection.py', *dataset_options(args))
+    settings = [f'randomness.seed={args.seed}']
+    if args.epochs is not None:
+        settings.append(f'train_cfg.max_epochs={args.epochs}')
+    in_work_dir = ('--work-dir', str(work_dir))
+    run_tool('train.py', config, *in_work_dir, '--cfg-options', *settings)
+    checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
     dumped = work_dir / 'predictions.pkl'
-    run_tool(
-        'test.py',
-        config,
-        str(checkpoint),
-        '--work-dir',
-        str(work_dir),
-        '--out',
-        str(dumped),
-    )
+    run_tool('test.py', config, checkpoint, *in_work_dir, '--out', str(dumped))
     pictures = draw(config, dumped, work_dir / 'pictures', args.num_pictures)
 
     minutes = (time.monotonic() - started) / 60

@@ -1,0 +1,58 @@
+# A narrow Spiking RetinaNet for the bundled digits detection set, sized for two CPU
+# cores: half of the paper's width, 64 channels in the FPN and the head.
+_base_ = [
+    '../_base_/models/retinanet_r18_fpn.py',
+    '../_base_/datasets/digits_detection.py',
+    '../_base_/schedules/adamw_12e.py',
+    '../_base_/default_runtime.py',
+]
+
+num_steps = 4
+in_channels = [64, 128, 256]
+out_channels = 64
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmsnn.SGResNet',
+        depth=10,
+        base_channels=32,
+        num_steps=num_steps,
+        out_indices=(1, 2, 3),
+    ),
+    neck=[
+        dict(
+            type='mmsnn.SpikeDecoder',
+            decoder=dict(type='ASD'),
+            in_channels=in_channels,
+            num_steps=num_steps,
+        ),
+        dict(
+            type='FPN',
+            in_channels=in_channels,
+            out_channels=out_channels,
+            add_extra_convs='on_output',
+            num_outs=4,
+            norm_cfg=dict(type='BN'),
+        ),
+    ],
+    bbox_head=dict(
+        num_classes=10,
+        in_channels=out_channels,
+        feat_channels=out_channels,
+        stacked_convs=2,
+        norm_cfg=dict(type='GN', num_groups=8),
+        # P3 to P6 with anchors of 20 to 254 pixels: digits are small, and upright
+        anchor_generator=dict(
+            octave_base_scale=2.5, ratios=[1.0, 2.0], strides=[8, 16, 32, 64]
+        ),
+        reg_decoded_bbox=True,
+        loss_bbox=dict(_delete_=True, type='GIoULoss', loss_weight=2.0),
+    ),
+)
+
+default_hooks = dict(
+    checkpoint=dict(interval=4, max_keep_ckpts=1, save_best=None),
+    logger=dict(interval=100),
+)
+randomness = dict(seed=0)

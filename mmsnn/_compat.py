@@ -1,0 +1,186 @@
+"""Checks, before anything heavy is imported, that the stack below fits."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+try:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import InvalidVersion
+except ImportError as error:
+    raise ImportError(
+        'mmsnn needs the package packaging, which was not found: pip install packaging'
+    ) from error
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """A package that mmsnn is built on, and the versions of it that work.
+
+    Attributes:
+        module: The name to import.
+        distributions: The names it is installed under. OpenMMLab's packages have
+            two: the original's and that of its maintained continuation.
+        versions: The range that works, as in a requirement.
+        tested: The version that mmsnn's tests run with.
+        install: The command that gets it.
+        required: Whether mmsnn can't be imported without it.
+        extension: The name of a compiled submodule that must be there, if any.
+    """
+
+    module: str
+    distributions: tuple[str, ...]
+    versions: str
+    tested: str
+    install: str
+    required: bool = True
+    extension: str | None = None
+
+
+DEPENDENCIES = (
+    # SpikingJelly 2 needs 2.6; nothing below a new major version is known to fail.
+    Dependency(
+        'torch', ('torch',), '>=2.6,<3', '2.10.0', 'see https://pytorch.org/get-started'
+    ),
+    # 0.10 has the lazy and the plain config styles and the registries used here;
+    # MMPretrain stops at 1.0.
+    Dependency(
+        'mmengine',
+        ('onedl-mmengine', 'mmengine'),
+        '>=0.10,<1',
+        '0.10.12',
+        "pip install 'onedl-mmengine==0.10.12'",
+    ),
+    # MMPretrain refuses 2.4 and later; MMDetection 3.3 asks for more than 2.0.0.
+    Dependency(
+        'mmcv',
+        ('onedl-mmcv', 'mmcv'),
+        '>=2.1,<2.4',
+        '2.3.6',
+        "pip install --no-build-isolation 'onedl-mmcv==2.3.6'",
+        extension='_ext',
+    ),
+    # 3.3 is the last of the originals, the continuation starts after it.
+    Dependency(
+        'mmdet',
+        ('onedl-mmdetection', 'mmdet'),
+        '>=3.3,<4',
+        '3.5.1',
+        "pip install 'onedl-mmdetection==3.5.1'",
+    ),
+    # 2.0 made the stateless functional neurons.
+    Dependency(
+        'spikingjelly',
+        ('spikingjelly',),
+        '>=2.0,<3',
+        '2.0.0',
+        "pip install 'spikingjelly==2.0.0'",
+    ),
+    # Only for classification.
+    Dependency(
+        'mmpretrain',
+        ('onedl-mmpretrain', 'mmpretrain'),
+        '>=1.2,<2',
+        '1.3.6',
+        "pip install 'onedl-mmpretrain==1.3.6'",
+        required=False,
+    ),
+)
+
+
+def is_installed(module: str) -> bool:
+    """Return whether a top-level module can be found, without importing it."""
+    if module in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def installed_version(dependency: Dependency) -> str | None:
+    """Return the version of an installed dependency, None if it is unknown.
+
+    The distribution's metadata say it without importing the module. Where both
+    names of a package are installed, or neither (as in a source tree on the
+    path), the module itself decides.
+    """
+    found = []
+    for name in dependency.distributions:
+        try:
+            found.append(importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if len(found) == 1:
+        return found[0]
+    version = getattr(importlib.import_module(dependency.module), '__version__', None)
+    return None if version is None else str(version)
+
+
+def has_extension(module: str, extension: str) -> bool:
+    """Return whether a package has a compiled submodule, without importing it."""
+    spec = importlib.util.find_spec(module)
+    folders = (spec.submodule_search_locations if spec else None) or ()
+    return any(any(Path(folder).glob(f'{extension}.*')) for folder in folders)
+
+
+def find_problem(dependency: Dependency) -> str | None:
+    """Return one line on what is wrong with a dependency, or None.
+
+    Args:
+        dependency: What to look for.
+
+    Returns:
+        What was found, which versions work and how to install one.
+    """
+    needs = (
+        f'mmsnn works with {dependency.versions} (tested with {dependency.tested}); '
+        f'to install: {dependency.install}'
+    )
+    if not is_installed(dependency.module):
+        if not dependency.required:
+            return None
+        return f'{dependency.module} is not installed; {needs}'
+    try:
+        version = installed_version(dependency)
+    except ImportError as error:
+        return (
+            f'{dependency.module} is installed but fails to import ({error}); {needs}'
+        )
+    if version is None:
+        return f'{dependency.module} is installed without a version; {needs}'
+    try:
+        fits = SpecifierSet(dependency.versions).contains(version, prereleases=True)
+    except InvalidVersion:
+        fits = False
+    if not fits:
+        return f'{dependency.module} {version} was found; {needs}'
+    extension = dependency.extension
+    if extension and not has_extension(dependency.module, extension):
+        return (
+            f'{dependency.module} {version} was found without its compiled operators; '
+            f'{needs}'
+        )
+    return None
+
+
+def check_dependencies(dependencies: tuple[Dependency, ...] = DEPENDENCIES) -> None:
+    """Check that what mmsnn is built on is installed in versions that work.
+
+    Args:
+        dependencies: What to check.
+
+    Raises:
+        ImportError: Something required is missing, or something is installed in
+            a version that does not work. The message names all such packages,
+            what was found of each and which versions work.
+    """
+    problems = [text for text in map(find_problem, dependencies) if text]
+    if problems:
+        lines = ''.join(f'\n  - {problem}' for problem in problems)
+        raise ImportError(f'mmsnn cannot be imported in this environment:{lines}')
