@@ -11,8 +11,8 @@ from mmengine.runner import CheckpointLoader
 from .errors import UserError, first_line
 from .preflight import is_remote
 
-# What Runner.resume reads besides the weights.
-_RESUME_KEYS = ('meta', 'message_hub', 'optimizer')
+# What Runner.resume cannot do without, besides the weights.
+_RESUME_KEYS = ('meta', 'message_hub')
 
 
 class Fit(NamedTuple):
@@ -84,9 +84,10 @@ def check_fit(model: torch.nn.Module, state: dict[str, Any], path: str) -> Fit:
     Raises:
         UserError: If it provides none.
     """
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    shapes = {name: value.shape for name, value in model.named_parameters()}
+    inner: Any = model
+    while is_model_wrapper(inner) or isinstance(inner, BaseTTAModel):
+        inner = inner.module
+    shapes = {name: value.shape for name, value in inner.named_parameters()}
     given = {
         # As Runner.load_checkpoint does: DistributedDataParallel's prefix.
         name.removeprefix('module.'): getattr(value, 'shape', None)

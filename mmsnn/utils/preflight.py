@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope, init_default_scope
+from mmengine.registry import DATASETS, Registry
 
 from .errors import UserError, first_line
 
@@ -79,7 +79,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     Raises:
         UserError: If something is missing.
     """
-    init_default_scope(cfg.get('default_scope') or 'mmengine')
+    scope = cfg.get('default_scope')
     for split in splits:
         loader = cfg.get(f'{split}_dataloader')
         if not isinstance(loader, Mapping):
@@ -87,7 +87,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
         where = f'{split}_dataloader'
         if isinstance(loader.get('dataset'), Mapping):
             for name, dataset in _leaf_datasets(loader['dataset'], f'{where}.dataset'):
-                _check_dataset(name, dataset)
+                _check_dataset(name, dataset, scope)
         for name, metric in metric_configs(cfg, split):
             ann_file = metric.get('ann_file')
             if isinstance(ann_file, str) and _is_local(metric):
@@ -153,9 +153,9 @@ def innermost_dataset(dataset: Any) -> Any:
     return next(_leaf_datasets(dataset, ''))[1]
 
 
-def _check_dataset(where: str, dataset: Mapping[str, Any]) -> None:
+def _check_dataset(where: str, dataset: Mapping[str, Any], scope: str | None) -> None:
     """Check one data set as ``mmengine.dataset.BaseDataset`` joins its paths."""
-    if not _is_local(dataset) or _downloads_itself(dataset):
+    if not _is_local(dataset) or _downloads_itself(dataset, scope):
         return
     root = dataset.get('data_root')
     root = root if isinstance(root, str) else ''
@@ -186,19 +186,27 @@ def _is_local(node: Mapping[str, Any]) -> bool:
     )
 
 
-def _downloads_itself(dataset: Mapping[str, Any]) -> bool:
+def _downloads_itself(dataset: Mapping[str, Any], scope: str | None) -> bool:
     """Return whether the data set fetches its files (MMPretrain's CIFAR10 does)."""
-    type_ = dataset.get('type')
-    if isinstance(type_, str):
-        scope = DefaultScope.get_current_instance()
-        with DATASETS.switch_scope_and_registry(
-            scope.scope_name if scope else None
-        ) as registry:
-            type_ = registry.get(type_)
-    if not inspect.isclass(type_):
+    class_ = find_class(DATASETS, dataset.get('type'), scope)
+    if class_ is None:
         return False
-    option = inspect.signature(type_).parameters.get('download')
+    option = inspect.signature(class_).parameters.get('download')
     return option is not None and bool(dataset.get('download', option.default))
+
+
+def find_class(registry: Registry, type_: Any, scope: str | None) -> type | None:
+    """Return the class that a config's ``type`` means.
+
+    Args:
+        registry: One of MMEngine's root registries.
+        type_: A name, with or without scope, or the class itself.
+        scope: The config's ``default_scope``.
+    """
+    if isinstance(type_, str):
+        with registry.switch_scope_and_registry(scope) as scoped:
+            type_ = scoped.get(type_)
+    return type_ if inspect.isclass(type_) else None
 
 
 def _check_exists(name: str, path: str) -> None:

@@ -17,8 +17,13 @@ def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
             f'{name} must be at most {channels}, what it reduces, but got {reduction}'
         )
     hidden = channels // reduction
+    squeeze = nn.Conv2d(channels, hidden, 1, bias=False)
+    # Its inputs are firing rates, never negative. With weights of either sign the few
+    # hidden units can all be silent whatever the input, and then learn nothing.
+    with torch.no_grad():
+        squeeze.weight.abs_()
     return nn.Sequential(
-        nn.Conv2d(channels, hidden, 1, bias=False),
+        squeeze,
         nn.ReLU(inplace=True),
         nn.Conv2d(hidden, channels, 1, bias=False),
     )

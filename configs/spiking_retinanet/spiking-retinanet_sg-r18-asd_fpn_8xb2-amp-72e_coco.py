@@ -1,0 +1,36 @@
+_base_ = [
+    '../_base_/models/retinanet_r18_fpn.py',
+    '../_base_/datasets/coco_detection.py',
+    '../_base_/schedules/sgd-amp_72e.py',
+    '../_base_/default_runtime.py',
+]
+
+num_steps = 4
+in_channels = [128, 256, 512]
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmsnn.SGResNet',
+        depth=18,
+        gate='BSG',
+        num_steps=num_steps,
+        out_indices=(1, 2, 3),
+        norm_cfg=dict(type='SyncBN'),
+    ),
+    neck=[
+        dict(
+            type='mmsnn.SpikeDecoder',
+            decoder=dict(type='ASD'),
+            in_channels=in_channels,
+            num_steps=num_steps,
+        ),
+        dict(
+            type='FPN',
+            in_channels=in_channels,
+            out_channels=256,
+            add_extra_convs='on_input',
+            num_outs=5,
+        ),
+    ],
+)

@@ -1,0 +1,3 @@
+_base_ = './spiking-retinanet_sg-r18-asd_fpn_8xb2-amp-72e_coco.py'
+
+model = dict(backbone=dict(depth=34))

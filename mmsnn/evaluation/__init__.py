@@ -1,0 +1,19 @@
+"""Detection results in the columns of the SG ResNet paper's Table 4."""
+
+from .table import (
+    COLUMNS,
+    Table,
+    format_tables,
+    read_tables,
+    request_columns,
+    save_tables,
+)
+
+__all__ = [
+    'COLUMNS',
+    'Table',
+    'format_tables',
+    'read_tables',
+    'request_columns',
+    'save_tables',
+]

@@ -1,0 +1,77 @@
+"""Fixtures of the tools' tests."""
+
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmdet.visualization import DetLocalVisualizer
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+
+from .tiny_coco import TOOLS, write_coco
+
+
+@pytest.fixture(scope='session')
+def coco_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``data/coco``, for the tools to be run in."""
+    folder = tmp_path_factory.mktemp('coco')
+    write_coco(folder / 'data' / 'coco')
+    return folder
+
+
+@contextmanager
+def separate_run() -> Iterator[None]:
+    """Forget MMEngine's global instances of a run afterwards.
+
+    Else the next run in this process would draw into this one's folder and, in the
+    same second, write to its logger.
+    """
+    managers = (DefaultScope, DetLocalVisualizer, MessageHub, MMLogger)
+    before = [dict(manager._instance_dict) for manager in managers]
+    try:
+        yield
+    finally:
+        for manager, instances in zip(managers, before, strict=True):
+            manager._instance_dict.clear()
+            manager._instance_dict.update(instances)
+
+
+@pytest.fixture
+def call_tool(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run a tool in this process, which spares it the imports."""
+    monkeypatch.syspath_prepend(TOOLS)
+    # What the tools set in the environment ends with the test.
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
+
+    def call(name: str, *args: Any) -> None:
+        monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])
+        with separate_run():
+            runpy.run_path(str(TOOLS / name), run_name='__main__')
+
+    return call
+
+
+@pytest.fixture
+def fail_tool(
+    call_tool: Callable[..., None], capfd: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run a tool in this process, where it must fail; return its one line."""
+
+    def fail(name: str, *args: Any) -> str:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            call_tool(name, *args)
+        lines = capfd.readouterr().err.strip().splitlines()
+        assert stop.value.code == 2
+        assert not any('Traceback' in line for line in lines)
+        errors = [line for line in lines if line.startswith('error: ')]
+        assert len(errors) == 1, lines
+        assert lines[-1] == errors[0]
+        return errors[0].removeprefix('error: ')
+
+    return fail

@@ -1,0 +1,234 @@
+"""What the user did wrong is one line that says so, and exit code 2."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from .tiny_coco import ANN, CONFIGS, SMALL, SPIKING, run_tool
+
+Fail = Callable[..., str]
+DATASET = 'train_dataloader.dataset'
+
+
+@pytest.fixture(autouse=True)
+def in_coco_dir(coco_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(coco_dir)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+# The config file ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize('tool', ['train.py', 'test.py'])
+def test_missing_config(fail_tool: Fail, tool: str) -> None:
+    checkpoint = ['x.pth'] if tool == 'test.py' else []
+    line = fail_tool(tool, 'configs/none.py', *checkpoint)
+    assert line == f"config 'configs/none.py' does not exist (looked in {Path.cwd()})"
+
+
+def test_config_is_a_folder(fail_tool: Fail) -> None:
+    assert fail_tool('train.py', CONFIGS) == f"config '{CONFIGS}' is not a file"
+
+
+@pytest.mark.parametrize(
+    ('text', 'problem'),
+    [
+        ('model = dict(', 'SyntaxError: '),
+        ('model = nothing', "NameError: name 'nothing' is not defined"),
+        ("_base_ = './missing.py'", 'missing.py'),
+        ("custom_imports = dict(imports=['not_there'])", 'not_there'),
+    ],
+)
+def test_broken_config(
+    fail_tool: Fail, tmp_path: Path, text: str, problem: str
+) -> None:
+    config = write(tmp_path / 'broken.py', text)
+    line = fail_tool('train.py', config)
+    assert line.startswith(f"config '{config}' cannot be read: ")
+    assert problem in line
+
+
+def test_config_of_another_format(fail_tool: Fail, tmp_path: Path) -> None:
+    config = write(tmp_path / 'config.txt', 'model = 1')
+    assert "config.txt' cannot be read: OSError" in fail_tool('train.py', config)
+
+
+def test_base_file_cannot_train(fail_tool: Fail) -> None:
+    config = CONFIGS / '_base_/models/retinanet_r18_fpn.py'
+    assert fail_tool('train.py', config) == (
+        f"config '{config}' cannot be used to train: it does not define "
+        'train_dataloader, train_cfg, optim_wrapper'
+    )
+
+
+def test_base_file_cannot_test(fail_tool: Fail) -> None:
+    config = CONFIGS / '_base_/schedules/sgd-amp_72e.py'
+    assert fail_tool('test.py', config, 'x.pth') == (
+        f"config '{config}' cannot be used to test: it does not define "
+        'model, test_dataloader, test_evaluator'
+    )
+
+
+# --cfg-options -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('option', 'problem'),
+    [
+        ('lr', "--cfg-options 'lr': it must be KEY=VALUE"),
+        ('=3', "--cfg-options '=3': it must be KEY=VALUE"),
+        ('model..depth=3', "--cfg-options 'model..depth=3': it must be KEY=VALUE"),
+        ('scale=[(1,2]', 'Imbalanced brackets'),
+        ('data_root.x=1', 'data_root'),
+        ('param_scheduler.7.gamma=1', 'Index 7 exceeds'),
+    ],
+)
+def test_broken_option(fail_tool: Fail, option: str, problem: str) -> None:
+    line = fail_tool('train.py', ANN, '--cfg-options', option)
+    assert line.startswith('--cfg-options ')
+    assert problem in line
+
+
+def test_model_that_cannot_be_built(fail_tool: Fail, tmp_path: Path) -> None:
+    line = fail_tool(
+        *('train.py', SPIKING, '--work-dir', tmp_path),
+        *('--cfg-options', *SMALL, 'model.backbone.depth=20'),
+    )
+    assert line.startswith(f"config '{SPIKING}' cannot be built: ValueError: ")
+    assert 'depth must be one of' in line
+    assert line.endswith('(MMSNN_TRACEBACK=1 shows where)')
+
+
+def test_traceback_on_request(
+    call_tool: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv('MMSNN_TRACEBACK', '1')
+    with pytest.raises(SystemExit):
+        call_tool('train.py', 'none.py')
+    lines = capfd.readouterr().err.splitlines()
+    assert 'Traceback (most recent call last):' in lines
+    assert lines[-1].startswith("error: config 'none.py' does not exist")
+
+
+# Data --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('option', 'name', 'path'),
+    [
+        (f'{DATASET}.data_root=data/none', f'{DATASET}.data_root', 'data/none'),
+        (
+            f'{DATASET}.ann_file=annotations/none.json',
+            f'{DATASET}.ann_file',
+            'data/coco/annotations/none.json',
+        ),
+        (
+            f'{DATASET}.data_prefix.img=none/',
+            f'{DATASET}.data_prefix.img',
+            'data/coco/none',
+        ),
+        (
+            'val_dataloader.dataset.ann_file=none.json',
+            'val_dataloader.dataset.ann_file',
+            'data/coco/none.json',
+        ),
+        ('val_evaluator.ann_file=none.json', 'val_evaluator.ann_file', 'none.json'),
+    ],
+)
+def test_missing_data(fail_tool: Fail, option: str, name: str, path: str) -> None:
+    assert fail_tool('train.py', ANN, '--cfg-options', option) == (
+        f"{name}: '{path}' does not exist (looked in {Path.cwd()})"
+    )
+
+
+def test_missing_data_root_of_the_default_config(
+    fail_tool: Fail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert fail_tool('train.py', SPIKING) == (
+        "train_dataloader.dataset.data_root: 'data/coco/' does not exist "
+        f'(looked in {tmp_path})'
+    )
+
+
+def test_test_checks_the_test_data(fail_tool: Fail) -> None:
+    option = 'test_dataloader.dataset.data_root=data/none'
+    line = fail_tool('test.py', ANN, 'x.pth', '--cfg-options', option)
+    assert line.startswith("test_dataloader.dataset.data_root: 'data/none' does not")
+
+
+# Other options -----------------------------------------------------------------
+
+
+def test_auto_scale_lr_without_a_base(fail_tool: Fail) -> None:
+    line = fail_tool(
+        'train.py', ANN, '--auto-scale-lr', '--cfg-options', 'auto_scale_lr=None'
+    )
+    assert line == (
+        f"--auto-scale-lr needs auto_scale_lr.base_batch_size in config '{ANN}'"
+    )
+
+
+def test_out_must_be_a_pickle(fail_tool: Fail) -> None:
+    line = fail_tool('test.py', ANN, 'x.pth', '--out', 'result.json')
+    assert line == "--out must end in .pkl or .pickle, but got 'result.json'"
+
+
+def test_show_needs_the_hook(fail_tool: Fail) -> None:
+    line = fail_tool(
+        *('test.py', ANN, 'x.pth', '--show-dir', 'pictures'),
+        *('--cfg-options', 'default_hooks.visualization=None'),
+    )
+    assert line.startswith('--show and --show-dir need default_hooks.visualization')
+
+
+def test_tta_of_something_else_must_be_told_how(
+    fail_tool: Fail, tmp_path: Path
+) -> None:
+    torch.save({'state_dict': {'a': torch.ones(1)}}, tmp_path / 'a.pth')
+    line = fail_tool(
+        *('test.py', ANN, tmp_path / 'a.pth', '--tta'),
+        *('--cfg-options', 'default_scope=mmpretrain'),
+    )
+    assert line == f"--tta needs tta_model and tta_pipeline in config '{ANN}'"
+
+
+def test_slurm_needs_gpus(fail_tool: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('mmsnn.utils.cpu.has_accelerator', lambda: False)
+    assert fail_tool('train.py', ANN, '--launcher', 'slurm') == (
+        '--launcher slurm needs GPUs; without them use --launcher pytorch or none'
+    )
+
+
+# In a process of its own ---------------------------------------------------------
+
+
+def test_stderr_is_that_line_alone(tmp_path: Path) -> None:
+    result = run_tool('train.py', SPIKING, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == (
+        "error: train_dataloader.dataset.data_root: 'data/coco/' does not exist "
+        f'(looked in {tmp_path})\n'
+    )
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_speaks(tmp_path: Path) -> None:
+    result = run_tool(
+        *('dist_train.sh', SPIKING, 2),
+        cwd=tmp_path,
+        PORT=str(20002 + os.getpid() % 20000),
+    )
+    assert result.returncode != 0
+    errors = [line for line in result.stderr.splitlines() if line[:6] == 'error:']
+    assert len(errors) == 1
+    assert "data_root: 'data/coco/' does not exist" in errors[0]

@@ -1,0 +1,183 @@
+"""Options of the tools that the runs of the COCO configs do not use."""
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from PIL import Image
+
+from .tiny_coco import ANN, SMALL, SPIKING, TOOLS
+
+Call = Callable[..., None]
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What train.py defines."""
+    monkeypatch.syspath_prepend(TOOLS)
+    return SimpleNamespace(**runpy.run_path(str(TOOLS / 'train.py')))
+
+
+def test_amp(train: SimpleNamespace) -> None:
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
+    train.set_amp(cfg)
+    assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale='dynamic')
+
+
+def test_amp_keeps_the_configs_own(train: SimpleNamespace) -> None:
+    wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
+    cfg = Config(dict(optim_wrapper=wrapper))
+    train.set_amp(cfg)
+    assert cfg.optim_wrapper == wrapper
+
+
+def test_auto_scale_lr(train: SimpleNamespace) -> None:
+    cfg = Config.fromfile(ANN)
+    train.set_auto_scale_lr(cfg)
+    assert cfg.auto_scale_lr == dict(enable=True, base_batch_size=16)
+
+
+@pytest.mark.parametrize(
+    ('resume', 'given', 'expected'),
+    [
+        (None, {}, (None, False, None)),
+        (None, dict(load_from='a.pth'), ('a.pth', False, 'a.pth')),
+        ('b.pth', dict(load_from='a.pth'), ('b.pth', True, 'b.pth')),
+        ('auto', dict(load_from='a.pth'), ('latest.pth', True, None)),
+        (None, dict(resume=True), ('latest.pth', True, None)),
+    ],
+)
+def test_resume(
+    train: SimpleNamespace, tmp_path: Path, resume: Any, given: Any, expected: Any
+) -> None:
+    (tmp_path / 'last_checkpoint').write_text('latest.pth')
+    cfg = Config(dict(work_dir=str(tmp_path), resume=False, load_from=None) | given)
+    path = train.find_checkpoint(cfg, resume)
+    assert (path, cfg.resume, cfg.load_from) == expected
+
+
+def save_weights(config: Path, path: Path, drop: str = '-') -> None:
+    """Save random weights of a config's model, without those that ``drop`` begins."""
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(Config.fromfile(config).model)
+    state = model.state_dict()
+    kept = {name: state[name] for name in state if not name.startswith(drop)}
+    torch.save({'state_dict': kept}, path)
+
+
+def test_tta(
+    call_tool: Call, coco_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(coco_dir)
+    save_weights(SPIKING, tmp_path / 'x.pth')
+    call_tool(
+        *('test.py', SPIKING, tmp_path / 'x.pth', '--tta', '--work-dir', tmp_path),
+        *('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.0'),
+    )
+    content = json.loads((tmp_path / 'coco_columns.json').read_text())
+    assert content['tables']['coco']['columns']['mAP'] >= 0
+    (dumped,) = tmp_path.glob('*/vis_data/config.py')
+    cfg = Config.fromfile(dumped)
+    assert cfg.model.type == 'DetTTAModel'
+    assert cfg.model.module.type == 'RetinaNet'
+    assert cfg.test_dataloader.dataset.pipeline[-1].type == 'TestTimeAug'
+
+
+def test_a_checkpoint_that_fits_in_part_and_detects_nothing(
+    call_tool: Call,
+    coco_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(coco_dir)
+    save_weights(ANN, tmp_path / 'x.pth', drop='bbox_head.')
+    call_tool(
+        *('test.py', ANN, tmp_path / 'x.pth', '--work-dir', tmp_path),
+        *('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.99'),
+    )
+    printed = capfd.readouterr()
+    # 20 of RetinaNet's parameters are in its head.
+    assert f"warning: checkpoint '{tmp_path}/x.pth' fits 76 of the model's 96" in (
+        printed.err
+    )
+    content = json.loads((tmp_path / 'coco_columns.json').read_text())
+    assert set(content['tables']['coco']['columns'].values()) == {None}
+    assert "'-': no object of that size, or nothing was detected" in printed.out
+
+
+CLASSIFIER = """
+default_scope = 'mmpretrain'
+custom_imports = dict(imports=['mmsnn'])
+model = dict(
+    type='ImageClassifier',
+    data_preprocessor=dict(num_classes=2, mean=[127.0] * 3, std=[60.0] * 3),
+    backbone=dict(
+        type='mmsnn.SGResNet', depth=10, num_steps=2, stem='cifar', base_channels=8
+    ),
+    neck=[
+        dict(type='mmsnn.SpikeDecoder', decoder=dict(type='Rate'), in_channels=[64],
+             num_steps=2),
+        dict(type='GlobalAveragePooling'),
+    ],
+    head=dict(type='LinearClsHead', num_classes=2, in_channels=64, topk=(1,),
+              loss=dict(type='CrossEntropyLoss')),
+)
+train_dataloader = dict(
+    batch_size=2, num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        type='CustomDataset', data_root='{root}', data_prefix='images',
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')]),
+)
+val_dataloader = train_dataloader
+test_dataloader = train_dataloader
+val_evaluator = dict(type='Accuracy', topk=(1,))
+test_evaluator = val_evaluator
+train_cfg = dict(by_epoch=True, max_epochs=1)
+val_cfg = dict()
+test_cfg = dict()
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))
+default_hooks = dict(visualization=dict(type='VisualizationHook', interval=1))
+visualizer = dict(type='UniversalVisualizer',
+                  vis_backends=[dict(type='LocalVisBackend')])
+"""
+
+
+def test_a_classifier(call_tool: Call, tmp_path: Path) -> None:
+    """The tools know nothing of detection unless the config does."""
+    rng = np.random.default_rng(0)
+    for name in ('a', 'b'):
+        folder = tmp_path / 'images' / name
+        folder.mkdir(parents=True)
+        for index in range(2):
+            pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f'{index}.png')
+    config = tmp_path / 'classifier.py'
+    config.write_text(CLASSIFIER.replace('{root}', str(tmp_path)))
+    run = tmp_path / 'run'
+    call_tool('train.py', config, '--work-dir', run)
+    out = tmp_path / 'predictions.pkl'
+    call_tool(
+        *('test.py', config, run / 'epoch_1.pth', '--work-dir', run, '--out', out),
+        *('--show-dir', 'pictures'),
+    )
+    assert out.stat().st_size > 0
+    assert len(list((run / 'pictures').iterdir())) >= 1
+    assert not list(run.rglob('coco_columns.json'))
+    (logged,) = [
+        line
+        for path in run.glob('*/*.json')
+        for line in path.read_text().splitlines()
+        if 'accuracy/top1' in line
+    ]
+    assert 0 <= json.loads(logged)['accuracy/top1'] <= 100

@@ -1,0 +1,197 @@
+"""The COCO configs, from training to results, on COCO's layout in miniature."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from .tiny_coco import ANN, CONFIGS, SMALL, SPIKING, run_tool
+
+OTHERS = sorted(
+    path
+    for path in CONFIGS.glob('*/*_coco.py')
+    if path.parent.name != '_base_' and path != SPIKING
+)
+# An untrained detector is sure of nothing: without this it would detect nothing.
+DETECT = 'model.test_cfg.score_thr=0.0'
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    checkpoint = torch.load(path, map_location='cpu', weights_only=False)
+    return checkpoint['state_dict']
+
+
+def losses(work_dir: Path) -> list[float]:
+    lines = [
+        json.loads(line)
+        for path in sorted(work_dir.glob('*/vis_data/scalars.json'))
+        for line in path.read_text().splitlines()
+    ]
+    return [line['loss'] for line in lines if 'loss' in line]
+
+
+def check(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope='module')
+def trained(coco_dir: Path) -> tuple[Path, str]:
+    """The work dir and stderr of an epoch of the spiking RetinaNet."""
+    options = ['--cfg-options', *SMALL, 'default_hooks.logger.interval=1']
+    result = run_tool('train.py', SPIKING, *options, cwd=coco_dir)
+    check(result)
+    return coco_dir / 'work_dirs' / SPIKING.stem, result.stderr
+
+
+def test_train_writes_a_checkpoint(trained: tuple[Path, str]) -> None:
+    work_dir, _ = trained
+    # 3 of the 4 images have objects: 2 iterations of 2 images at most.
+    assert len(losses(work_dir)) == 2
+    assert all(0 < loss < 100 for loss in losses(work_dir))
+    assert all(
+        value.isfinite().all() for value in weights(work_dir / 'epoch_1.pth').values()
+    )
+
+
+def test_mixed_precision_on_a_cpu_is_said_to_be_single(
+    trained: tuple[Path, str],
+) -> None:
+    assert 'warning: no GPU: training in fp32' in trained[1]
+
+
+def test_test_reports_columns_pictures_and_predictions(
+    trained: tuple[Path, str], coco_dir: Path
+) -> None:
+    work_dir, _ = trained
+    out = coco_dir / 'predictions.pkl'
+    options = ['--show-dir', 'pictures', '--out', out, '--cfg-options', *SMALL, DETECT]
+    printed = check(
+        run_tool('test.py', SPIKING, work_dir / 'epoch_1.pth', *options, cwd=coco_dir)
+    )
+    (saved,) = work_dir.glob('*/coco_columns.json')
+    latest = work_dir / 'coco_columns.json'
+    assert saved.read_text() == latest.read_text()
+    assert str(saved) in printed
+    assert str(latest.relative_to(coco_dir)) in printed
+    content = json.loads(latest.read_text())
+    assert content['config'] == str(SPIKING)
+    columns = content['tables']['coco']['columns']
+    # The only small object is a crowd, which COCO does not count.
+    assert columns['AP_S'] is None
+    assert columns['AR_S'] is None
+    assert all(columns[name] >= 0 for name in ('mAP', 'AP50', 'AP_M', 'AP_L', 'mAR'))
+    row = next(line for line in printed.splitlines() if line.startswith('coco '))
+    assert row.split()[3] == '-'
+    assert out.stat().st_size > 0
+    pictures = sorted(path.name for path in saved.parent.glob('pictures/*.jpg'))
+    assert pictures == ['000000000139.jpg', '000000000140.jpg']
+
+
+def test_resume_continues(trained: tuple[Path, str], coco_dir: Path) -> None:
+    """Also: safe loading is on, and MMEngine's checkpoints pass it."""
+    work_dir, _ = trained
+    options = [*SMALL, 'train_cfg.max_epochs=2']
+    printed = check(
+        run_tool(
+            *('train.py', SPIKING, '--resume', work_dir / 'epoch_1.pth'),
+            *('--work-dir', coco_dir / 'resumed', '--cfg-options', *options),
+            cwd=coco_dir,
+        )
+    )
+    assert 'resumed epoch: 1, iter: 2' in printed
+    assert 'Could not safely load' not in printed
+    assert (coco_dir / 'resumed' / 'epoch_2.pth').is_file()
+    assert not (coco_dir / 'resumed' / 'epoch_1.pth').exists()
+
+
+@pytest.mark.slow
+def test_ann_baseline_trains_and_tests(coco_dir: Path) -> None:
+    options = ['--cfg-options', *SMALL, DETECT, 'default_hooks.logger.interval=1']
+    check(run_tool('train.py', ANN, *options, cwd=coco_dir))
+    work_dir = coco_dir / 'work_dirs' / ANN.stem
+    assert all(0 < loss < 100 for loss in losses(work_dir))
+    check(run_tool('test.py', ANN, work_dir / 'epoch_1.pth', *options, cwd=coco_dir))
+    columns = json.loads((work_dir / 'coco_columns.json').read_text())
+    assert columns['tables']['coco']['columns']['mAP'] >= 0
+
+
+@pytest.mark.parametrize('path', OTHERS, ids=lambda path: path.stem)
+def test_others_train_and_evaluate(
+    path: Path,
+    coco_dir: Path,
+    tmp_path: Path,
+    call_tool: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(coco_dir)
+    log = 'default_hooks.logger.interval=1'
+    faster = 'faster' in path.stem
+    detect = DETECT.replace('test_cfg', 'test_cfg.rcnn') if faster else DETECT
+    call_tool(
+        *('train.py', path, '--work-dir', tmp_path),
+        *('--cfg-options', *SMALL, log, detect),
+    )
+    assert all(0 < loss < 100 for loss in losses(tmp_path))
+    # Evaluated: there is a best checkpoint.
+    assert list(tmp_path.glob('best_coco_bbox_mAP_epoch_1.pth'))
+
+
+def test_two_processes_end_with_equal_weights(coco_dir: Path, tmp_path: Path) -> None:
+    """Torch's launcher with gloo, on the CPU: each sees other images."""
+    (tmp_path / 'dump_weights.py').write_text(
+        'import torch\n'
+        'from mmengine.hooks import Hook\n'
+        'from mmengine.registry import HOOKS\n\n\n'
+        '@HOOKS.register_module()\n'
+        'class DumpWeights(Hook):\n'
+        '    def after_train(self, runner):\n'
+        '        named = dict(runner.model.module.named_parameters())\n'
+        "        torch.save(named, f'{runner.work_dir}/rank_{runner.rank}.pth')\n"
+    )
+    config = tmp_path / 'two.py'
+    config.write_text(
+        f"_base_ = '{SPIKING}'\n"
+        "custom_imports = dict(imports=['mmsnn', 'dump_weights'])\n"
+        "custom_hooks = [dict(type='mmengine.DumpWeights')]\n"
+    )
+    work_dir = tmp_path / 'run'
+    result = run_tool(
+        *('dist_train.sh', config, 2, '--work-dir', work_dir, '--cfg-options'),
+        *(*SMALL, 'env_cfg.dist_cfg.backend=gloo', 'default_hooks.logger.interval=1'),
+        'default_hooks.visualization.draw=False',
+        cwd=coco_dir,
+        PORT=str(20000 + os.getpid() % 20000),
+        PYTHONPATH=str(tmp_path),
+    )
+    check(result)
+    assert 'warning: no GPU: each process normalises by itself' in result.stderr
+    first, second = (
+        torch.load(work_dir / f'rank_{rank}.pth', weights_only=False) for rank in (0, 1)
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert all(0 < loss < 100 for loss in losses(work_dir))
+    saved = weights(work_dir / 'epoch_1.pth')
+    assert all(torch.equal(first[name], saved[name]) for name in first)
+
+
+@pytest.mark.slow
+def test_two_processes_test_as_one_does(
+    trained: tuple[Path, str], coco_dir: Path, tmp_path: Path
+) -> None:
+    checkpoint = trained[0] / 'epoch_1.pth'
+    result = run_tool(
+        *('dist_test.sh', SPIKING, checkpoint, 2, '--work-dir', tmp_path),
+        *('--cfg-options', *SMALL, DETECT),
+        cwd=coco_dir,
+        PORT=str(20001 + os.getpid() % 20000),
+    )
+    printed = check(result)
+    assert sum(line.startswith('metric ') for line in printed.splitlines()) == 1
+    content = json.loads((tmp_path / 'coco_columns.json').read_text())
+    assert content['tables']['coco']['columns']['mAP'] >= 0

@@ -1,0 +1,176 @@
+"""Test the model of a config with the weights of a checkpoint.
+
+The options are MMDetection's. For a detector that is evaluated with ``CocoMetric``,
+the columns of the SG ResNet paper's Table 4 are printed and saved as JSON in the work
+dir. Usage:
+    python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE.pkl] [--show]
+        [--show-dir DIR] [--wait-time SECONDS] [--tta]
+        [--cfg-options KEY=VALUE ...] [--launcher pytorch]
+"""
+
+import argparse
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import _cli
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+    from mmsnn.evaluation import Table
+
+RESULTS = 'coco_columns.json'
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description='Test (and evaluate) a model')
+    parser.add_argument('config', help='path of the config')
+    parser.add_argument('checkpoint', help='path of the checkpoint')
+    parser.add_argument(
+        '--out', help='file to dump the predictions to, ending in .pkl or .pickle'
+    )
+    parser.add_argument('--show', action='store_true', help='show the predictions')
+    parser.add_argument(
+        '--show-dir',
+        help='save painted images in WORK_DIR/TIMESTAMP/SHOW_DIR (of a classifier, in '
+        'WORK_DIR/SHOW_DIR)',
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='seconds an image is shown'
+    )
+    parser.add_argument(
+        '--tta', action='store_true', help='augment the images at test time'
+    )
+    _cli.add_common_options(parser)
+    return _cli.parse(parser)
+
+
+def set_visualization(cfg: 'Config', args: argparse.Namespace) -> None:
+    """Make the visualization hook show or save its pictures.
+
+    Raises:
+        UserError: If the config has no such hook.
+    """
+    from mmdet.engine.hooks.utils import trigger_visualization_hook
+
+    from mmsnn.utils.errors import UserError
+
+    hook = (cfg.get('default_hooks') or {}).get('visualization')
+    if hook is None:
+        raise UserError(
+            f'--show and --show-dir need default_hooks.visualization in config '
+            f'{cfg.filename!r}'
+        )
+    if str(hook.type).rpartition('.')[-1] == 'VisualizationHook':
+        # MMPretrain's names its options otherwise, and knows no folder of the run.
+        hook.update(
+            enable=True,
+            show=args.show,
+            wait_time=args.wait_time,
+            out_dir=args.show_dir and str(Path(cfg.work_dir, args.show_dir)),
+        )
+    else:
+        trigger_visualization_hook(cfg, args)
+
+
+def set_tta(cfg: 'Config') -> None:
+    """Wrap the model for test-time augmentation.
+
+    A detector's config need not say how: as in MMDetection, each image is then seen
+    as it is and flipped.
+
+    Raises:
+        UserError: If the config is not a detector's and does not say how.
+    """
+    from mmengine.config import ConfigDict
+
+    from mmsnn.utils.errors import UserError
+    from mmsnn.utils.preflight import innermost_dataset
+
+    dataset = innermost_dataset(cfg.test_dataloader.dataset)
+    missing = [name for name in ('tta_model', 'tta_pipeline') if name not in cfg]
+    if missing and cfg.get('default_scope') != 'mmdet':
+        raise UserError(
+            f'--tta needs {" and ".join(missing)} in config {cfg.filename!r}'
+        )
+    if 'tta_model' in missing:
+        cfg.tta_model = dict(
+            type='DetTTAModel',
+            tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100),
+        )
+    if 'tta_pipeline' in missing:
+        flips = [dict(type='RandomFlip', prob=prob) for prob in (1.0, 0.0)]
+        keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
+        pack = dict(type='PackDetInputs', meta_keys=(*keys, 'flip', 'flip_direction'))
+        augment = dict(type='TestTimeAug', transforms=[flips, [pack]])
+        cfg.tta_pipeline = [*deepcopy(dataset.pipeline)[:-1], augment]
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset.pipeline = cfg.tta_pipeline
+
+
+def add_dump(cfg: 'Config', runner: 'Runner', out: str) -> None:
+    """Make the runner dump its predictions to ``out``."""
+    from mmdet.evaluation import DumpDetResults
+    from mmengine.evaluator import DumpResults
+
+    dump = DumpDetResults if cfg.get('default_scope') == 'mmdet' else DumpResults
+    runner.test_evaluator.metrics.append(dump(out_file_path=out))
+
+
+def report(tables: 'list[Table]', cfg: 'Config', runner: 'Runner') -> None:
+    """Print the tables and save them, once a run and once under a fixed name."""
+    from mmengine.dist import is_main_process
+
+    from mmsnn.evaluation import format_tables, save_tables
+
+    if not is_main_process():
+        return
+    print(format_tables(tables))
+    if any(value is None for table in tables for value in table.columns.values()):
+        print("'-': no object of that size, or nothing was detected at all")
+    for path in (Path(runner.log_dir, RESULTS), Path(cfg.work_dir, RESULTS)):
+        save_tables(path, tables, str(cfg.filename), str(cfg.load_from))
+        print(f'Saved {path}')
+
+
+def main() -> None:
+    """Test."""
+    args = parse_args()
+    cfg = _cli.load(args, 'test')
+    from mmsnn.evaluation import request_columns
+    from mmsnn.utils.checkpoints import check_fit, read_checkpoint
+    from mmsnn.utils.errors import UserError
+    from mmsnn.utils.preflight import check_data
+
+    if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
+        raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if args.show or args.show_dir:
+        set_visualization(cfg, args)
+    check_data(cfg, ('test',))
+    state = read_checkpoint(args.checkpoint)
+    if args.tta:
+        set_tta(cfg)
+    tables = request_columns(cfg)
+
+    runner = _cli.build_runner(cfg)
+    if state is not None:
+        fit = check_fit(runner.model, state, args.checkpoint)
+        if fit.matched < fit.total:
+            _cli.note(
+                f'checkpoint {args.checkpoint!r} fits {fit.matched} of the '
+                f"model's {fit.total} parameters; the others keep their initial values"
+            )
+    if args.out is not None:
+        add_dump(cfg, runner, args.out)
+    metrics = runner.test()
+    if tables:
+        report([table.filled(metrics) for table in tables], cfg, runner)
+
+
+if __name__ == '__main__':
+    _cli.run(main)
