@@ -5,7 +5,7 @@ evaluates it with tools/test.py, draws what it detects, and prints the columns o
 SG ResNet paper's Table 4. Usage:
     python tools/demo.py [--decoder asd|rate] [--seed 0] [--data-seed 0]
         [--work-dir DIR] [--num-pictures 8] [--num-train 2000] [--num-val 200]
-        [--epochs 12]
+        [--epochs 8]
 
 Data and runs go to data/ and work_dirs/ of the current folder.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 import _cli
 
 PROJECT = Path(__file__).resolve().parents[1]
-CONFIG = 'configs/spiking_retinanet/spiking-retinanet_sg-r10-{}_fpn_1xb8-12e_digits.py'
+CONFIG = 'configs/spiking_retinanet/spiking-retinanet_sg-r10-{}_fpn_1xb8-8e_digits.py'
 
 
 def parse_args() -> argparse.Namespace:

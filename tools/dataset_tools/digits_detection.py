@@ -3,7 +3,7 @@
 Handwritten digits on photographs, both shipped with scikit-learn; nothing is
 downloaded. A set that is complete with the same options is left alone. Usage:
     python tools/dataset_tools/digits_detection.py [--out-dir data/digits_detection]
-        [--image-size 128] [--num-train 1000] [--num-val 200] [--seed 0]
+        [--image-size 128] [--num-train 2000] [--num-val 200] [--seed 0]
         [--max-objects 6]
 """
 
@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
         '--image-size', type=int, default=128, help='side of the images in pixels'
     )
     parser.add_argument(
-        '--num-train', type=int, default=1000, help='number of training images'
+        '--num-train', type=int, default=2000, help='number of training images'
     )
     parser.add_argument(
         '--num-val', type=int, default=200, help='number of validation images'

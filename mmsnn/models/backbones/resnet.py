@@ -50,6 +50,25 @@ def _check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int
     return indices
 
 
+def _check_bool(name: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f'{name} must be a bool, but got {describe(value)}')
+    return value
+
+
+def _check_frozen_stages(frozen_stages: int, num_stages: int) -> int:
+    if type(frozen_stages) is not int:
+        raise TypeError(
+            f'frozen_stages must be an integer, but got {describe(frozen_stages)}'
+        )
+    if not -1 <= frozen_stages <= num_stages:
+        raise ValueError(
+            f'frozen_stages must be -1 to {num_stages}, the stages that are built, '
+            f'but got {frozen_stages}'
+        )
+    return frozen_stages
+
+
 @MODELS.register_module()
 class ResNetSNN(BaseModule):
     """A spiking ResNet of any residual family.
@@ -123,8 +142,8 @@ class ResNetSNN(BaseModule):
         check_positive_int('base_channels', base_channels)
         self.out_indices = _check_out_indices(out_indices, len(num_blocks))
         self.num_steps = check_positive_int('num_steps', num_steps)
-        self.norm_eval = norm_eval
-        self.zero_init_residual = zero_init_residual
+        self.norm_eval = _check_bool('norm_eval', norm_eval)
+        self.zero_init_residual = _check_bool('zero_init_residual', zero_init_residual)
 
         layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
         self.stem = build_stem(stem, in_channels, base_channels, layers)
@@ -141,12 +160,7 @@ class ResNetSNN(BaseModule):
         self.out_channels = tuple(
             base_channels * 2**i * block.expansion for i in self.out_indices
         )
-        if frozen_stages not in range(-1, len(self.stages) + 1):
-            raise ValueError(
-                f'frozen_stages must be -1 to {len(self.stages)}, the stages that are '
-                f'built, but got {frozen_stages}'
-            )
-        self.frozen_stages = frozen_stages
+        self.frozen_stages = _check_frozen_stages(frozen_stages, len(self.stages))
         self._freeze()
 
     def init_weights(self) -> None:

@@ -11,6 +11,17 @@ from mmsnn.models.neurons import BaseNeuron, Surrogate, build_surrogate, heavisi
 from mmsnn.utils import check_number, check_positive_int
 
 
+def _affine(norm: nn.Module, name: str) -> nn.Parameter:
+    """Return a norm's weight or bias, which not every norm has."""
+    parameter = getattr(norm, name, None)
+    if not isinstance(parameter, nn.Parameter):
+        raise ValueError(
+            'a block can only start as the identity if its norms have a weight and a '
+            f'bias, but got {norm}'
+        )
+    return parameter
+
+
 class Merge(nn.Module):
     """Merge of a residual branch with its shortcut, both ``[T * N, C, H, W]``.
 
@@ -35,9 +46,12 @@ class Merge(nn.Module):
         Args:
             norm: Norm before the branch's last neurons.
             neuron: Those neurons.
+
+        Raises:
+            ValueError: If the norm has no weight or no bias.
         """
-        nn.init.zeros_(norm.get_parameter('weight'))
-        nn.init.zeros_(norm.get_parameter('bias'))
+        nn.init.zeros_(_affine(norm, 'weight'))
+        nn.init.zeros_(_affine(norm, 'bias'))
 
 
 class AddMerge(Merge):
@@ -66,8 +80,8 @@ class AndMerge(Merge):
                 'the identity initialisation of AND needs neurons derived from '
                 f'BaseNeuron, but got {type(neuron).__name__}'
             )
-        nn.init.zeros_(norm.get_parameter('weight'))
-        nn.init.constant_(norm.get_parameter('bias'), neuron.firing_current())
+        nn.init.zeros_(_affine(norm, 'weight'))
+        nn.init.constant_(_affine(norm, 'bias'), neuron.firing_current())
 
 
 class IAndMerge(Merge):

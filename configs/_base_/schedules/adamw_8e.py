@@ -1,5 +1,5 @@
 # For training from scratch on little data: warm-up, one cosine, averaged weights.
-max_epochs = 12
+max_epochs = 8
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

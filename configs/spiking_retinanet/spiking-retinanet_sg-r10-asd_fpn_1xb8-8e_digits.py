@@ -3,12 +3,12 @@
 _base_ = [
     '../_base_/models/retinanet_r18_fpn.py',
     '../_base_/datasets/digits_detection.py',
-    '../_base_/schedules/adamw_12e.py',
+    '../_base_/schedules/adamw_8e.py',
     '../_base_/default_runtime.py',
 ]
 
 num_steps = 4
-in_channels = [64, 128, 256]
+in_channels = [32, 64, 128, 256]
 out_channels = 64
 
 model = dict(
@@ -18,7 +18,7 @@ model = dict(
         depth=10,
         base_channels=32,
         num_steps=num_steps,
-        out_indices=(1, 2, 3),
+        out_indices=(0, 1, 2, 3),
     ),
     neck=[
         dict(
@@ -32,7 +32,7 @@ model = dict(
             in_channels=in_channels,
             out_channels=out_channels,
             add_extra_convs='on_output',
-            num_outs=4,
+            num_outs=5,
             norm_cfg=dict(type='BN'),
         ),
     ],
@@ -42,10 +42,8 @@ model = dict(
         feat_channels=out_channels,
         stacked_convs=2,
         norm_cfg=dict(type='GN', num_groups=8),
-        # P3 to P6 with anchors of 20 to 254 pixels: digits are small, and upright
-        anchor_generator=dict(
-            octave_base_scale=2.5, ratios=[1.0, 2.0], strides=[8, 16, 32, 64]
-        ),
+        # P2 to P6, one finer than the paper's, for digits of 18 pixels; they are upright
+        anchor_generator=dict(ratios=[1.5], strides=[4, 8, 16, 32, 64]),
         reg_decoded_bbox=True,
         loss_bbox=dict(_delete_=True, type='GIoULoss', loss_weight=2.0),
     ),

@@ -1,4 +1,4 @@
-_base_ = 'spiking-retinanet_sg-r10-asd_fpn_1xb8-12e_digits.py'
+_base_ = 'spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
 
 model = dict(
     neck=[

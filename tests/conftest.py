@@ -1,0 +1,27 @@
+"""What every test gets: a seed, one thread, quiet initialisation."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MMLogger
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _one_thread_and_quiet_init() -> None:
+    # The tests' tensors are small: more threads wait for each other, for seconds if
+    # another program runs on the machine.
+    torch.set_num_threads(1)
+    # MMEngine's init_weights logs a paragraph for each parameter.
+    MMLogger.get_current_instance().setLevel('WARNING')
+
+
+@pytest.fixture(autouse=True)
+def seed() -> int:
+    """Seed all generators; return the seed."""
+    value = 0
+    random.seed(value)
+    np.random.seed(value)
+    torch.manual_seed(value)
+    return value

@@ -1,0 +1,100 @@
+import math
+import re
+
+import pytest
+import torch
+
+from mmsnn.models.neurons import (
+    ATan,
+    Rectangular,
+    Sigmoid,
+    Surrogate,
+    build_surrogate,
+    heaviside,
+)
+
+X = torch.linspace(-2, 2, 401, dtype=torch.float64)
+FORMULAS = {
+    ATan: lambda x, a: (a / 2) / (1 + (math.pi * a / 2 * x) ** 2),
+    Sigmoid: lambda x, a: a * torch.exp(-a * x) / (1 + torch.exp(-a * x)) ** 2,
+    Rectangular: lambda x, a: a * (x.abs() < 1 / (2 * a)).to(x.dtype),
+}
+
+
+@pytest.mark.parametrize('kind', FORMULAS)
+@pytest.mark.parametrize('alpha', [0.5, 1.0, 2.0, 4.5])
+def test_derivative(kind, alpha):
+    x = X + 1e-3  # off the rectangle's edges
+    grad = torch.randn_like(x)
+    scaled = kind(alpha).scale_(grad, x.clone())
+    torch.testing.assert_close(scaled, grad * FORMULAS[kind](x, alpha))
+
+
+@pytest.mark.parametrize('kind', FORMULAS)
+def test_derivative_integrates_to_the_step(kind):
+    x = torch.linspace(-200, 200, 2_000_001, dtype=torch.float64)
+    derivative = kind().scale_(torch.ones_like(x), x.clone())
+    area = torch.trapezoid(derivative, x)
+    assert area == pytest.approx(1, abs=2e-3)
+
+
+def test_defaults():
+    # the default ATan is the paper's 1 / (1 + (pi x)^2)
+    scaled = ATan().scale_(torch.ones_like(X), X.clone())
+    torch.testing.assert_close(scaled, 1 / (1 + (math.pi * X) ** 2))
+    assert (Sigmoid().alpha, Rectangular().alpha) == (4.0, 1.0)
+    assert build_surrogate(None) == ATan(2.0)
+
+
+@pytest.mark.parametrize('kind', FORMULAS)
+def test_heaviside(kind):
+    x = X.clone().requires_grad_()
+    y = heaviside(x, kind())
+    assert torch.equal(y, (X >= 0).to(X.dtype))
+    upstream = torch.randn_like(X)
+    y.backward(upstream)
+    torch.testing.assert_close(x.grad, upstream * FORMULAS[kind](X, kind().alpha))
+    assert torch.equal(x.detach(), X)
+
+
+def test_build():
+    config = {'type': 'Sigmoid', 'alpha': 3}
+    assert build_surrogate(config) == Sigmoid(3.0)
+    assert config == {'type': 'Sigmoid', 'alpha': 3}
+    assert build_surrogate({'type': 'Rectangular'}) == Rectangular(1.0)
+    mine = Rectangular(2.0)
+    assert build_surrogate(mine) is mine
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'error', 'message'),
+    [
+        ('ATan', TypeError, "surrogate must be a dict with a type, but got 'ATan'"),
+        ({'type': 'atan'}, ValueError, 'one of ATan, Sigmoid, Rectangular, but got'),
+        ({'alpha': 2.0}, ValueError, 'surrogate type must be one of ATan, Sigmoid'),
+        (
+            {'type': 'ATan', 'beta': 2, 'a': 1},
+            ValueError,
+            'surrogate ATan takes alpha only, but got a, beta',
+        ),
+        ({'type': 'ATan', 'alpha': 0}, ValueError, 'ATan alpha must be positive'),
+        ({'type': 'ATan', 'alpha': math.nan}, ValueError, 'alpha must be finite'),
+        ({'type': 'Sigmoid', 'alpha': True}, TypeError, 'alpha must be a number'),
+        ({'type': 'Sigmoid', 'alpha': '2'}, TypeError, 'alpha must be a number'),
+    ],
+)
+def test_mistakes(cfg, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        build_surrogate(cfg)
+
+
+def test_a_surrogate_without_derivative_says_so():
+    with pytest.raises(NotImplementedError, match='Surrogate defines no derivative'):
+        Surrogate(1.0).scale_(X, X)
+
+
+def test_surrogates_are_values():
+    assert ATan(2) == ATan(2.0)
+    assert len({ATan(2), ATan(2.0), Sigmoid(2)}) == 2
+    with pytest.raises(AttributeError):
+        ATan().alpha = 3.0

@@ -1,0 +1,57 @@
+"""What the README says exists, and its config snippet is a detector."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / 'README.md').read_text(encoding='utf-8')
+PATHS = sorted(
+    set(re.findall(r'(?:configs|tools|docs)/[\w./-]*\w', README))
+    | set(re.findall(r'\]\((?!http)([^)#]+)\)', README))
+)
+
+
+@pytest.mark.parametrize('path', PATHS)
+def test_paths_exist(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize(
+    'target', sorted(set(re.findall(r'(?:^|`)make ([a-z-]+)', README, re.MULTILINE)))
+)
+def test_make_targets_exist(target: str) -> None:
+    makefile = (ROOT / 'Makefile').read_text(encoding='utf-8')
+    assert re.search(rf'^{target}:', makefile, re.MULTILINE)
+
+
+def test_snippet_is_a_detector(tmp_path: Path) -> None:
+    snippet = re.search(r'```python\n(.*?)```', README, re.DOTALL)
+    assert snippet is not None
+    base = ROOT / 'configs' / '_base_' / 'models' / 'retinanet_r18_fpn.py'
+    path = tmp_path / 'mine.py'
+    path.write_text(f'_base_ = {str(base)!r}\n{snippet[1]}', encoding='utf-8')
+    register_all_modules()
+    model = MODELS.build(Config.fromfile(path).model).eval()
+    with torch.no_grad():
+        features = model.extract_feat(torch.zeros(1, 3, 64, 64))
+    assert [tuple(f.shape) for f in features] == [
+        (1, 256, size, size) for size in (8, 4, 2, 1, 1)
+    ]
+
+
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_options_exist(tool: str) -> None:
+    sentence = re.search(r"take MMDetection's options \((.*?)\)", README, re.DOTALL)
+    assert sentence is not None
+    train, test = sentence[1].split(';')
+    named = train if tool == 'train' else test
+    source = (ROOT / 'tools' / f'{tool}.py').read_text(encoding='utf-8')
+    source += (ROOT / 'tools' / '_cli.py').read_text(encoding='utf-8')
+    for option in re.findall(r'--[\w-]+', named):
+        assert f"'{option}'" in source, option

@@ -1,0 +1,100 @@
+"""Pictures of true and predicted boxes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import DATASETS
+from mmdet.utils import register_all_modules
+from PIL import Image
+
+from mmsnn.datasets import make_digits_detection
+from mmsnn.visualization import draw_detections
+
+PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(
+        type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape')
+    ),
+]
+HEADER = 24
+
+
+@pytest.fixture(scope='module')
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    register_all_modules()
+    root = tmp_path_factory.mktemp('digits')
+    make_digits_detection(root, num_train=1, num_val=5)
+    return DATASETS.build(
+        dict(
+            type='mmsnn.DigitsDetectionDataset',
+            data_root=str(root),
+            ann_file='annotations/instances_val.json',
+            data_prefix=dict(img='val/'),
+            test_mode=True,
+            pipeline=PIPELINE,
+        )
+    )
+
+
+def predict(dataset: Any, score: float) -> list[dict[str, Any]]:
+    """One box an image, in reverse order."""
+    instances = {
+        'bboxes': torch.tensor([[20.0, 30.0, 60.0, 90.0]]),
+        'labels': torch.tensor([7]),
+        'scores': torch.tensor([score]),
+    }
+    ids = [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))]
+    return [{'img_id': i, 'pred_instances': instances} for i in reversed(ids)]
+
+
+def halves(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    picture = np.asarray(Image.open(path)).astype(int)[HEADER:]
+    half = picture.shape[1] // 2
+    return picture[:, :half], picture[:, half:]
+
+
+def test_truth_left_prediction_right(dataset: Any, tmp_path: Path) -> None:
+    files = draw_detections(dataset, predict(dataset, 0.9), tmp_path / 'a', 3, 2)
+    assert [file.name for file in files] == [
+        '000000.png',
+        '000002.png',
+        '000004.png',
+        'overview.png',
+    ]
+    assert Image.open(files[0]).size == (2 * 2 * 128, 2 * 128 + HEADER)
+
+    without = draw_detections(dataset, predict(dataset, 0.1), tmp_path / 'b', 3, 2)
+    for some, none in zip(files[:-1], without[:-1], strict=True):
+        truth, drawn = halves(some)
+        same_truth, empty = halves(none)
+        assert np.array_equal(truth, same_truth)
+        assert (truth != empty).any()
+        # what the prediction changed lies at its box (and its label, at the top left)
+        rows, columns = np.nonzero((drawn != empty).any(-1))
+        assert abs(columns.max() - 120) <= 6
+        assert abs(rows.max() - 180) <= 6
+        assert columns.min() >= 36 and rows.min() >= 36
+
+
+@pytest.mark.parametrize(
+    ('number', 'error', 'message'),
+    [
+        (6, ValueError, 'num_pictures must be at most 5, the size of the data set'),
+        (0, ValueError, 'num_pictures must be at least 1, but got 0'),
+        (2.0, TypeError, 'num_pictures must be an integer'),
+    ],
+)
+def test_wrong_number(
+    dataset: Any, tmp_path: Path, number: Any, error: type, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        draw_detections(dataset, predict(dataset, 0.9), tmp_path, number)
+
+
+def test_missing_prediction(dataset: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='there is no prediction for image 0'):
+        draw_detections(dataset, predict(dataset, 0.9)[:2], tmp_path, 2)
