@@ -87,6 +87,13 @@ def draw(config: str, dumped: Path, out_dir: Path, num_pictures: int) -> list[Pa
     return draw_detections(dataset, load(dumped), out_dir, num_pictures)
 
 
+def report(work_dir: Path) -> None:
+    """Print the columns once more, where the frameworks' output does not bury them."""
+    from mmsnn.evaluation import format_tables, read_tables
+
+    print(f'\n{format_tables(read_tables(work_dir / "coco_columns.json"))}')
+
+
 def main() -> None:
     """Run the demo."""
     args = parse_args()
@@ -106,8 +113,9 @@ def main() -> None:
     run_tool('test.py', config, checkpoint, *in_work_dir, '--out', str(dumped))
     pictures = draw(config, dumped, work_dir / 'pictures', args.num_pictures)
 
+    report(work_dir)
     minutes = (time.monotonic() - started) / 60
-    print(f'\nDone in {minutes:.1f} min.')
+    print(f'Done in {minutes:.1f} min.')
     print(f'Run:      {work_dir}')
     print(f'Pictures: {pictures[-1].parent} ({pictures[-1].name} shows all)')
 

@@ -19,10 +19,15 @@ _GAP = 8
 _HEADER = 24
 
 
-def _scaled(instances: InstanceData, scale: int) -> InstanceData:
-    """Return a copy of ``instances`` in an image enlarged by ``scale``."""
+def _scaled(instances: InstanceData, scale: int, size: tuple[int, int]) -> InstanceData:
+    """Return a copy of ``instances`` in an image enlarged by ``scale`` to ``size``.
+
+    Boxes are cut at the last row and column, where they can still be seen.
+    """
     boxes = torch.as_tensor(getattr(instances.bboxes, 'tensor', instances.bboxes))
-    scaled = InstanceData(bboxes=boxes * scale, labels=instances.labels)
+    limit = boxes.new_tensor((size[1] - 1, size[0] - 1) * 2)
+    boxes = torch.minimum(boxes * scale, limit).clamp(min=0)
+    scaled = InstanceData(bboxes=boxes, labels=instances.labels)
     if 'scores' in instances:
         scaled.scores = instances.scores
     return scaled
@@ -97,18 +102,14 @@ def draw_detections(
         if sample.img_id not in by_image:
             raise ValueError(f'there is no prediction for image {sample.img_id}')
         image = mmcv.imread(sample.img_path, channel_order='rgb')
+        image = mmcv.imrescale(image, float(scale))
+        size = image.shape[:2]
+        predicted = InstanceData(**by_image[sample.img_id]['pred_instances'])
         drawn = DetDataSample(
-            gt_instances=_scaled(sample.gt_instances, scale),
-            pred_instances=_scaled(
-                InstanceData(**by_image[sample.img_id]['pred_instances']), scale
-            ),
+            gt_instances=_scaled(sample.gt_instances, scale, size),
+            pred_instances=_scaled(predicted, scale, size),
         )
-        visualizer.add_datasample(
-            'detections',
-            mmcv.imrescale(image, float(scale)),
-            drawn,
-            pred_score_thr=score_thr,
-        )
+        visualizer.add_datasample('detections', image, drawn, pred_score_thr=score_thr)
         pictures.append(_caption(visualizer.get_image()))
         files.append(out_dir / f'{Path(sample.img_path).stem}.png')
         pictures[-1].save(files[-1])
