@@ -126,7 +126,7 @@ def test_a_users_neuron_in_mmsnns_scope():
 def test_a_users_decoder():
     neck = MODELS.build(
         {
-            'type': 'SpikeDecoder',
+            'type': 'mmsnn.SpikeDecoder',
             'in_channels': [4],
             'num_steps': 2,
             'decoder': {'type': 'a_users_package.LastStep'},
