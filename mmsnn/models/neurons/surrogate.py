@@ -63,7 +63,9 @@ class ATan(Surrogate):
         """See :meth:`Surrogate.scale_`."""
         a = self.alpha / 2
         # 1 / a + pi^2 a x^2 is the reciprocal of the derivative: one pass, one division
-        inverse = torch.addcmul(x.new_tensor(1 / a), x, x, value=math.pi**2 * a, out=x)
+        inverse = torch.addcmul(
+            x.new_full((), 1 / a), x, x, value=math.pi**2 * a, out=x
+        )
         return torch.div(grad, inverse, out=inverse)
 
 
