@@ -63,7 +63,7 @@ def draw_detections(
     out_dir: str | Path,
     num_pictures: int = 8,
     scale: int = 3,
-    score_thr: float = 0.3,
+    score_thr: float = 0.5,
 ) -> list[Path]:
     """Draw true boxes (left) and predicted ones (right) of images spread evenly.
 
@@ -105,6 +105,8 @@ def draw_detections(
         image = mmcv.imrescale(image, float(scale))
         size = image.shape[:2]
         predicted = InstanceData(**by_image[sample.img_id]['pred_instances'])
+        # the visualizer draws in order: the surest label shall be on top
+        predicted = predicted[predicted.scores.argsort()]
         drawn = DetDataSample(
             gt_instances=_scaled(sample.gt_instances, scale, size),
             pred_instances=_scaled(predicted, scale, size),
