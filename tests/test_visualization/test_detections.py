@@ -98,3 +98,19 @@ def test_wrong_number(
 def test_missing_prediction(dataset: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='there is no prediction for image 0'):
         draw_detections(dataset, predict(dataset, 0.9)[:2], tmp_path, 2)
+
+
+def test_the_surest_label_is_on_top(dataset: Any, tmp_path: Path) -> None:
+    def draw(name: str, labels: list[int], scores: list[float]) -> np.ndarray:
+        instances = {
+            'bboxes': torch.tensor([[20.0, 30.0, 60.0, 90.0]] * len(labels)),
+            'labels': torch.tensor(labels),
+            'scores': torch.tensor(scores),
+        }
+        predictions = [{**p, 'pred_instances': instances} for p in predict(dataset, 1)]
+        return halves(draw_detections(dataset, predictions, tmp_path / name, 1)[0])[1]
+
+    falling = draw('falling', [7, 2], [0.9, 0.6])
+    assert np.array_equal(falling, draw('rising', [2, 7], [0.6, 0.9]))
+    other = draw('other', [7, 2], [0.6, 0.9])
+    assert not np.array_equal(falling, other)
