@@ -1,6 +1,7 @@
 """Checks of user input, shared by all layers."""
 
 from .checks import (
+    check_bool,
     check_choice,
     check_number,
     check_positive,
@@ -9,6 +10,7 @@ from .checks import (
 )
 
 __all__ = [
+    'check_bool',
     'check_choice',
     'check_number',
     'check_positive',

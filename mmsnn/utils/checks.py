@@ -11,6 +11,17 @@ def describe(value: Any) -> str:
     return f'{value!r} ({type(value).__name__})'
 
 
+def check_bool(name: str, value: Any) -> bool:
+    """Return ``value``, a bool.
+
+    Raises:
+        TypeError: If it is anything else.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f'{name} must be a bool, but got {describe(value)}')
+    return value
+
+
 def check_number(name: str, value: Any) -> float:
     """Return ``value`` as a float.
 

@@ -17,7 +17,7 @@ from mmsnn.models.residual import (
 )
 from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
-from mmsnn.utils import check_choice, check_positive_int, describe
+from mmsnn.utils import check_bool, check_choice, check_positive_int, describe
 
 ARCHITECTURES: dict[int, tuple[type[ResidualBlock], tuple[int, int, int, int]]] = {
     10: (BasicBlock, (1, 1, 1, 1)),
@@ -48,12 +48,6 @@ def _check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int
     if list(indices) != sorted(set(indices)):
         raise ValueError(f'out_indices must ascend without repeats, but got {indices}')
     return indices
-
-
-def _check_bool(name: str, value: bool) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f'{name} must be a bool, but got {describe(value)}')
-    return value
 
 
 def _check_frozen_stages(frozen_stages: int, num_stages: int) -> int:
@@ -142,8 +136,8 @@ class ResNetSNN(BaseModule):
         check_positive_int('base_channels', base_channels)
         self.out_indices = _check_out_indices(out_indices, len(num_blocks))
         self.num_steps = check_positive_int('num_steps', num_steps)
-        self.norm_eval = _check_bool('norm_eval', norm_eval)
-        self.zero_init_residual = _check_bool('zero_init_residual', zero_init_residual)
+        self.norm_eval = check_bool('norm_eval', norm_eval)
+        self.zero_init_residual = check_bool('zero_init_residual', zero_init_residual)
 
         layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
         self.stem = build_stem(stem, in_channels, base_channels, layers)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmsnn.models.build import build_part
 from mmsnn.registry import MODELS
-from mmsnn.utils import check_number, check_positive, check_positive_int, describe
+from mmsnn.utils import check_bool, check_number, check_positive, check_positive_int
 
 from .functional import Dynamics, multi_step
 from .surrogate import Surrogate, build_surrogate
@@ -53,12 +53,11 @@ class BaseNeuron(nn.Module):
                     f'v_reset must be below v_threshold ({v_threshold}), '
                     f'but got {v_reset}'
                 )
-        if not isinstance(detach_reset, bool):
-            raise TypeError(
-                f'detach_reset must be a bool, but got {describe(detach_reset)}'
-            )
         self.dynamics = Dynamics(
-            v_threshold, v_reset, detach_reset, build_surrogate(surrogate)
+            v_threshold,
+            v_reset,
+            check_bool('detach_reset', detach_reset),
+            build_surrogate(surrogate),
         )
 
     def decay(self) -> Tensor | float | None:
