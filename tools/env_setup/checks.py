@@ -51,7 +51,7 @@ _EXPLANATIONS = (
     (
         r'No matching distribution found for (?P<what>\S+)',
         'pip finds no {what} for this Python and machine: the stack is known to '
-        'work on Linux x86-64 with Python 3.11',
+        'work on Linux x86-64 with Python 3.11 to 3.13',
     ),
 )
 
