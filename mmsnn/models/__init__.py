@@ -1,6 +1,13 @@
 """Models: neurons, layers, residual families, stems, backbones and decoders."""
 
-from .backbones import ResNetSNN, SEWResNet, SGResNet
+from .backbones import (
+    DANet,
+    MSResNet,
+    ResNetSNN,
+    SEWResNet,
+    SGResNet,
+    SpikingResNet,
+)
 from .decoders import ASD, Rate, SpikeDecoder
 from .neurons import IF, LIF, PLIF
 from .residual import FAMILIES, Wiring
@@ -8,15 +15,18 @@ from .stems import DirectStem
 
 __all__ = [
     'ASD',
+    'DANet',
     'FAMILIES',
     'IF',
     'LIF',
     'PLIF',
     'DirectStem',
+    'MSResNet',
     'Rate',
     'ResNetSNN',
     'SEWResNet',
     'SGResNet',
     'SpikeDecoder',
+    'SpikingResNet',
     'Wiring',
 ]

@@ -1,6 +1,16 @@
 """Spiking backbones."""
 
-from .named import SEWResNet, SGResNet
-from .resnet import ResNetSNN
+from .base import SpikingBackbone
+from .named import DANet, MSResNet, SEWResNet, SGResNet, SpikingResNet
+from .resnet import ResNetOptions, ResNetSNN
 
-__all__ = ['ResNetSNN', 'SEWResNet', 'SGResNet']
+__all__ = [
+    'DANet',
+    'MSResNet',
+    'ResNetOptions',
+    'ResNetSNN',
+    'SEWResNet',
+    'SGResNet',
+    'SpikingBackbone',
+    'SpikingResNet',
+]

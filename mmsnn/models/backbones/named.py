@@ -1,15 +1,62 @@
 """The spiking ResNets by the names their papers gave them."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Unpack
 
-from mmsnn.models.residual import FAMILIES, LearnedGateMerge
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmsnn.models.residual import FAMILIES
 from mmsnn.registry import MODELS
-from mmsnn.utils import check_choice
+from mmsnn.utils import check_choice, check_number
 
-from .resnet import BATCH_NORM, IF_NEURON, ResNetSNN
+from .resnet import STRIDES, ResNetOptions, ResNetSNN
+
+
+@MODELS.register_module()
+class SpikingResNet(ResNetSNN):
+    """Spiking ResNet: neurons in the place of the ANN's ReLUs (Fang et al. 2021).
+
+    Args:
+        depth: See :class:`ResNetSNN`.
+        connect: ``'Origin'`` (the ANN's block), ``'tdBN'`` (threshold-dependent norms,
+            one on every shortcut; Zheng et al. 2021) or ``'BAA'`` (norm after the
+            addition; Li et al.).
+        **options: Arguments of :class:`ResNetSNN`, apart from ``family``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self, depth: int, connect: str = 'Origin', **options: Unpack[ResNetOptions]
+    ) -> None:
+        check_choice('connect', connect, ('Origin', 'tdBN', 'BAA'))
+        family = 'Spiking' if connect == 'Origin' else connect
+        super().__init__(depth, family, **options)
+
+
+@MODELS.register_module()
+class SEWResNet(ResNetSNN):
+    """Spike-element-wise ResNet (Fang et al. 2021).
+
+    Args:
+        depth: See :class:`ResNetSNN`.
+        connect: ``'ADD'`` (integers travel between blocks), ``'AND'`` or ``'IAND'``
+            (spikes do).
+        **options: Arguments of :class:`ResNetSNN`, apart from ``family``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self, depth: int, connect: str = 'ADD', **options: Unpack[ResNetOptions]
+    ) -> None:
+        check_choice('connect', connect, ('ADD', 'AND', 'IAND'))
+        super().__init__(depth, f'SEW-{connect}', **options)
 
 
 @MODELS.register_module()
@@ -20,18 +67,7 @@ class SGResNet(ResNetSNN):
         depth: See :class:`ResNetSNN`.
         gate: ``'BSG'`` (the residual spike is its own gate) or ``'BSG*'`` (learned).
         gate_threshold: The learned gate's threshold, in (0, 1].
-        num_steps: See :class:`ResNetSNN`, as all that follow.
-        in_channels: Channels of the image.
-        base_channels: Channels of the stem.
-        out_indices: Stages whose features are returned.
-        stem: ``'imagenet'``, ``'cifar'`` or a stem's config.
-        neuron: Neuron config.
-        conv_cfg: MMCV's convolution config.
-        norm_cfg: MMCV's norm config.
-        frozen_stages: Stages without training.
-        norm_eval: Whether norms stay in evaluation mode while training.
-        zero_init_residual: Whether blocks start as the identity.
-        init_cfg: MMEngine's initialisation config.
+        **options: Arguments of :class:`ResNetSNN`, apart from ``family``.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -43,62 +79,24 @@ class SGResNet(ResNetSNN):
         depth: int,
         gate: str = 'BSG',
         gate_threshold: float = 0.5,
-        num_steps: int = 4,
-        in_channels: int = 3,
-        base_channels: int = 64,
-        out_indices: Sequence[int] = (3,),
-        stem: str | Mapping[str, Any] = 'imagenet',
-        neuron: Mapping[str, Any] = IF_NEURON,
-        conv_cfg: Mapping[str, Any] | None = None,
-        norm_cfg: Mapping[str, Any] = BATCH_NORM,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        zero_init_residual: bool = False,
-        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        **options: Unpack[ResNetOptions],
     ) -> None:
         check_choice('gate', gate, ('BSG', 'BSG*'))
         family = FAMILIES[f'SG-{gate}']
         if gate == 'BSG*':
-            learned = partial(LearnedGateMerge, threshold=gate_threshold)
-            family = replace(family, merge=learned)
-        super().__init__(
-            depth,
-            family,
-            num_steps=num_steps,
-            in_channels=in_channels,
-            base_channels=base_channels,
-            out_indices=out_indices,
-            stem=stem,
-            neuron=neuron,
-            conv_cfg=conv_cfg,
-            norm_cfg=norm_cfg,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            zero_init_residual=zero_init_residual,
-            init_cfg=init_cfg,
-        )
+            family = replace(family, merge_options=dict(threshold=gate_threshold))
+        super().__init__(depth, family, **options)
 
 
 @MODELS.register_module()
-class SEWResNet(ResNetSNN):
-    """Spike-element-wise ResNet (Fang et al. 2021).
+class DANet(ResNetSNN):
+    """Densely additive network (Li et al.).
 
     Args:
         depth: See :class:`ResNetSNN`.
-        connect: ``'ADD'`` (integers travel between blocks), ``'AND'`` or ``'IAND'``
-            (spikes do).
-        num_steps: See :class:`ResNetSNN`, as all that follow.
-        in_channels: Channels of the image.
-        base_channels: Channels of the stem.
-        out_indices: Stages whose features are returned.
-        stem: ``'imagenet'``, ``'cifar'`` or a stem's config.
-        neuron: Neuron config.
-        conv_cfg: MMCV's convolution config.
-        norm_cfg: MMCV's norm config.
-        frozen_stages: Stages without training.
-        norm_eval: Whether norms stay in evaluation mode while training.
-        zero_init_residual: Whether blocks start as the identity.
-        init_cfg: MMEngine's initialisation config.
+        variant: ``'A'`` (membrane shortcut, PA-A), ``'B'`` (pre-activation, PA-B),
+            ``'C'`` (densely additive Spiking ResNet) or ``'D'`` (densely additive BAA).
+        **options: Arguments of :class:`ResNetSNN`, apart from ``family``.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -106,36 +104,82 @@ class SEWResNet(ResNetSNN):
     """
 
     def __init__(
-        self,
-        depth: int,
-        connect: str = 'ADD',
-        num_steps: int = 4,
-        in_channels: int = 3,
-        base_channels: int = 64,
-        out_indices: Sequence[int] = (3,),
-        stem: str | Mapping[str, Any] = 'imagenet',
-        neuron: Mapping[str, Any] = IF_NEURON,
-        conv_cfg: Mapping[str, Any] | None = None,
-        norm_cfg: Mapping[str, Any] = BATCH_NORM,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        zero_init_residual: bool = False,
-        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        self, depth: int, variant: str = 'A', **options: Unpack[ResNetOptions]
     ) -> None:
-        check_choice('connect', connect, ('ADD', 'AND', 'IAND'))
-        super().__init__(
-            depth,
-            FAMILIES[f'SEW-{connect}'],
-            num_steps=num_steps,
-            in_channels=in_channels,
-            base_channels=base_channels,
-            out_indices=out_indices,
+        check_choice('variant', variant, ('A', 'B', 'C', 'D'))
+        super().__init__(depth, f'DANet-{variant}', **options)
+
+
+class ChannelDropout(nn.Module):
+    """Dropout of whole channels, of the same ones at every time step.
+
+    Behind it, the means over time and over the image commute with it: it is then the
+    ordinary dropout of the pooled features, which MS-ResNet104 has before its
+    classifier.
+
+    Args:
+        p: Probability that a channel of an image is dropped, in training.
+        num_steps: Number of time steps T.
+
+    Shape:
+        ``[T * N, C, H, W]``, in and out.
+    """
+
+    def __init__(self, p: float, num_steps: int) -> None:
+        super().__init__()
+        self.p = p
+        self.num_steps = num_steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        if not self.training:
+            return x
+        steps = x.unflatten(0, (self.num_steps, -1)).permute(1, 2, 0, 3, 4)
+        dropped = F.dropout3d(steps, self.p, training=True)
+        return dropped.permute(2, 0, 1, 3, 4).flatten(0, 1)
+
+
+@MODELS.register_module()
+class MSResNet(ResNetSNN):
+    """Membrane-shortcut ResNet (Hu et al. 2021), as its authors wire it.
+
+    A PA-A ResNet whose norms start at the neurons' threshold and, at the end of a
+    branch, at zero. Its own stem has no max-pool; the first stage has stride 2 instead.
+    Depth 104 has three convolutions in the stem and projections that average.
+
+    The authors' neuron is ``dict(type='LIF', tau=4 / 3, v_threshold=0.5,
+    decay_input=False, detach_reset=True, surrogate=dict(type='Rectangular'))``.
+
+    Args:
+        depth: See :class:`ResNetSNN`; the authors have 18, 34 and 104.
+        dropout: Probability that a channel of the last stage's output is dropped in
+            training, at all steps alike. The authors' MS-ResNet104 drops 0.2 of the
+            features before its classifier, which is the same.
+        **options: Arguments of :class:`ResNetSNN`, apart from ``family``. Not given,
+            ``stem`` is ``'ms'`` (104: ``'ms104'``), ``strides`` are 2, 2, 2, 2 with
+            these stems and 1, 2, 2, 2 with others, ``avg_down`` is on at depth 104, and
+            ``zero_init_residual`` is on.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self, depth: int, dropout: float = 0.0, **options: Unpack[ResNetOptions]
+    ) -> None:
+        if not 0 <= check_number('dropout', dropout) < 1:
+            raise ValueError(f'dropout must be in [0, 1), but got {dropout}')
+        stem = options.get('stem', 'ms104' if depth == 104 else 'ms')
+        defaults = ResNetOptions(
             stem=stem,
-            neuron=neuron,
-            conv_cfg=conv_cfg,
-            norm_cfg=norm_cfg,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            zero_init_residual=zero_init_residual,
-            init_cfg=init_cfg,
+            strides=(2, 2, 2, 2) if stem in ('ms', 'ms104') else STRIDES,
+            avg_down=depth == 104,
+            zero_init_residual=True,
         )
+        options = {**defaults, **options}
+        super().__init__(depth, 'MS', **options)
+        if dropout and 3 in self.out_indices:
+            self.closings['3'] = nn.Sequential(
+                self.closings['3'], ChannelDropout(dropout, self.num_steps)
+            )

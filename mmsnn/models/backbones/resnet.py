@@ -1,23 +1,22 @@
 """The one spiking ResNet: its residual family is an argument."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from mmengine.model import BaseModule
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from typing import Any, TypedDict
 
 from mmsnn.models.layers import LayerFactory
 from mmsnn.models.residual import (
-    FAMILIES,
     BasicBlock,
     Bottleneck,
     ResidualBlock,
     Wiring,
+    get_family,
+    make_stage,
 )
 from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_choice, check_positive_int, describe
+
+from .base import BATCH_NORM, IF_NEURON, InitCfg, SpikingBackbone, check_out_indices
 
 ARCHITECTURES: dict[int, tuple[type[ResidualBlock], tuple[int, int, int, int]]] = {
     10: (BasicBlock, (1, 1, 1, 1)),
@@ -25,60 +24,67 @@ ARCHITECTURES: dict[int, tuple[type[ResidualBlock], tuple[int, int, int, int]]] 
     34: (BasicBlock, (3, 4, 6, 3)),
     50: (Bottleneck, (3, 4, 6, 3)),
     101: (Bottleneck, (3, 4, 23, 3)),
+    104: (BasicBlock, (3, 8, 32, 8)),
     152: (Bottleneck, (3, 8, 36, 3)),
 }
-"""Block and blocks a stage, by depth (He et al. 2016; 10: SG paper, Table 1)."""
+"""Block and blocks a stage, by depth (He et al. 2016; 10: SG paper, Table 1; 104:
+MS-ResNet)."""
 
-IF_NEURON: Mapping[str, Any] = dict(type='IF')
-BATCH_NORM: Mapping[str, Any] = dict(type='BN', requires_grad=True)
+STRIDES = (1, 2, 2, 2)
 
 
-def _check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int, ...]:
-    """Return ``out_indices`` as a tuple, ascending, of existing stages."""
-    if isinstance(out_indices, (str, bytes)) or not isinstance(out_indices, Sequence):
+class ResNetOptions(TypedDict, total=False):
+    """Arguments of :class:`ResNetSNN` that every named network takes too."""
+
+    num_steps: int
+    in_channels: int
+    base_channels: int
+    strides: Sequence[int]
+    avg_down: bool
+    out_indices: Sequence[int]
+    stem: str | Mapping[str, Any]
+    neuron: Mapping[str, Any]
+    conv_cfg: Mapping[str, Any] | None
+    norm_cfg: Mapping[str, Any]
+    frozen_stages: int
+    norm_eval: bool
+    zero_init_residual: bool
+    init_cfg: InitCfg
+
+
+def _check_strides(strides: Sequence[int], num_stages: int) -> tuple[int, ...]:
+    if isinstance(strides, (str, bytes)) or not isinstance(strides, Sequence):
         raise TypeError(
-            f'out_indices must be a sequence of stages, but got {describe(out_indices)}'
+            f'strides must be a sequence of integers, but got {describe(strides)}'
         )
-    indices = tuple(out_indices)
-    allowed = range(num_stages)
-    if not indices or any(type(i) is not int or i not in allowed for i in indices):
+    if len(strides) != num_stages:
         raise ValueError(
-            f'out_indices must name stages 0 to {num_stages - 1}, but got {out_indices}'
+            f'strides must have {num_stages} entries, one a stage, '
+            f'but got {list(strides)}'
         )
-    if list(indices) != sorted(set(indices)):
-        raise ValueError(f'out_indices must ascend without repeats, but got {indices}')
-    return indices
-
-
-def _check_frozen_stages(frozen_stages: int, num_stages: int) -> int:
-    if type(frozen_stages) is not int:
-        raise TypeError(
-            f'frozen_stages must be an integer, but got {describe(frozen_stages)}'
-        )
-    if not -1 <= frozen_stages <= num_stages:
-        raise ValueError(
-            f'frozen_stages must be -1 to {num_stages}, the stages that are built, '
-            f'but got {frozen_stages}'
-        )
-    return frozen_stages
+    return tuple(check_positive_int('strides', stride) for stride in strides)
 
 
 @MODELS.register_module()
-class ResNetSNN(BaseModule):
+class ResNetSNN(SpikingBackbone):
     """A spiking ResNet of any residual family.
 
-    Features are folded over time inside, ``[T * N, C, H, W]``; neurons alone unfold it.
-    Nothing is carried from one call to the next. Stages behind the last of
-    ``out_indices`` are not built: they could receive no gradient.
+    Families whose blocks exchange analog values have no neurons in the stem, and
+    neurons (behind a norm, where their blocks begin with one) close each stage that is
+    an output: decoders get spikes. Stages behind the last of ``out_indices`` are not
+    built: they could receive no gradient.
 
     Args:
-        depth: 10, 18, 34 (basic blocks), 50, 101 or 152 (bottlenecks).
+        depth: 10, 18, 34, 104 (basic blocks), 50, 101 or 152 (bottlenecks).
         family: A row of :data:`mmsnn.models.residual.FAMILIES`, by name or itself.
         num_steps: Number of time steps T.
         in_channels: Channels of the image.
         base_channels: Channels of the stem and of the first stage's 3x3 convolutions.
+        strides: Down-sampling factor of each stage.
+        avg_down: Whether projections average before their convolution instead of
+            skipping with it, as in MMDetection's ResNet.
         out_indices: Stages whose features are returned, of 0 to 3.
-        stem: ``'imagenet'``, ``'cifar'`` or a stem's config, see
+        stem: ``'imagenet'``, ``'cifar'``, ``'ms'``, ``'ms104'`` or a stem's config, see
             :func:`mmsnn.models.stems.build_stem`.
         neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
         conv_cfg: MMCV's convolution config; None is ``nn.Conv2d``.
@@ -87,16 +93,22 @@ class ResNetSNN(BaseModule):
             no gradient, and norms in evaluation mode.
         norm_eval: Whether norms stay in evaluation mode while training.
         zero_init_residual: Whether blocks start as the identity (SEW paper, Section
-            3.3), by the last norm of their branch.
-        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions and
-            ones for norms.
+            3.3): the last norm of their branch is zeroed, or its last convolution where
+            no norm follows it; AND starts with a branch that always fires.
+        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions;
+            norms start at 1, or at the threshold where the family says so.
 
     Shape:
-        ``[N, in_channels, H, W]`` to a tuple of ``[T, N, C_i, H / s_i, W / s_i]``, one
-        for each of ``out_indices``, ``s_i`` = 4, 8, 16, 32 with the ImageNet stem.
+        Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
+        tuple of ``[T, N, C_i, H / s_i, W / s_i]``, one for each of ``out_indices``,
+        ``s_i`` = 4, 8, 16, 32 with the ImageNet stem.
 
     Attributes:
+        family: The residual family.
         out_channels: Channels of each output.
+        values: What travels between blocks: ``'binary'``, ``'integer'`` or
+            ``'analog'``.
+        out_values: What the outputs are: ``'binary'`` or ``'integer'``.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -110,6 +122,8 @@ class ResNetSNN(BaseModule):
         num_steps: int = 4,
         in_channels: int = 3,
         base_channels: int = 64,
+        strides: Sequence[int] = STRIDES,
+        avg_down: bool = False,
         out_indices: Sequence[int] = (3,),
         stem: str | Mapping[str, Any] = 'imagenet',
         neuron: Mapping[str, Any] = IF_NEURON,
@@ -118,84 +132,45 @@ class ResNetSNN(BaseModule):
         frozen_stages: int = -1,
         norm_eval: bool = False,
         zero_init_residual: bool = False,
-        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        init_cfg: InitCfg = None,
     ) -> None:
-        if init_cfg is None:
-            init_cfg = [
-                dict(type='Kaiming', layer='Conv2d'),
-                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
-            ]
-        super().__init__(init_cfg)
         check_choice('depth', depth, ARCHITECTURES)
-        if not isinstance(family, Wiring):
-            check_choice('family', family, FAMILIES)
-            family = FAMILIES[family]
+        family = get_family(family)
         block, num_blocks = ARCHITECTURES[depth]
-        self.depth = depth
-        self.in_channels = check_positive_int('in_channels', in_channels)
+        check_positive_int('in_channels', in_channels)
         check_positive_int('base_channels', base_channels)
-        self.out_indices = _check_out_indices(out_indices, len(num_blocks))
-        self.num_steps = check_positive_int('num_steps', num_steps)
-        self.norm_eval = check_bool('norm_eval', norm_eval)
-        self.zero_init_residual = check_bool('zero_init_residual', zero_init_residual)
+        check_bool('avg_down', avg_down)
+        strides = _check_strides(strides, len(num_blocks))
+        indices = check_out_indices(out_indices, len(num_blocks))
+        if check_bool('zero_init_residual', zero_init_residual) and not family.merge:
+            raise ValueError(
+                'zero_init_residual needs shortcuts, which the plain family has not'
+            )
 
         layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
-        self.stem = build_stem(stem, in_channels, base_channels, layers)
-        self.stages = nn.ModuleList()
-        channels = base_channels
-        for stage in range(self.out_indices[-1] + 1):
-            blocks = []
-            for i in range(num_blocks[stage]):
-                stride = 2 if stage > 0 and i == 0 else 1
-                width = base_channels * 2**stage
-                blocks.append(block(channels, width, stride, family, layers))
-                channels = width * block.expansion
-            self.stages.append(nn.Sequential(*blocks))
-        self.out_channels = tuple(
-            base_channels * 2**i * block.expansion for i in self.out_indices
+        if family.threshold_norm:
+            layers = layers.scaled_to_threshold()
+        spiking = family.values != 'analog'
+        channels = [base_channels]
+        stages = []
+        for i in range(indices[-1] + 1):
+            width = base_channels * 2**i
+            shape = (num_blocks[i], channels[-1], width, strides[i])
+            stages.append(make_stage(block, *shape, family, layers, avg_down))
+            channels.append(width * block.expansion)
+        super().__init__(
+            build_stem(stem, in_channels, base_channels, layers, spiking),
+            stages,
+            channels[1:],
+            indices,
+            family.values,
+            '' if spiking else family.opening,
+            layers,
+            frozen_stages,
+            norm_eval,
+            zero_init_residual,
+            init_cfg,
         )
-        self.frozen_stages = _check_frozen_stages(frozen_stages, len(self.stages))
-        self._freeze()
-
-    def init_weights(self) -> None:
-        """Initialise as ``init_cfg`` says, then blocks as the identity if asked to."""
-        fresh = not self.is_init
-        super().init_weights()
-        cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
-        loaded = any(cfg['type'] == 'Pretrained' for cfg in cfgs)
-        if fresh and self.zero_init_residual and not loaded:
-            for module in self.modules():
-                if isinstance(module, ResidualBlock):
-                    module.init_identity()
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """See the class."""
-        if image.dim() != 4 or image.shape[1] != self.in_channels:
-            raise ValueError(
-                f'expected images of shape [N, {self.in_channels}, H, W], '
-                f'but got {list(image.shape)}'
-            )
-        x = self.stem(image)
-        outs = []
-        for i, stage in enumerate(self.stages):
-            x = stage(x)
-            if i in self.out_indices:
-                outs.append(x.unflatten(0, (self.num_steps, -1)))
-        return tuple(outs)
-
-    def train(self, mode: bool = True) -> 'ResNetSNN':
-        """Switch to training mode; frozen stages and ``norm_eval`` stay as they are."""
-        super().train(mode)
-        self._freeze()
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
-
-    def _freeze(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        for part in (self.stem, *self.stages[: self.frozen_stages]):
-            part.eval()
-            part.requires_grad_(False)
+        self.depth = depth
+        self.family = family
+        self.in_channels = in_channels

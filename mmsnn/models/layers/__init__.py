@@ -1,5 +1,5 @@
 """Layers shared by all networks."""
 
-from .unit import LayerFactory, Unit
+from .unit import LayerFactory, Unit, check_order
 
-__all__ = ['LayerFactory', 'Unit']
+__all__ = ['LayerFactory', 'Unit', 'check_order']

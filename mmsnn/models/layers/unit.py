@@ -1,13 +1,13 @@
 """Convolution, norm and neuron in any order: what all residual families are made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mmcv.cnn import build_conv_layer, build_norm_layer
 from torch import nn
 
-from mmsnn.models.neurons import build_neuron
+from mmsnn.models.neurons import BaseNeuron, build_neuron
 from mmsnn.utils import check_positive_int, describe
 
 
@@ -20,6 +20,7 @@ class LayerFactory:
         neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
         norm_cfg: MMCV's norm config, such as ``dict(type='BN')``.
         conv_cfg: MMCV's convolution config; None is ``nn.Conv2d``.
+        norm_scale: What the weights of norms start at.
 
     Raises:
         TypeError: If a config is not a dict.
@@ -30,6 +31,7 @@ class LayerFactory:
     neuron: Mapping[str, Any]
     norm_cfg: Mapping[str, Any]
     conv_cfg: Mapping[str, Any] | None = None
+    norm_scale: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the settings before anything is built."""
@@ -41,9 +43,14 @@ class LayerFactory:
             )
 
     def make_conv(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        bias: bool = False,
     ) -> nn.Module:
-        """Return a convolution without bias that keeps the size at stride 1."""
+        """Return a convolution that keeps the size at stride 1."""
         return build_conv_layer(
             self.conv_cfg,
             in_channels,
@@ -51,16 +58,65 @@ class LayerFactory:
             kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            bias=False,
+            bias=bias,
         )
 
     def make_norm(self, channels: int) -> nn.Module:
-        """Return a norm over ``channels``."""
-        return build_norm_layer(dict(self.norm_cfg), channels)[1]
+        """Return a norm over ``channels``, its weight at ``norm_scale``."""
+        norm = build_norm_layer(dict(self.norm_cfg), channels)[1]
+        if self.norm_scale != 1:
+            nn.init.constant_(_affine(norm, 'weight'), self.norm_scale)
+        return norm
 
     def make_neuron(self) -> nn.Module:
         """Return a layer of neurons over ``num_steps``."""
         return build_neuron(self.neuron, self.num_steps)
+
+    def scaled(self, factor: float) -> 'LayerFactory':
+        """Return a factory whose norms start ``factor`` times as large."""
+        return replace(self, norm_scale=self.norm_scale * factor)
+
+    def scaled_to_threshold(self) -> 'LayerFactory':
+        r"""Return a factory of threshold-dependent norms (tdBN).
+
+        A norm of weight :math:`V_{th}` gives the neurons behind it currents of
+        :math:`N(0, V_{th}^2)` (Zheng et al. 2021, Eqs. 7 and 8). Time is in the batch
+        already, so that the statistics are over all steps, as tdBN wants them.
+
+        Raises:
+            TypeError: If the neurons are not known to have a threshold.
+        """
+        neuron = self.make_neuron()
+        if not isinstance(neuron, BaseNeuron):
+            raise TypeError(
+                'threshold-dependent norms need neurons derived from BaseNeuron, but '
+                f'got {type(neuron).__name__}'
+            )
+        return self.scaled(neuron.dynamics.v_threshold)
+
+
+def _affine(norm: nn.Module, name: str) -> nn.Parameter:
+    """Return a norm's weight or bias, which not every norm has."""
+    parameter = getattr(norm, name, None)
+    if not isinstance(parameter, nn.Parameter):
+        raise ValueError(
+            'this initialisation needs norms that have a weight and a bias, '
+            f'but got {norm}'
+        )
+    return parameter
+
+
+def check_order(order: str) -> str:
+    """Return ``order``, the letters of a unit's layers.
+
+    Raises:
+        ValueError: If it has a letter other than C, N and S, or one of them twice.
+    """
+    if len(set(order)) != len(order) or not set(order) <= set('CNS'):
+        raise ValueError(
+            f'order must spell C, N and S at most once each, but got {order!r}'
+        )
+    return order
 
 
 class Unit(nn.Sequential):
@@ -92,10 +148,7 @@ class Unit(nn.Sequential):
         layers: LayerFactory,
     ) -> None:
         super().__init__()
-        if len(set(order)) != len(order) or not set(order) <= set('CNS'):
-            raise ValueError(
-                f'order must spell C, N and S at most once each, but got {order!r}'
-            )
+        self.order = check_order(order)
         channels = in_channels
         for letter in order:
             if letter == 'C':
@@ -107,3 +160,29 @@ class Unit(nn.Sequential):
                 self.norm = layers.make_norm(channels)
             else:
                 self.neuron = layers.make_neuron()
+
+    def init_constant(self, current: float) -> None:
+        """Make the unit ignore its input: a constant reaches its end or its neurons.
+
+        The last norm behind the convolution takes weight 0 and ``current`` as bias;
+        where there is none, the convolution's weight is zeroed, and only 0 can be had.
+
+        Args:
+            current: The constant.
+
+        Raises:
+            ValueError: If the unit has no such parameters.
+        """
+        _, convolution, rest = self.order.partition('C')
+        if 'N' in rest:
+            norm = self.get_submodule('norm')
+            weight, bias = _affine(norm, 'weight'), _affine(norm, 'bias')
+            nn.init.zeros_(weight)
+            nn.init.constant_(bias, current)
+        elif convolution and not current:
+            nn.init.zeros_(self.get_parameter('conv.weight'))
+        else:
+            raise ValueError(
+                f'a unit of order {self.order!r} cannot start with the constant '
+                f'{current}'
+            )

@@ -19,12 +19,14 @@ class Dynamics:
         v_reset: Potential after a spike; None subtracts the threshold (soft reset).
         detach_reset: Whether the gradient ignores the spike inside the reset.
         surrogate: Derivative of the firing step.
+        decay_input: Whether a leak weakens the input too, as it does the potential.
     """
 
     v_threshold: float
     v_reset: float | None
     detach_reset: bool
     surrogate: Surrogate
+    decay_input: bool = True
 
     @property
     def rest(self) -> float:
@@ -46,18 +48,26 @@ def _state_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _charge(
-    v: Tensor | None, x: Tensor, decay: Tensor | float | None, rest: float, out: Tensor
+    v: Tensor | None,
+    x: Tensor,
+    decay: Tensor | float | None,
+    dynamics: Dynamics,
+    out: Tensor,
 ) -> Tensor:
-    """Write IF's ``v + x`` or LIF's ``v + decay * (x - (v - rest))`` to ``out``.
+    """Write the potential before the spike to ``out``, see :func:`multi_step`.
 
     ``v`` None is the state before the first step, ``rest``. With ``decay``, ``out``
     must not be ``v``.
     """
-    if decay is None:
+    rest = dynamics.rest
+    if decay is None or not dynamics.decay_input:
         if v is None:
             out.copy_(x)
             return out.add_(rest) if rest else out
-        return torch.add(v, x, out=out)
+        if decay is None:
+            return torch.add(v, x, out=out)
+        torch.mul(v, 1 - decay, out=out)
+        return (out.add_(decay * rest) if rest else out).add_(x)
     if v is None:
         # not mul(x, decay, out=out), which rounds to the dtype of x before it stores
         out.copy_(x).mul_(decay)
@@ -105,7 +115,7 @@ class _MultiStep(torch.autograd.Function):
         scratch = h_seq[0] if in_place else torch.empty_like(h_seq[0])
         v = None
         for t in range(len(x_seq)):
-            h = _charge(v, x_seq[t], decay, dynamics.rest, h_seq[t if keep else 0])
+            h = _charge(v, x_seq[t], decay, dynamics, h_seq[t if keep else 0])
             now = fired[t if fired is spikes else 0]
             torch.ge(h, dynamics.v_threshold, out=now)
             if fired is not spikes:
@@ -133,12 +143,11 @@ class _MultiStep(torch.autograd.Function):
             grad_h = _grad_potential(grad_spikes[t], h_seq[t], grad_v, dynamics)
             if grad_decay is not None:
                 grad_decay += _grad_decay(grad_h, h_seq, t, decay, dynamics)
-            if decay is None:
+            if decay is None or not dynamics.decay_input:
                 grad_x[t].copy_(grad_h)
-                grad_v = grad_h
             else:
                 torch.mul(grad_h, decay, out=grad_x[t])
-                grad_v = grad_h.mul_(1 - decay)
+            grad_v = grad_h if decay is None else grad_h.mul_(1 - decay)
         return grad_x, grad_decay, None, None
 
 
@@ -172,14 +181,15 @@ def _grad_potential(
 def _grad_decay(
     grad_h: Tensor, h_seq: Tensor, t: int, decay: Tensor, dynamics: Dynamics
 ) -> Tensor:
-    """Gradient of step ``t`` by the decay: of ``h = v + decay * (x - (v - rest))``."""
-    if t == 0:
-        driven = h_seq[0] - dynamics.rest
-    else:
+    """Gradient of step ``t`` by the decay, see :func:`multi_step`."""
+    v: Tensor | float = dynamics.rest
+    if t > 0:
         previous = h_seq[t - 1]
         fired = (previous >= dynamics.v_threshold).to(previous.dtype)
-        driven = h_seq[t] - _reset(previous, fired, dynamics, out=None)
-    return (grad_h * driven).sum() / decay
+        v = _reset(previous, fired, dynamics, out=None)
+    if dynamics.decay_input:  # h - v = decay * (x - (v - rest))
+        return (grad_h * (h_seq[t] - v)).sum() / decay
+    return (grad_h * (dynamics.rest - v)).sum()  # h - v = x - decay * (v - rest)
 
 
 def multi_step(
@@ -193,7 +203,9 @@ def multi_step(
         s_t &= [h_t \ge v_{th}], \qquad
         v_t = h_t (1 - s_t) + v_{reset} s_t \quad\text{or}\quad h_t - v_{th} s_t
 
-    (Zhang et al. 2023, Eqs. 5, 6, 8, 9; :math:`k = 1 / \tau`.) The state is kept in
+    (Zhang et al. 2023, Eqs. 5, 6, 8, 9; :math:`k = 1 / \tau`.) Without
+    ``decay_input``, LIF is :math:`h_t = v_{t-1} + x_t - k\,(v_{t-1} - v_{reset})`
+    (Wu et al. 2018, as in MS-ResNet). The state is kept in
     fp32 at least, whatever the input's dtype: a bf16 potential flips spikes.
 
     Args:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -72,7 +73,8 @@ class BaseNeuron(nn.Module):
         """
         decay = self.decay()
         needed = self.dynamics.v_threshold - self.dynamics.rest
-        return 1.01 * (needed if decay is None else needed / float(decay))
+        weakened = decay is not None and self.dynamics.decay_input
+        return 1.01 * (needed / float(decay) if weakened else needed)
 
     def forward(self, x: Tensor) -> Tensor:
         """Turn currents into spikes.
@@ -121,6 +123,8 @@ class LIF(BaseNeuron):
         v_reset: See :class:`BaseNeuron`.
         detach_reset: See :class:`BaseNeuron`.
         surrogate: See :class:`BaseNeuron`.
+        decay_input: Whether the leak weakens the input too, as it does the potential;
+            without it ``h = v + x - (v - v_reset) / tau``.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -135,8 +139,11 @@ class LIF(BaseNeuron):
         v_reset: float | None = 0.0,
         detach_reset: bool = False,
         surrogate: Mapping[str, Any] | Surrogate | None = None,
+        decay_input: bool = True,
     ) -> None:
         super().__init__(num_steps, v_threshold, v_reset, detach_reset, surrogate)
+        decay_input = check_bool('decay_input', decay_input)
+        self.dynamics = replace(self.dynamics, decay_input=decay_input)
         self.tau = check_number('tau', tau)
         if self.tau < 1:
             raise ValueError(f'tau must be at least 1, but got {tau}')
@@ -164,6 +171,8 @@ class PLIF(BaseNeuron):
         v_reset: See :class:`BaseNeuron`.
         detach_reset: See :class:`BaseNeuron`.
         surrogate: See :class:`BaseNeuron`.
+        decay_input: Whether the leak weakens the input too, as it does the potential;
+            without it ``h = v + x - (v - v_reset) / tau``.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -178,8 +187,11 @@ class PLIF(BaseNeuron):
         v_reset: float | None = 0.0,
         detach_reset: bool = False,
         surrogate: Mapping[str, Any] | Surrogate | None = None,
+        decay_input: bool = True,
     ) -> None:
         super().__init__(num_steps, v_threshold, v_reset, detach_reset, surrogate)
+        decay_input = check_bool('decay_input', decay_input)
+        self.dynamics = replace(self.dynamics, decay_input=decay_input)
         init_tau = check_number('init_tau', init_tau)
         if init_tau <= 1:
             raise ValueError(f'init_tau must be above 1, but got {init_tau}')

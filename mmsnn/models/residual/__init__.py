@@ -1,7 +1,7 @@
 """Residual connections: wiring as data, merges as code, one pair of blocks for all."""
 
-from .blocks import BasicBlock, Bottleneck, ResidualBlock
-from .families import FAMILIES, Wiring
+from .blocks import BasicBlock, Bottleneck, DenselyAdditive, ResidualBlock, make_stage
+from .families import FAMILIES, Values, Wiring, get_family
 from .merges import AddMerge, AndMerge, GateMerge, IAndMerge, LearnedGateMerge, Merge
 
 __all__ = [
@@ -10,10 +10,14 @@ __all__ = [
     'AndMerge',
     'BasicBlock',
     'Bottleneck',
+    'DenselyAdditive',
     'GateMerge',
     'IAndMerge',
     'LearnedGateMerge',
     'Merge',
     'ResidualBlock',
+    'Values',
     'Wiring',
+    'get_family',
+    'make_stage',
 ]

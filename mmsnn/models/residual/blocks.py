@@ -1,10 +1,13 @@
-"""The basic block and the bottleneck, for every residual family."""
+"""The basic block and the bottleneck, for every residual family, and their stages."""
+
+from typing import cast
 
 from torch import Tensor, nn
 
 from mmsnn.models.layers import LayerFactory, Unit
 
 from .families import Wiring
+from .merges import Merge
 
 ConvShape = tuple[int, int, int, int]
 """Input channels, output channels, kernel size, stride."""
@@ -20,6 +23,8 @@ class ResidualBlock(nn.Module):
         stride: Down-sampling factor of the block.
         wiring: The residual family.
         layers: Builds the layers.
+        avg_down: Whether a projection averages over ``stride x stride`` before its
+            convolution, instead of skipping with it.
 
     Shape:
         ``[T * N, in_channels, H, W]`` to ``[T * N, channels * expansion, H', W']``,
@@ -35,20 +40,34 @@ class ResidualBlock(nn.Module):
         stride: int,
         wiring: Wiring,
         layers: LayerFactory,
+        avg_down: bool = False,
     ) -> None:
         super().__init__()
         *shapes, last = self.conv_shapes(in_channels, channels, stride)
+        out_channels = channels * self.expansion
+        paths = layers.scaled(wiring.path_alpha)
         self.branch = nn.Sequential(
             *(Unit(wiring.unit, *shape, layers) for shape in shapes),
-            Unit(wiring.last_unit, *last, layers),
+            Unit(wiring.last_unit, *last, paths),
         )
-        out_channels = channels * self.expansion
+        self.merge: Merge | None = None
+        self.pool: nn.Module | None = None
         self.projection: Unit | None = None
-        if stride != 1 or in_channels != out_channels:
-            self.projection = Unit(
-                wiring.projection, in_channels, out_channels, 1, stride, layers
-            )
-        self.merge = wiring.merge(out_channels)
+        if wiring.merge is not None:
+            self.merge = wiring.merge(out_channels, **wiring.merge_options)
+            order = wiring.identity
+            if stride != 1 or in_channels != out_channels:
+                order = wiring.projection
+                if avg_down and stride != 1:
+                    # odd sizes as in MMDetection's ResNet
+                    self.pool = nn.AvgPool2d(
+                        stride, ceil_mode=True, count_include_pad=False
+                    )
+                    stride = 1
+            if order:
+                self.projection = Unit(
+                    order, in_channels, out_channels, 1, stride, paths
+                )
         self.post: Unit | None = None
         if wiring.post:
             self.post = Unit(wiring.post, out_channels, out_channels, 1, 1, layers)
@@ -62,16 +81,26 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        shortcut = x if self.projection is None else self.projection(x)
-        y = self.merge(residual=self.branch(x), shortcut=shortcut)
+        y = self.branch(x)
+        if self.merge is not None:
+            y = self.merge(residual=y, shortcut=self.shortcut(x))
         return y if self.post is None else self.post(y)
 
+    def shortcut(self, x: Tensor) -> Tensor:
+        """Return what the branch's output is merged with."""
+        if self.pool is not None:
+            x = self.pool(x)
+        return x if self.projection is None else self.projection(x)
+
     def init_identity(self) -> None:
-        """Make the block start as the identity, where its shortcut is one."""
-        last = self.branch[-1]
-        self.merge.init_identity(
-            last.get_submodule('norm'), last.get_submodule('neuron')
-        )
+        """Make the merge return the shortcut alone, whatever the branch is fed.
+
+        Raises:
+            ValueError: If the block has no shortcut, or its norms no parameters.
+        """
+        if self.merge is None:
+            raise ValueError('a block without a shortcut cannot start as the identity')
+        self.merge.init_identity(cast(Unit, self.branch[-1]))
 
 
 class BasicBlock(ResidualBlock):
@@ -100,3 +129,71 @@ class Bottleneck(ResidualBlock):
             (channels, channels, 3, stride),
             (channels, channels * cls.expansion, 1, 1),
         ]
+
+
+class DenselyAdditive(nn.Sequential):
+    r"""A stage each of whose blocks sees the sum of all before it.
+
+    .. math::
+        f_0 = B_0(x), \quad f_i = B_i\Big(\sum_{j<i} f_j\Big), \quad
+        y = \sum_i f_i
+
+    (Li et al., Eq. 11 and Listing 1.) :math:`B_i` is the whole block with its own
+    shortcut. Of blocks that return spikes it makes integers. Of branches alone, without
+    their shortcuts, it makes the ordinary residual stage (Eq. 10).
+
+    The paper's text says that stages of two blocks are not changed by it; its listing,
+    which is followed here, adds the blocks' outputs there too.
+
+    Args:
+        *blocks: Modules of the same output shape.
+
+    Shape:
+        ``[T * N, C_in, H, W]`` to the output shape of the blocks.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        first, *others = self
+        total = first(x)
+        for block in others:
+            total = total + block(total)
+        return total
+
+
+def make_stage(
+    block: type[ResidualBlock],
+    num_blocks: int,
+    in_channels: int,
+    channels: int,
+    stride: int,
+    wiring: Wiring,
+    layers: LayerFactory,
+    avg_down: bool = False,
+) -> nn.Sequential:
+    """Return a stage of blocks, the first of which changes the size.
+
+    Args:
+        block: The kind of block.
+        num_blocks: How many.
+        in_channels: Channels of the input.
+        channels: See :class:`ResidualBlock`, as all that follow.
+        stride: Down-sampling factor of the first block.
+        wiring: The residual family.
+        layers: Builds the layers.
+        avg_down: How projections shrink.
+    """
+    blocks = []
+    for i in range(num_blocks):
+        first = i == 0
+        blocks.append(
+            block(
+                in_channels if first else channels * block.expansion,
+                channels,
+                stride if first else 1,
+                wiring,
+                layers,
+                avg_down,
+            )
+        )
+    return (DenselyAdditive if wiring.densely_additive else nn.Sequential)(*blocks)

@@ -3,45 +3,259 @@
 Adding a family is adding a row here, and a class in ``merges`` if its merge is new.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mmsnn.models.layers import check_order
+from mmsnn.utils import check_choice
 
 from .merges import AddMerge, AndMerge, GateMerge, IAndMerge, LearnedGateMerge, Merge
+
+Values = Literal['binary', 'integer', 'analog']
+"""What travels: spikes in {0, 1}, sums of spikes, or real numbers."""
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """One residual family: ``y = post(merge(residual=branch(x), shortcut=proj(x)))``.
+    """One residual family: ``y = post(merge(residual=branch(x), shortcut=short(x)))``.
 
     Letters spell the order of layers: C convolution, N norm, S spiking neuron.
 
     Args:
-        merge: Makes the merge from the number of channels.
+        merge: Class of the merge; None is a network without shortcuts, ``y = branch``.
         citation: Where the family is defined.
         unit: Layers of each unit of the branch but the last.
         last_unit: Layers of the branch's last unit.
         projection: Layers of the shortcut where the size changes.
+        identity: Layers of the shortcut where the size stays; none by default.
         post: Layers after the merge; none by default.
+        merge_options: Arguments of the merge, after its channels.
+        densely_additive: Whether a stage sums all its blocks, see
+            :class:`mmsnn.models.residual.DenselyAdditive`.
+        threshold_norm: Whether norms are threshold-dependent (tdBN): their weights
+            start at the neurons' threshold times alpha.
+        path_alpha: The alpha of the norms that end the two merged paths; it is 1
+            elsewhere.
+        advice: When to choose the family, for the guide page.
+        reported: Accuracies that its paper reports, for the guide page.
+
+    Raises:
+        ValueError: If an order of layers is none, or a unit has no convolution.
     """
 
-    merge: Callable[[int], Merge]
+    merge: type[Merge] | None
     citation: str
     unit: str = 'CNS'
     last_unit: str = 'CNS'
     projection: str = 'CNS'
+    identity: str = ''
     post: str = ''
+    merge_options: Mapping[str, Any] = field(default_factory=dict)
+    densely_additive: bool = False
+    threshold_norm: bool = False
+    path_alpha: float = 1.0
+    advice: str = ''
+    reported: str = ''
+
+    def __post_init__(self) -> None:
+        """Check the letters before a network is built of them."""
+        for name in ('unit', 'last_unit', 'projection', 'identity', 'post'):
+            check_order(getattr(self, name))
+        for name in ('unit', 'last_unit', 'projection'):
+            if 'C' not in getattr(self, name):
+                raise ValueError(
+                    f'{name} must have a convolution (C), but got '
+                    f'{getattr(self, name)!r}'
+                )
+        for name in ('identity', 'post'):
+            if 'C' in getattr(self, name):
+                raise ValueError(
+                    f'{name} must have no convolution (C), but got '
+                    f'{getattr(self, name)!r}'
+                )
+
+    @property
+    def values(self) -> Values:
+        """What travels between blocks of this family."""
+        if not (self.post or self.last_unit).endswith('S'):
+            return 'analog'
+        merges_spikes = self.merge is None or self.merge.keeps_spikes
+        if self.densely_additive or not (self.post or merges_spikes):
+            return 'integer'
+        return 'binary'
+
+    @property
+    def opening(self) -> str:
+        """Layers that a block has before its first convolution.
+
+        They also close a stage whose features leave the network: what is analog becomes
+        spikes as the next block would have made them.
+        """
+        return self.unit.partition('C')[0]
+
+    @property
+    def starts_as_identity(self) -> bool:
+        """Whether ``zero_init_residual`` makes blocks the identity, for any neuron."""
+        return (
+            self.merge is not None
+            and not (self.identity or self.post)
+            and not self.densely_additive
+        )
 
 
-_SEW = 'Fang et al. 2021, Deep residual learning in spiking neural networks, Table 1'
+_SEW = 'Fang et al. 2021, Deep residual learning in spiking neural networks'
 _SG = (
     'Zhang et al. 2023, Direct training high-performance spiking neural networks for '
-    'object recognition and detection, '
+    'object recognition and detection'
+)
+_DANET = (
+    'Li et al., Rethinking residual connection in training large-scale spiking neural '
+    'networks'
+)
+_TDBN = 'Zheng et al. 2021, Going deeper with directly-trained larger SNNs'
+_MS = 'Hu et al. 2021, Advancing residual learning towards powerful deep SNNs'
+
+_PA_A = Wiring(
+    AddMerge,
+    f'{_DANET}, Fig. 1 (e)',
+    unit='SCN',
+    last_unit='SCN',
+    projection='CN',
+    advice='the most active gradients: large data sets and deep networks',
+    reported='ImageNet, T = 4: 66.48 / 71.22 / 73.71 / 76.13 / 77.22 % '
+    '(ResNet18 / 34 / 50 / 101 / 152)',
+)
+_PA_B = Wiring(
+    AddMerge,
+    f'{_DANET}, Fig. 1 (f)',
+    unit='NSC',
+    last_unit='NSC',
+    projection='C',
+    advice='small data sets: sparse updates keep it from overfitting',
+)
+_ORIGIN = Wiring(
+    AddMerge,
+    f'{_SEW}, Fig. 1 (b) and Eq. 7; {_DANET}, Fig. 1 (a) ("Origin")',
+    last_unit='CN',
+    projection='CN',
+    post='S',
+    advice='the baseline of most papers; to 34 layers, degrades beyond',
+    reported='ImageNet, T = 4: 62.32 / 61.86 / 57.66 / 31.79 / 10.03 % '
+    '(ResNet18 / 34 / 50 / 101 / 152)',
+)
+_BAA = Wiring(
+    AddMerge,
+    f'{_DANET}, Fig. 1 (c)',
+    last_unit='C',
+    projection='C',
+    post='NS',
+    advice='as tdBN, without a norm on each path',
 )
 
 FAMILIES: dict[str, Wiring] = {
-    'SEW-ADD': Wiring(AddMerge, _SEW),
-    'SEW-AND': Wiring(AndMerge, _SEW),
-    'SEW-IAND': Wiring(IAndMerge, _SEW),
-    'SG-BSG': Wiring(GateMerge, _SG + 'Eqs. 13 and 15'),
-    'SG-BSG*': Wiring(LearnedGateMerge, _SG + 'Eqs. 13 and 14'),
+    'plain': Wiring(
+        None,
+        f'{_SEW}, Section 4.2 ("Plain Net")',
+        advice='no shortcuts: the control of an experiment, for shallow networks',
+        reported='DVS Gesture, T = 16: 91.67 % (7B-Net)',
+    ),
+    'Spiking': _ORIGIN,
+    'tdBN': Wiring(
+        AddMerge,
+        f'{_TDBN}; {_DANET}, Fig. 1 (b)',
+        last_unit='CN',
+        projection='CN',
+        identity='N',
+        post='S',
+        threshold_norm=True,
+        path_alpha=1 / math.sqrt(2),
+        advice='a Spiking ResNet with steadier firing; to 50 layers',
+        reported='ImageNet, T = 6: 63.72 / 64.88 % (ResNet34 / 50)',
+    ),
+    'BAA': _BAA,
+    'SEW-ADD': Wiring(
+        AddMerge,
+        f'{_SEW}, Table 1',
+        advice='deep networks, where sums of spikes are no obstacle',
+        reported='ImageNet, T = 4: 63.18 / 67.04 / 67.78 / 68.76 / 69.26 % '
+        '(ResNet18 / 34 / 50 / 101 / 152); DVS Gesture, T = 16: 97.92 % (7B-Net)',
+    ),
+    'SEW-AND': Wiring(
+        AndMerge,
+        f'{_SEW}, Table 1',
+        advice='to compare with: its blocks fall silent with depth',
+        reported='DVS Gesture, T = 16: 70.49 % (7B-Net)',
+    ),
+    'SEW-IAND': Wiring(
+        IAndMerge,
+        f'{_SEW}, Table 1',
+        advice='binary, for event data and moderate depths',
+        reported='DVS Gesture, T = 16: 95.49 % (7B-Net)',
+    ),
+    'SG-BSG': Wiring(
+        GateMerge,
+        f'{_SG}, Eqs. 13 and 15',
+        advice='binary from end to end, and deep: the choice for spike-only hardware',
+        reported='ImageNet, T = 4, with ASD: 62.51 / 65.08 / 66.25 % '
+        '(ResNet18 / 34 / 50); CIFAR10-DVS, T = 16: 70.60 % (7B-Net); COCO with '
+        'RetinaNet and ASD, T = 4: mAP 0.285 / 0.296 (ResNet18 / 34)',
+    ),
+    'SG-BSG*': Wiring(
+        LearnedGateMerge,
+        f'{_SG}, Eqs. 13 and 14',
+        advice='to study the gate: in the paper slightly below SG-BSG',
+        reported='CIFAR-100, T = 4, rate decoding: 71.75 / 73.71 / 74.21 % '
+        '(ResNet10 / 18 / 34)',
+    ),
+    'PA-A': _PA_A,
+    'PA-B': _PA_B,
+    'MS': Wiring(
+        AddMerge,
+        f'{_MS}; Qiu et al., Gated attention coding for training SNNs',
+        unit='SCN',
+        last_unit='SCN',
+        projection='CN',
+        threshold_norm=True,
+        advice='PA-A with norms that start at the threshold: classification with few '
+        'steps, and the network of gated attention coding',
+        reported='ImageNet, T = 6: 63.10 / 69.42 % (ResNet18 / 34); T = 5: 74.21 % '
+        '(ResNet104)',
+    ),
+    'DANet-A': _PA_A,
+    'DANet-B': _PA_B,
+    'DANet-C': Wiring(
+        AddMerge,
+        f'{_DANET}, Eq. 11 and Listing 1',
+        last_unit='CN',
+        projection='CN',
+        post='S',
+        densely_additive=True,
+        advice="integers instead of PA-A's real numbers, at some accuracy",
+        reported='ImageNet, T = 4: 68.26 / 70.90 % (ResNet34 / 50)',
+    ),
+    'DANet-D': Wiring(
+        AddMerge,
+        f'{_DANET}, Eq. 11 and Listing 1',
+        last_unit='C',
+        projection='C',
+        post='NS',
+        densely_additive=True,
+        advice='to compare with DANet-C',
+        reported='ImageNet, T = 4: 65.50 % (ResNet34)',
+    ),
 }
+"""The families by name; those with two names (PA-A, DANet-A) have one row."""
+
+
+def get_family(family: str | Wiring) -> Wiring:
+    """Return a row of :data:`FAMILIES`, or a row of one's own.
+
+    Raises:
+        ValueError: If there is no family of that name.
+    """
+    if isinstance(family, Wiring):
+        return family
+    check_choice('family', family, FAMILIES)
+    return FAMILIES[family]

@@ -1,25 +1,15 @@
 """How a residual branch and its shortcut become one output."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from mmsnn.models.layers import Unit
 from mmsnn.models.neurons import BaseNeuron, Surrogate, build_surrogate, heaviside
 from mmsnn.utils import check_number, check_positive_int
-
-
-def _affine(norm: nn.Module, name: str) -> nn.Parameter:
-    """Return a norm's weight or bias, which not every norm has."""
-    parameter = getattr(norm, name, None)
-    if not isinstance(parameter, nn.Parameter):
-        raise ValueError(
-            'a block can only start as the identity if its norms have a weight and a '
-            f'bias, but got {norm}'
-        )
-    return parameter
 
 
 class Merge(nn.Module):
@@ -27,7 +17,12 @@ class Merge(nn.Module):
 
     Args:
         channels: Number of channels C of both inputs.
+
+    Attributes:
+        keeps_spikes: Whether spikes in {0, 1} merge to spikes in {0, 1}.
     """
+
+    keeps_spikes: ClassVar[bool] = True
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -37,25 +32,24 @@ class Merge(nn.Module):
         """Return the merged tensor, of the same shape."""
         raise NotImplementedError(f'{type(self).__name__} defines no forward')
 
-    def init_identity(self, norm: nn.Module, neuron: nn.Module) -> None:
-        """Make the block start as the identity, by the last norm of its branch.
+    def init_identity(self, last: Unit) -> None:
+        """Make the merge return the shortcut, by the last unit of the branch.
 
-        A norm of weight 0 keeps the last neurons silent, which is the identity of every
-        merge but AND.
+        A branch that is silent whatever its input does it for every merge but AND.
 
         Args:
-            norm: Norm before the branch's last neurons.
-            neuron: Those neurons.
+            last: The branch's last unit.
 
         Raises:
-            ValueError: If the norm has no weight or no bias.
+            ValueError: If the unit's norm has no weight or no bias.
         """
-        nn.init.zeros_(_affine(norm, 'weight'))
-        nn.init.zeros_(_affine(norm, 'bias'))
+        last.init_constant(0.0)
 
 
 class AddMerge(Merge):
     """``y = residual + shortcut``; of spikes it makes integers (SEW paper, Table 1)."""
+
+    keeps_spikes = False
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
         """See :class:`Merge`."""
@@ -69,19 +63,20 @@ class AndMerge(Merge):
         """See :class:`Merge`."""
         return residual * shortcut
 
-    def init_identity(self, norm: nn.Module, neuron: nn.Module) -> None:
+    def init_identity(self, last: Unit) -> None:
         """Let the branch fire at every step: silence would block the shortcut.
 
         Raises:
-            TypeError: If it is not known how to make ``neuron`` fire.
+            TypeError: If it is not known how to make the branch's neurons fire.
+            ValueError: If the unit's norm has no weight or no bias.
         """
+        neuron = getattr(last, 'neuron', None)
         if not isinstance(neuron, BaseNeuron):
             raise TypeError(
                 'the identity initialisation of AND needs neurons derived from '
                 f'BaseNeuron, but got {type(neuron).__name__}'
             )
-        nn.init.zeros_(_affine(norm, 'weight'))
-        nn.init.constant_(_affine(norm, 'bias'), neuron.firing_current())
+        last.init_constant(neuron.firing_current())
 
 
 class IAndMerge(Merge):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmsnn.models.build import build_part
 from mmsnn.models.layers import LayerFactory, Unit
 from mmsnn.registry import MODELS
-from mmsnn.utils import check_choice, check_positive_int, describe
+from mmsnn.utils import check_bool, check_choice, check_positive_int, describe
 
 
 @MODELS.register_module()
@@ -18,22 +18,28 @@ class DirectStem(nn.Module):
 
     The image is the same at every step, so its convolution is computed once and its
     result repeated (without a copy) as the neurons' input current. The max-pool runs on
-    spikes (Zhang et al. 2023, Section 4.1).
+    spikes (Zhang et al. 2023, Section 4.1). A sequence of frames, such as those of an
+    event camera, is convolved frame by frame instead.
 
     Args:
         in_channels: Channels of the image.
-        out_channels: Channels of the spikes.
+        out_channels: Channels of the output.
         layers: Builds the layers.
-        kernel_size: Of the convolution.
-        stride: Of the convolution.
-        pool: Whether a 3x3 max-pool of stride 2 follows the neurons.
+        spiking: Whether neurons end the stem; without them its output is analog, for
+            families whose blocks begin with neurons.
+        kernel_size: Of the convolutions.
+        stride: Of the first convolution.
+        pool: Whether a 3x3 max-pool of stride 2 follows.
+        num_convs: How many convolutions, with nothing between them (those before the
+            last have a bias) and one norm behind them.
 
     Shape:
-        ``[N, in_channels, H, W]`` to ``[T * N, out_channels, H', W']``.
+        Images ``[N, in_channels, H, W]`` or frames ``[N, T, in_channels, H, W]`` to
+        ``[T * N, out_channels, H', W']``.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If a size is less than 1.
+        ValueError: If a size is less than 1, or the input has another shape.
     """
 
     def __init__(
@@ -41,29 +47,66 @@ class DirectStem(nn.Module):
         in_channels: int,
         out_channels: int,
         layers: LayerFactory,
+        spiking: bool = True,
         kernel_size: int = 7,
         stride: int = 2,
         pool: bool = True,
+        num_convs: int = 1,
     ) -> None:
         super().__init__()
         check_positive_int('stem kernel_size', kernel_size)
         check_positive_int('stem stride', stride)
+        check_positive_int('stem num_convs', num_convs)
+        check_bool('stem pool', pool)
         self.num_steps = layers.num_steps
+        self.in_channels = in_channels
+        self.lead = nn.Sequential()
+        for _ in range(num_convs - 1):
+            self.lead.append(
+                layers.make_conv(in_channels, out_channels, kernel_size, stride, True)
+            )
+            in_channels, stride = out_channels, 1
         self.encode = Unit('CN', in_channels, out_channels, kernel_size, stride, layers)
-        self.neuron = layers.make_neuron()
+        self.neuron = layers.make_neuron() if spiking else None
         self.pool = nn.MaxPool2d(3, stride=2, padding=1) if pool else None
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
-        current = self.encode(image.contiguous(memory_format=torch.channels_last))
-        repeated = current.expand(self.num_steps, *current.shape)
-        spikes = self.neuron(repeated).flatten(0, 1)
-        return spikes if self.pool is None else self.pool(spikes)
+        is_image = self._is_image(image)
+        if not is_image:
+            image = image.transpose(0, 1).flatten(0, 1)
+        image = image.contiguous(memory_format=torch.channels_last)
+        x = self.encode(self.lead(image))
+        if self.neuron is None and self.pool is not None:
+            x = self.pool(x)
+        if is_image:
+            x = x.expand(self.num_steps, *x.shape)
+        if self.neuron is not None:
+            x = self.neuron(x)
+        if is_image:
+            x = x.flatten(0, 1)
+        if self.neuron is not None and self.pool is not None:
+            x = self.pool(x)
+        return x
+
+    def _is_image(self, image: Tensor) -> bool:
+        """Return whether the input is an image, not a sequence of frames."""
+        *batch, channels, _, _ = image.shape if image.dim() in (4, 5) else [0] * 3
+        known = len(batch) == 1 or batch[1:] == [self.num_steps]
+        if channels != self.in_channels or not known:
+            raise ValueError(
+                f'expected images of shape [N, {self.in_channels}, H, W] or frames of '
+                f'shape [N, {self.num_steps}, {self.in_channels}, H, W], '
+                f'but got {list(image.shape)}'
+            )
+        return len(batch) == 1
 
 
 STEM_PRESETS: dict[str, dict[str, Any]] = {
     'imagenet': dict(type='DirectStem', kernel_size=7, stride=2, pool=True),
     'cifar': dict(type='DirectStem', kernel_size=3, stride=1, pool=False),
+    'ms': dict(type='DirectStem', kernel_size=7, stride=2, pool=False),
+    'ms104': dict(type='DirectStem', kernel_size=3, stride=2, pool=False, num_convs=3),
 }
 
 
@@ -72,15 +115,19 @@ def build_stem(
     in_channels: int,
     out_channels: int,
     layers: LayerFactory,
+    spiking: bool = True,
 ) -> nn.Module:
     """Build a stem from a preset's name or a config.
 
     Args:
         cfg: ``'imagenet'`` (7x7 of stride 2, 3x3 max-pool of stride 2), ``'cifar'``
-            (3x3 of stride 1, no pool), or ``dict(type='DirectStem', ...)``.
+            (3x3 of stride 1, no pool), ``'ms'`` (MS-ResNet's, the first without
+            the pool), ``'ms104'`` (three 3x3, the first of stride 2, no pool), or
+            ``dict(type='DirectStem', ...)``.
         in_channels: Channels of the image.
         out_channels: Channels of the stem's output.
         layers: Builds the layers.
+        spiking: Whether the stem ends with neurons.
 
     Raises:
         TypeError: If ``cfg`` is neither.
@@ -94,5 +141,10 @@ def build_stem(
             f'stem must be one of {", ".join(STEM_PRESETS)} or a dict with a type, '
             f'but got {describe(cfg)}'
         )
-    given = dict(in_channels=in_channels, out_channels=out_channels, layers=layers)
+    given = dict(
+        in_channels=in_channels,
+        out_channels=out_channels,
+        layers=layers,
+        spiking=spiking,
+    )
     return build_part('stem', cfg, ('DirectStem',), given)

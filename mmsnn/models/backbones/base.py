@@ -1,0 +1,171 @@
+"""What all spiking backbones share: levels, closing neurons, freezing, initialisation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmsnn.models.layers import LayerFactory, Unit
+from mmsnn.models.residual import ResidualBlock, Values
+from mmsnn.utils import check_bool, describe
+
+IF_NEURON: Mapping[str, Any] = dict(type='IF')
+BATCH_NORM: Mapping[str, Any] = dict(type='BN', requires_grad=True)
+
+InitCfg = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+# Initialisers that load weights, which nothing must change afterwards.
+_LOADERS = ('Pretrained', 'PretrainedResNet', 'mmsnn.PretrainedResNet')
+
+
+def check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int, ...]:
+    """Return ``out_indices`` as a tuple, ascending, of existing stages.
+
+    Raises:
+        TypeError: If it is no sequence.
+        ValueError: If a stage does not exist, or they do not ascend.
+    """
+    if isinstance(out_indices, (str, bytes)) or not isinstance(out_indices, Sequence):
+        raise TypeError(
+            f'out_indices must be a sequence of stages, but got {describe(out_indices)}'
+        )
+    indices = tuple(out_indices)
+    allowed = range(num_stages)
+    if not indices or any(type(i) is not int or i not in allowed for i in indices):
+        raise ValueError(
+            f'out_indices must name stages 0 to {num_stages - 1}, but got {out_indices}'
+        )
+    if list(indices) != sorted(set(indices)):
+        raise ValueError(f'out_indices must ascend without repeats, but got {indices}')
+    return indices
+
+
+def _check_frozen_stages(frozen_stages: int, num_stages: int) -> int:
+    if type(frozen_stages) is not int:
+        raise TypeError(
+            f'frozen_stages must be an integer, but got {describe(frozen_stages)}'
+        )
+    if not -1 <= frozen_stages <= num_stages:
+        raise ValueError(
+            f'frozen_stages must be -1 to {num_stages}, the stages that are built, '
+            f'but got {frozen_stages}'
+        )
+    return frozen_stages
+
+
+class SpikingBackbone(BaseModule):
+    """A stem, stages, and neurons where features leave that are not spikes yet.
+
+    Features are folded over time inside, ``[T * N, C, H, W]``; neurons alone unfold it.
+    Nothing is carried from one call to the next.
+
+    Args:
+        stem: Turns images or frames into ``[T * N, C, H, W]``.
+        stages: One module a stage, as far as they are needed.
+        channels: Output channels of each stage.
+        out_indices: Stages whose features are returned, see :func:`check_out_indices`.
+        values: What travels between the blocks.
+        closing: Layers (letters N and S, or none) between a stage and its output.
+        layers: Builds them.
+        frozen_stages: -1 freezes nothing, 0 the stem, k the stem and stages 1 to k:
+            no gradient, and norms in evaluation mode.
+        norm_eval: Whether norms stay in evaluation mode while training.
+        zero_init_residual: Whether residual blocks start as the identity.
+        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions;
+            norms stay as they are built.
+
+    Attributes:
+        num_steps: Number of time steps T.
+        out_channels: Channels of each output.
+        values: What travels between blocks: ``'binary'`` (spikes), ``'integer'`` (sums
+            of spikes) or ``'analog'``.
+        out_values: What the outputs are: ``'binary'`` or ``'integer'``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        stem: nn.Module,
+        stages: Sequence[nn.Module],
+        channels: Sequence[int],
+        out_indices: tuple[int, ...],
+        values: Values,
+        closing: str,
+        layers: LayerFactory,
+        frozen_stages: int,
+        norm_eval: bool,
+        zero_init_residual: bool,
+        init_cfg: InitCfg,
+    ) -> None:
+        super().__init__(init_cfg or dict(type='Kaiming', layer='Conv2d'))
+        self.num_steps = layers.num_steps
+        self.out_indices = out_indices
+        self.values = values
+        self.out_values: Values = 'binary' if values == 'analog' else values
+        self.norm_eval = check_bool('norm_eval', norm_eval)
+        self.zero_init_residual = check_bool('zero_init_residual', zero_init_residual)
+        self.stem = stem
+        self.stages = nn.ModuleList(stages)
+        self.out_channels = tuple(channels[i] for i in out_indices)
+        self.closings = nn.ModuleDict()
+        for i, width in zip(out_indices, self.out_channels, strict=True):
+            self.closings[str(i)] = Unit(closing, width, width, 1, 1, layers)
+        self.frozen_stages = _check_frozen_stages(frozen_stages, len(self.stages))
+        self._freeze()
+
+    def init_weights(self) -> None:
+        """Initialise as ``init_cfg`` says, then blocks as the identity if asked to."""
+        fresh = not self.is_init
+        super().init_weights()
+        cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
+        loaded = any(cfg['type'] in _LOADERS for cfg in cfgs)
+        if fresh and self.zero_init_residual and not loaded:
+            for module in self.modules():
+                if isinstance(module, ResidualBlock):
+                    module.init_identity()
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return the features of ``out_indices``, each ``[T, N, C_i, H_i, W_i]``.
+
+        Args:
+            image: Images ``[N, C, H, W]`` or frames ``[N, T, C, H, W]``.
+
+        Raises:
+            ValueError: If the input has another shape.
+        """
+        x = self.stem(image)
+        outs = []
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in self.out_indices:
+                out = self.closings[str(i)](x)
+                outs.append(out.unflatten(0, (self.num_steps, -1)))
+        return tuple(outs)
+
+    def train(self, mode: bool = True) -> 'SpikingBackbone':
+        """Switch to training mode; frozen stages and ``norm_eval`` stay as they are."""
+        super().train(mode)
+        self._freeze()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def _freeze(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        frozen = [self.stem, *self.stages[: self.frozen_stages]]
+        frozen += [
+            closing
+            for i, closing in self.closings.items()
+            if int(i) < self.frozen_stages
+        ]
+        for part in frozen:
+            part.eval()
+            part.requires_grad_(False)
