@@ -1,4 +1,4 @@
-"""What all spiking backbones share: levels, closing neurons, freezing, initialisation."""
+"""What spiking backbones share: levels, closing neurons, freezing, initialisation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -73,8 +73,9 @@ class BaseNeuron(nn.Module):
         """
         decay = self.decay()
         needed = self.dynamics.v_threshold - self.dynamics.rest
-        weakened = decay is not None and self.dynamics.decay_input
-        return 1.01 * (needed / float(decay) if weakened else needed)
+        if decay is not None and self.dynamics.decay_input:
+            needed /= float(decay)
+        return 1.01 * needed
 
     def forward(self, x: Tensor) -> Tensor:
         """Turn currents into spikes.
