@@ -7,6 +7,7 @@ all of them share MMEngine's roots.
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
 MODELS = Registry(
@@ -16,4 +17,11 @@ DATASETS = Registry(
     'dataset', parent=MMENGINE_DATASETS, scope='mmsnn', locations=['mmsnn.datasets']
 )
 
-__all__ = ['DATASETS', 'MODELS']
+WEIGHT_INITIALIZERS = Registry(
+    'weight initializer',
+    parent=MMENGINE_WEIGHT_INITIALIZERS,
+    scope='mmsnn',
+    locations=['mmsnn.models'],
+)
+
+__all__ = ['DATASETS', 'MODELS', 'WEIGHT_INITIALIZERS']

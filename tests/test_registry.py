@@ -22,8 +22,9 @@ from mmsnn.registry import DATASETS, MODELS
 USER_MODELS = Registry(
     'model', parent=mmengine.registry.MODELS, scope='a_users_package'
 )
-ENTRIES = ['ResNetSNN', 'SGResNet', 'SEWResNet', 'SpikeDecoder', 'Rate', 'ASD']
-ENTRIES += ['IF', 'LIF', 'PLIF', 'DirectStem']
+ENTRIES = ['ResNetSNN', 'SpikingResNet', 'SEWResNet', 'SGResNet', 'MSResNet', 'DANet']
+ENTRIES += ['DenseNetSNN', 'SevenBNet', 'SpikeDecoder', 'Rate', 'ASD', 'DirectStem']
+ENTRIES += ['IF', 'LIF', 'PLIF']
 
 
 @USER_MODELS.register_module()

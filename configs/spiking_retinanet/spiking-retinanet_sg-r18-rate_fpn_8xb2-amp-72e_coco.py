@@ -13,7 +13,6 @@ model = dict(
         _delete_=True,
         type='mmsnn.SGResNet',
         depth=18,
-        gate='BSG',
         num_steps=num_steps,
         out_indices=(1, 2, 3),
         norm_cfg=dict(type='SyncBN'),

@@ -2,31 +2,38 @@
 
 from .backbones import (
     DANet,
+    DenseNetSNN,
     MSResNet,
     ResNetSNN,
+    SevenBNet,
     SEWResNet,
     SGResNet,
     SpikingResNet,
 )
 from .decoders import ASD, Rate, SpikeDecoder
 from .neurons import IF, LIF, PLIF
+from .pretrained import PretrainedResNet, convert_resnet
 from .residual import FAMILIES, Wiring
 from .stems import DirectStem
 
 __all__ = [
     'ASD',
     'DANet',
+    'DenseNetSNN',
     'FAMILIES',
     'IF',
     'LIF',
     'PLIF',
     'DirectStem',
     'MSResNet',
+    'PretrainedResNet',
     'Rate',
     'ResNetSNN',
     'SEWResNet',
     'SGResNet',
+    'SevenBNet',
     'SpikeDecoder',
     'SpikingResNet',
     'Wiring',
+    'convert_resnet',
 ]

@@ -38,15 +38,7 @@ def read_checkpoint(path: str, *, resume: bool = False) -> dict[str, Any] | None
     """
     if is_remote(path):
         return None
-    file = Path(path).expanduser()
-    if not file.is_file():
-        problem = 'is not a file' if file.exists() else 'does not exist'
-        raise UserError(f'checkpoint {path!r} {problem}')
-    try:
-        checkpoint = CheckpointLoader.load_checkpoint(str(file), 'cpu', logger='silent')
-    except Exception as error:
-        # torch.load raises anything from EOFError to KeyError on other files.
-        raise UserError(_why_unreadable(path, file, error)) from error
+    checkpoint = load_file(path)
     state = checkpoint
     if isinstance(checkpoint, dict):
         state = checkpoint.get('state_dict', checkpoint)
@@ -61,6 +53,29 @@ def read_checkpoint(path: str, *, resume: bool = False) -> dict[str, Any] | None
             f'from its weights use --cfg-options load_from={path}'
         )
     return state
+
+
+def load_file(path: str) -> Any:
+    """Load what a checkpoint holds on the CPU.
+
+    Args:
+        path: A file, or what else MMEngine's loader takes, such as ``https://...`` or
+            ``torchvision://resnet18``.
+
+    Raises:
+        UserError: If the file is missing or cannot be loaded.
+    """
+    file = Path(path).expanduser()
+    if not is_remote(path):
+        if not file.is_file():
+            problem = 'is not a file' if file.exists() else 'does not exist'
+            raise UserError(f'checkpoint {path!r} {problem}')
+        path = str(file)
+    try:
+        return CheckpointLoader.load_checkpoint(path, 'cpu', logger='silent')
+    except Exception as error:
+        # torch.load raises anything from EOFError to KeyError on other files.
+        raise UserError(_why_unreadable(path, file, error)) from error
 
 
 def _why_unreadable(path: str, file: Path, error: Exception) -> str:

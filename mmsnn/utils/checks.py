@@ -1,7 +1,7 @@
 """Checks of user input: each says what was given and what is allowed."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from numbers import Integral, Real
 from typing import Any
 
@@ -69,7 +69,7 @@ def check_choice(name: str, value: Any, allowed: Collection[Any]) -> None:
     Raises:
         ValueError: If it is not.
     """
-    if value not in allowed:
+    if not isinstance(value, Hashable) or value not in allowed:
         raise ValueError(
             f'{name} must be one of {", ".join(map(str, allowed))}, but got {value!r}'
         )

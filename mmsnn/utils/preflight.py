@@ -124,9 +124,9 @@ def check_pretrained(cfg: Config) -> None:
 
 
 def _find_pretrained(node: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Yield (path in the config, dict) of each dict of type 'Pretrained'."""
+    """Yield (path in the config, dict) of each initialiser that loads weights."""
     if isinstance(node, Mapping):
-        if node.get('type') == 'Pretrained':
+        if node.get('type') in ('Pretrained', 'mmsnn.PretrainedResNet'):
             yield where, node
         for key, value in node.items():
             yield from _find_pretrained(value, f'{where}.{key}')

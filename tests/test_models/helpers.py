@@ -4,14 +4,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmsnn.models import SEWResNet, SGResNet
+from mmsnn.models import (
+    FAMILIES,
+    DANet,
+    MSResNet,
+    ResNetSNN,
+    SEWResNet,
+    SGResNet,
+    SpikingResNet,
+)
 
-FAMILY_ENTRIES = {
+# Every family by the entry that a reader expects, as far as it has one. MS-ResNet
+# starts as the identity unless told otherwise: what its branches do would not show.
+FAMILY_ENTRIES = {name: (ResNetSNN, {'family': name}) for name in FAMILIES} | {
+    'Spiking': (SpikingResNet, {'connect': 'Origin'}),
+    'tdBN': (SpikingResNet, {'connect': 'tdBN'}),
+    'BAA': (SpikingResNet, {'connect': 'BAA'}),
     'SEW-ADD': (SEWResNet, {'connect': 'ADD'}),
     'SEW-AND': (SEWResNet, {'connect': 'AND'}),
     'SEW-IAND': (SEWResNet, {'connect': 'IAND'}),
     'SG-BSG': (SGResNet, {'gate': 'BSG'}),
     'SG-BSG*': (SGResNet, {'gate': 'BSG*'}),
+    'MS': (MSResNet, {'zero_init_residual': False}),
+    'DANet-A': (DANet, {'variant': 'A'}),
+    'DANet-B': (DANet, {'variant': 'B'}),
+    'DANet-C': (DANet, {'variant': 'C'}),
+    'DANet-D': (DANet, {'variant': 'D'}),
 }
 SMALL = {'num_steps': 2, 'base_channels': 8, 'out_indices': (0, 1, 2, 3)}
 

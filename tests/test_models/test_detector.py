@@ -12,19 +12,22 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 import mmsnn  # noqa: F401
+from mmsnn.models import FAMILIES
 
 from .helpers import parameters_without_gradient
+from .test_backbones.networks import wake
 
 CLASSES = 3
 CHANNELS = [16, 32, 64]
 
 
-def retinanet(decoder, num_steps=3):
+def spiking_parts(decoder, num_steps=3, family='SG-BSG'):
+    """Return a detector's preprocessor, spiking backbone, decoders and FPN."""
     return {
-        'type': 'RetinaNet',
         'data_preprocessor': {'type': 'DetDataPreprocessor', 'pad_size_divisor': 32},
         'backbone': {
-            'type': 'mmsnn.SGResNet',
+            'type': 'mmsnn.ResNetSNN',
+            'family': family,
             'depth': 10,
             'base_channels': 8,
             'num_steps': num_steps,
@@ -39,6 +42,13 @@ def retinanet(decoder, num_steps=3):
             },
             {'type': 'FPN', 'in_channels': CHANNELS, 'out_channels': 16, 'num_outs': 5},
         ],
+    }
+
+
+def retinanet(parts):
+    return {
+        'type': 'RetinaNet',
+        **parts,
         'bbox_head': {
             'type': 'RetinaHead',
             'num_classes': CLASSES,
@@ -69,6 +79,68 @@ def retinanet(decoder, num_steps=3):
             'score_thr': 0.0,
             'nms': {'type': 'nms', 'iou_threshold': 0.5},
             'max_per_img': 10,
+        },
+    }
+
+
+ASSIGNER = {
+    'type': 'MaxIoUAssigner',
+    'pos_iou_thr': 0.5,
+    'neg_iou_thr': 0.5,
+    'min_pos_iou': 0.0,
+}
+NMS = {'type': 'nms', 'iou_threshold': 0.7}
+
+
+def faster_rcnn(parts):
+    train = {
+        'assigner': ASSIGNER,
+        'sampler': {
+            'type': 'RandomSampler',
+            'num': 64,
+            'pos_fraction': 0.25,
+            'neg_pos_ub': -1,
+            'add_gt_as_proposals': True,
+        },
+        'pos_weight': -1,
+    }
+    return {
+        'type': 'FasterRCNN',
+        **parts,
+        'rpn_head': {
+            'type': 'RPNHead',
+            'in_channels': 16,
+            'feat_channels': 16,
+            'anchor_generator': {
+                'type': 'AnchorGenerator',
+                'scales': [4],
+                'ratios': [0.5, 1.0, 2.0],
+                'strides': [8, 16, 32, 64, 128],
+            },
+        },
+        'roi_head': {
+            'type': 'StandardRoIHead',
+            'bbox_roi_extractor': {
+                'type': 'SingleRoIExtractor',
+                'roi_layer': {'type': 'RoIAlign', 'output_size': 7},
+                'out_channels': 16,
+                'featmap_strides': [8, 16, 32],
+            },
+            'bbox_head': {
+                'type': 'Shared2FCBBoxHead',
+                'in_channels': 16,
+                'fc_out_channels': 32,
+                'num_classes': CLASSES,
+            },
+        },
+        'train_cfg': {
+            'rpn': {**train, 'allowed_border': -1},
+            'rpn_proposal': {'nms_pre': 100, 'max_per_img': 50, 'nms': NMS},
+            'rcnn': train,
+        },
+        'test_cfg': {
+            'rpn': {'nms_pre': 100, 'max_per_img': 50, 'nms': NMS},
+            'rcnn': {'score_thr': 0.0, 'nms': NMS, 'max_per_img': 10},
         },
     }
 
@@ -104,29 +176,26 @@ def make_batch(sizes=((64, 96), (90, 70))):
     return {'inputs': inputs, 'data_samples': samples}
 
 
-@pytest.mark.parametrize('decoder', [{'type': 'Rate'}, {'type': 'ASD'}])
-def test_retinanet_learns_and_predicts(mmdet_scope, decoder):
-    detector = MODELS.build(Config({'model': retinanet(decoder)}).model)
-    detector.init_weights()
-    batch = make_batch()
-
+def learn(detector, batch):
+    """Compute the gradients of one step; return the losses."""
     data = detector.data_preprocessor(copy.deepcopy(batch), training=True)
     data['inputs'] = data['inputs'] / 255 - 0.5
     losses = detector(**data, mode='loss')
-    assert set(losses) == {'loss_cls', 'loss_bbox'}
     total, _ = detector.parse_losses(losses)
     assert total.isfinite()
     total.backward()
-    assert parameters_without_gradient(detector) == []
+    return losses
 
+
+@torch.no_grad()
+def assert_predicts(detector, batch):
+    """Predict twice; assert boxes inside the images, and the same ones."""
     detector.eval()
-    with torch.no_grad():
-        results = detector.test_step(copy.deepcopy(batch))
-        again = detector.test_step(copy.deepcopy(batch))
-    for result, repeated, (height, width) in zip(
-        results, again, ((64, 96), (90, 70)), strict=True
-    ):
+    results = detector.test_step(copy.deepcopy(batch))
+    again = detector.test_step(copy.deepcopy(batch))
+    for result, repeated in zip(results, again, strict=True):
         found = result.pred_instances
+        height, width = result.img_shape
         assert 0 < len(found) <= 10
         assert found.bboxes.isfinite().all()
         assert found.bboxes[:, 0::2].max() <= width
@@ -134,8 +203,43 @@ def test_retinanet_learns_and_predicts(mmdet_scope, decoder):
         assert torch.equal(found.bboxes, repeated.pred_instances.bboxes)
 
 
+def build(config):
+    detector = MODELS.build(Config({'model': config}).model)
+    detector.init_weights()
+    return detector
+
+
+@pytest.mark.parametrize('decoder', [{'type': 'Rate'}, {'type': 'ASD'}])
+def test_retinanet_learns_and_predicts(mmdet_scope, decoder):
+    detector, batch = build(retinanet(spiking_parts(decoder))), make_batch()
+    assert set(learn(detector, batch)) == {'loss_cls', 'loss_bbox'}
+    assert parameters_without_gradient(detector) == []
+    assert_predicts(detector, batch)
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_any_family_is_a_backbone(mmdet_scope, family):
+    parts = spiking_parts({'type': 'Rate'}, family=family)
+    detector, batch = build(retinanet(parts)), make_batch(((96, 128), (90, 100)))
+    if family == 'SEW-AND':
+        wake(detector.backbone)
+    learn(detector, batch)
+    assert parameters_without_gradient(detector) == []
+    assert_predicts(detector, batch)
+
+
+@pytest.mark.parametrize('family', ['SG-BSG', 'PA-B'])
+def test_faster_rcnn_learns_and_predicts(mmdet_scope, family):
+    parts = spiking_parts({'type': 'Rate'}, family=family)
+    detector, batch = build(faster_rcnn(parts)), make_batch(((128, 128), (128, 100)))
+    losses = learn(detector, batch)
+    assert {'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox'} <= set(losses)
+    assert parameters_without_gradient(detector) == []
+    assert_predicts(detector, batch)
+
+
 def test_a_decoder_for_other_time_steps(mmdet_scope):
-    detector = MODELS.build(retinanet({'type': 'ASD'}, num_steps=2))
+    detector = MODELS.build(retinanet(spiking_parts({'type': 'ASD'}, num_steps=2)))
     message = 'ASD was built for num_steps=3, but its input has 2 time steps'
     with pytest.raises(ValueError, match=message):
         detector(torch.zeros(1, 3, 64, 64), mode='tensor')

@@ -6,7 +6,7 @@ from mmpretrain.registry import MODELS
 from torch import nn
 
 import mmsnn  # noqa: F401
-from mmsnn.models import SEWResNet, SGResNet
+from mmsnn.models import FAMILIES, MSResNet, ResNetSNN
 
 from .helpers import count_parameters
 
@@ -18,6 +18,11 @@ IMAGENET = {
     101: (44_549_160, 44.55),
     152: (60_192_808, 60.19),
 }
+# a norm behind each convolution and none elsewhere, as in torchvision's ResNets
+AS_THE_ANN = [
+    *('Spiking', 'SEW-ADD', 'SEW-AND', 'SEW-IAND', 'SG-BSG', 'PA-A', 'MS'),
+    *('DANet-A', 'DANet-C'),
+]
 
 
 def millions(count: int) -> float:
@@ -35,23 +40,91 @@ def classifier(backbone, neck):
     )
 
 
-@pytest.mark.parametrize('entry', [SEWResNet, SGResNet])
-@pytest.mark.parametrize('depth', IMAGENET)
-def test_imagenet(depth, entry):
+def count_imagenet(entry, *args):
+    """Return the parameters of a network with a classifier of 1000 classes."""
     with torch.device('meta'):
-        backbone = entry(depth)
+        backbone = entry(*args)
         head = nn.Linear(backbone.out_channels[-1], 1000)
-    parameters = count_parameters(backbone) + count_parameters(head)
+    return count_parameters(backbone) + count_parameters(head)
+
+
+@pytest.mark.parametrize('family', AS_THE_ANN)
+@pytest.mark.parametrize('depth', IMAGENET)
+def test_imagenet(depth, family):
+    parameters = count_imagenet(ResNetSNN, depth, family)
     exact, rounded = IMAGENET[depth]
     assert parameters == exact
     assert millions(parameters) == rounded
 
 
-def test_learned_gates_add_two_numbers_a_channel():
-    blocks = 64 * 2 + 128 * 2 + 256 * 2 + 512 * 2
-    with torch.device('meta'):
-        plain, learned = SGResNet(18), SGResNet(18, gate='BSG*')
-    assert count_parameters(learned) == count_parameters(plain) + 2 * blocks
+def block_channels(depth):
+    """Return the channels in and out of each block, and whether it projects."""
+    blocks = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+    blocks |= {101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+    channels, expansion = 64, 4 if depth >= 50 else 1
+    for stage, count in enumerate(blocks[depth]):
+        out = 64 * 2**stage * expansion
+        for i in range(count):
+            yield channels, out, i == 0 and (stage > 0 or channels != out)
+            channels = out
+
+
+def norm(channels):
+    return 2 * channels  # a weight and a bias each
+
+
+def projection(channels, out):
+    return channels * out + norm(out)
+
+
+# What a block has more than the ANN's: of its channels in and out, and whether it
+# projects.
+DIFFERENCES = {
+    # no projections
+    'plain': lambda c, out, projects: -projection(c, out) if projects else 0,
+    # a norm on each shortcut without projection
+    'tdBN': lambda c, out, projects: 0 if projects else norm(out),
+    # one norm behind the addition instead of one on each added path that has one
+    'BAA': lambda c, out, projects: -norm(out) if projects else 0,
+    'DANet-D': lambda c, out, projects: -norm(out) if projects else 0,
+    # norms in front of the convolutions: of the input instead of the output, and none
+    # behind the projection
+    'PA-B': lambda c, out, projects: (
+        norm(c) - norm(out) - (norm(out) if projects else 0)
+    ),
+    # W and B of each gate
+    'SG-BSG*': lambda c, out, projects: 2 * out,
+}
+DIFFERENCES['DANet-B'] = DIFFERENCES['PA-B']
+
+
+def test_every_family_is_counted():
+    assert set(FAMILIES) == {*AS_THE_ANN, *DIFFERENCES}
+
+
+@pytest.mark.parametrize('family', DIFFERENCES)
+@pytest.mark.parametrize('depth', IMAGENET)
+def test_imagenet_with_other_norms(depth, family):
+    difference = sum(DIFFERENCES[family](*block) for block in block_channels(depth))
+    assert difference != 0
+    if family in ('PA-B', 'DANet-B'):
+        # a norm closes the last stage
+        difference += norm(512 * (4 if depth >= 50 else 1))
+    expected = IMAGENET[depth][0] + difference
+    assert count_imagenet(ResNetSNN, depth, family) == expected
+
+
+@pytest.mark.parametrize(
+    ('depth', 'exact', 'rounded'),
+    [(18, 11_693_736, 11.69), (34, 21_801_896, 21.80), (104, 77_350_440, 77.35)],
+)
+def test_ms_resnet(depth, exact, rounded):
+    parameters = count_imagenet(MSResNet, depth)
+    assert parameters == exact
+    assert millions(parameters) == rounded
+    if depth in IMAGENET:
+        # stride 2 in the first stage: its shortcut is projected
+        assert parameters == IMAGENET[depth][0] + projection(64, 64)
 
 
 def test_cifar_ann():

@@ -142,16 +142,17 @@ def test_metric_annotations(root: Path) -> None:
         check_data(cfg, ['val'])
 
 
-def test_pretrained_in_lists_and_remote(tmp_path: Path) -> None:
+@pytest.mark.parametrize('kind', ['Pretrained', 'mmsnn.PretrainedResNet'])
+def test_pretrained_in_lists_and_remote(tmp_path: Path, kind: str) -> None:
     here = tmp_path / 'here.pth'
     here.touch()
     found = [
-        dict(type='Pretrained', checkpoint=name)
+        dict(type=kind, checkpoint=name)
         for name in (str(here), 'torchvision://resnet18')
     ]
     model = dict(backbone=dict(init_cfg=found[0]), neck=[dict(init_cfg=found[1])])
     check_pretrained(Config(dict(model=model)))
-    model['neck'] += [dict(init_cfg=[dict(type='Pretrained', checkpoint='no.pth')])]
+    model['neck'] += [dict(init_cfg=[dict(type=kind, checkpoint='no.pth')])]
     with pytest.raises(UserError, match=r'^model\.neck\.1\.init_cfg\.0\.checkpoint'):
         check_pretrained(Config(dict(model=model)))
 

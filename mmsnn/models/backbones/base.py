@@ -17,7 +17,7 @@ BATCH_NORM: Mapping[str, Any] = dict(type='BN', requires_grad=True)
 InitCfg = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 # Initialisers that load weights, which nothing must change afterwards.
-_LOADERS = ('Pretrained', 'PretrainedResNet', 'mmsnn.PretrainedResNet')
+_LOADERS = ('Pretrained', 'PretrainedInit', 'PretrainedResNet')
 
 
 def check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int, ...]:
@@ -53,6 +53,12 @@ def _check_frozen_stages(frozen_stages: int, num_stages: int) -> int:
             f'but got {frozen_stages}'
         )
     return frozen_stages
+
+
+def _type_name(cfg: Mapping[str, Any]) -> str:
+    """Return the type of a config, a class or its name, without its scope."""
+    kind = cfg['type']
+    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
 
 
 class SpikingBackbone(BaseModule):
@@ -123,7 +129,7 @@ class SpikingBackbone(BaseModule):
         fresh = not self.is_init
         super().init_weights()
         cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
-        loaded = any(cfg['type'] in _LOADERS for cfg in cfgs)
+        loaded = any(_type_name(cfg) in _LOADERS for cfg in cfgs)
         if fresh and self.zero_init_residual and not loaded:
             for module in self.modules():
                 if isinstance(module, ResidualBlock):

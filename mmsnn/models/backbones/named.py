@@ -29,12 +29,13 @@ class SpikingResNet(ResNetSNN):
         ValueError: If an argument is out of range.
     """
 
+    choices = {'Origin': 'Spiking', 'tdBN': 'tdBN', 'BAA': 'BAA'}
+
     def __init__(
         self, depth: int, connect: str = 'Origin', **options: Unpack[ResNetOptions]
     ) -> None:
-        check_choice('connect', connect, ('Origin', 'tdBN', 'BAA'))
-        family = 'Spiking' if connect == 'Origin' else connect
-        super().__init__(depth, family, **options)
+        check_choice('connect', connect, self.choices)
+        super().__init__(depth, self.choices[connect], **options)
 
 
 @MODELS.register_module()
@@ -52,11 +53,13 @@ class SEWResNet(ResNetSNN):
         ValueError: If an argument is out of range.
     """
 
+    choices = {'ADD': 'SEW-ADD', 'AND': 'SEW-AND', 'IAND': 'SEW-IAND'}
+
     def __init__(
         self, depth: int, connect: str = 'ADD', **options: Unpack[ResNetOptions]
     ) -> None:
-        check_choice('connect', connect, ('ADD', 'AND', 'IAND'))
-        super().__init__(depth, f'SEW-{connect}', **options)
+        check_choice('connect', connect, self.choices)
+        super().__init__(depth, self.choices[connect], **options)
 
 
 @MODELS.register_module()
@@ -74,6 +77,8 @@ class SGResNet(ResNetSNN):
         ValueError: If an argument is out of range.
     """
 
+    choices = {'BSG': 'SG-BSG', 'BSG*': 'SG-BSG*'}
+
     def __init__(
         self,
         depth: int,
@@ -81,8 +86,8 @@ class SGResNet(ResNetSNN):
         gate_threshold: float = 0.5,
         **options: Unpack[ResNetOptions],
     ) -> None:
-        check_choice('gate', gate, ('BSG', 'BSG*'))
-        family = FAMILIES[f'SG-{gate}']
+        check_choice('gate', gate, self.choices)
+        family = FAMILIES[self.choices[gate]]
         if gate == 'BSG*':
             family = replace(family, merge_options=dict(threshold=gate_threshold))
         super().__init__(depth, family, **options)
@@ -103,11 +108,13 @@ class DANet(ResNetSNN):
         ValueError: If an argument is out of range.
     """
 
+    choices = {'A': 'DANet-A', 'B': 'DANet-B', 'C': 'DANet-C', 'D': 'DANet-D'}
+
     def __init__(
         self, depth: int, variant: str = 'A', **options: Unpack[ResNetOptions]
     ) -> None:
-        check_choice('variant', variant, ('A', 'B', 'C', 'D'))
-        super().__init__(depth, f'DANet-{variant}', **options)
+        check_choice('variant', variant, self.choices)
+        super().__init__(depth, self.choices[variant], **options)
 
 
 class ChannelDropout(nn.Module):
@@ -164,6 +171,8 @@ class MSResNet(ResNetSNN):
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range.
     """
+
+    choices = {}
 
     def __init__(
         self, depth: int, dropout: float = 0.0, **options: Unpack[ResNetOptions]

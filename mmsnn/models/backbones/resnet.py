@@ -1,10 +1,11 @@
 """The one spiking ResNet: its residual family is an argument."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 from mmsnn.models.layers import LayerFactory
 from mmsnn.models.residual import (
+    FAMILIES,
     BasicBlock,
     Bottleneck,
     ResidualBlock,
@@ -115,6 +116,10 @@ class ResNetSNN(SpikingBackbone):
         ValueError: If an argument is out of range, or the image has other channels.
     """
 
+    choices: ClassVar[Mapping[str, str]] = {name: name for name in FAMILIES}
+    """Families by what chooses them: by ``family`` here, by the second argument of
+    the networks that are named after their families."""
+
     def __init__(
         self,
         depth: int,
@@ -159,17 +164,17 @@ class ResNetSNN(SpikingBackbone):
             stages.append(make_stage(block, *shape, family, layers, avg_down))
             channels.append(width * block.expansion)
         super().__init__(
-            build_stem(stem, in_channels, base_channels, layers, spiking),
-            stages,
-            channels[1:],
-            indices,
-            family.values,
-            '' if spiking else family.opening,
-            layers,
-            frozen_stages,
-            norm_eval,
-            zero_init_residual,
-            init_cfg,
+            stem=build_stem(stem, in_channels, base_channels, layers, spiking),
+            stages=stages,
+            channels=channels[1:],
+            out_indices=indices,
+            values=family.values,
+            closing='' if spiking else family.opening,
+            layers=layers,
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            zero_init_residual=zero_init_residual,
+            init_cfg=init_cfg,
         )
         self.depth = depth
         self.family = family

@@ -77,17 +77,16 @@ class DirectStem(nn.Module):
             image = image.transpose(0, 1).flatten(0, 1)
         image = image.contiguous(memory_format=torch.channels_last)
         x = self.encode(self.lead(image))
-        if self.neuron is None and self.pool is not None:
-            x = self.pool(x)
+        if self.neuron is None:
+            if self.pool is not None:
+                x = self.pool(x)
+            # an expanded tensor would lose channels-last when it is folded
+            return torch.cat([x] * self.num_steps) if is_image else x
         if is_image:
-            x = x.expand(self.num_steps, *x.shape)
-        if self.neuron is not None:
+            x = self.neuron(x.expand(self.num_steps, *x.shape)).flatten(0, 1)
+        else:
             x = self.neuron(x)
-        if is_image:
-            x = x.flatten(0, 1)
-        if self.neuron is not None and self.pool is not None:
-            x = self.pool(x)
-        return x
+        return x if self.pool is None else self.pool(x)
 
     def _is_image(self, image: Tensor) -> bool:
         """Return whether the input is an image, not a sequence of frames."""

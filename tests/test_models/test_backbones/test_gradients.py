@@ -2,31 +2,45 @@
 
 import pytest
 import torch
-from torch import nn
 
 from ..helpers import FAMILY_ENTRIES, make_backbone, parameters_without_gradient, sum_of
+from .networks import make_active
 
 
-@pytest.mark.parametrize('neuron', ['IF', 'LIF', 'PLIF'])
-@pytest.mark.parametrize('depth', [10, 18, 50])
+def backward(backbone, size=64):
+    levels = backbone(torch.randn(2, 3, size, size))
+    sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
+
+
+@pytest.mark.parametrize(
+    ('depth', 'neuron'), [(10, 'IF'), (10, 'LIF'), (18, 'PLIF'), (50, 'PLIF')]
+)
 @pytest.mark.parametrize('family', FAMILY_ENTRIES)
 def test_every_parameter_gets_a_gradient(family, depth, neuron):
-    backbone = make_backbone(family, depth, neuron={'type': neuron})
-    if family == 'SEW-AND':
-        # at zero the product of many sparse branches is silent, and nothing learns
-        for module in backbone.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                nn.init.constant_(module.bias, 2.0)
-    levels = backbone(torch.randn(2, 3, 64, 64))
-    sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
+    backbone = make_active(family, depth, neuron={'type': neuron})
+    backward(backbone)
     assert parameters_without_gradient(backbone) == []
 
 
-@pytest.mark.parametrize('stem', ['imagenet', 'cifar'])
+@pytest.mark.parametrize('stem', ['imagenet', 'cifar', 'ms', 'ms104'])
 @pytest.mark.parametrize('surrogate', ['ATan', 'Sigmoid', 'Rectangular'])
 def test_with_every_surrogate_and_stem(surrogate, stem):
     neuron = {'type': 'IF', 'surrogate': {'type': surrogate}}
     backbone = make_backbone('SG-BSG*', neuron=neuron, stem=stem)
-    levels = backbone(torch.randn(2, 3, 32, 32))
-    sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
+    backward(backbone, size=32)
+    assert parameters_without_gradient(backbone) == []
+
+
+def test_closing_norms_learn():
+    # pre-activation behind the last block: a norm and a neuron of each output
+    backbone = make_active('PA-B', 10, out_indices=(1, 3))
+    names = [name for name, _ in backbone.closings.named_parameters()]
+    assert names == ['1.norm.weight', '1.norm.bias', '3.norm.weight', '3.norm.bias']
+    backward(backbone)
+    assert parameters_without_gradient(backbone.closings) == []
+
+
+def test_the_network_of_ms_resnet104_learns():
+    backbone = make_active('MS', 104, base_channels=4, dropout=0.2)
+    backward(backbone)
     assert parameters_without_gradient(backbone) == []

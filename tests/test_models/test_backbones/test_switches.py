@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmsnn.models import FAMILIES
+
 from ..helpers import FAMILY_ENTRIES, SMALL, make_backbone
 
 
@@ -41,6 +43,28 @@ def test_frozen_stages(frozen_stages):
             assert (p.grad is None) is frozen
         assert all(module.training is not frozen for module in part.modules())
         assert is_unchanged(before[index], norm_state(part)) is frozen
+
+
+@pytest.mark.parametrize('frozen_stages', [-1, 0, 1, 2, 4])
+def test_frozen_closings(frozen_stages):
+    # the norm and the neuron that close a stage are frozen with it
+    options = {'neuron': {'type': 'PLIF'}, 'out_indices': (0, 1, 3)}
+    backbone = make_backbone('PA-B', frozen_stages=frozen_stages, **options)
+    backbone.train(False).train(True)
+    before = {i: norm_state(closing) for i, closing in backbone.closings.items()}
+    levels = backbone(torch.randn(2, 3, 64, 64))
+    for i, level in zip(backbone.closings, levels, strict=True):
+        closing = backbone.closings[i]
+        frozen = int(i) < frozen_stages
+        assert level.requires_grad is not frozen
+        assert [name for name, _ in closing.named_parameters()] == [
+            'norm.weight',
+            'norm.bias',
+            'neuron.w',
+        ]
+        assert all(p.requires_grad is not frozen for p in closing.parameters())
+        assert all(module.training is not frozen for module in closing.modules())
+        assert is_unchanged(before[i], norm_state(closing)) is frozen
 
 
 def test_frozen_from_the_start():
@@ -84,6 +108,51 @@ def test_default_initialisation_is_kaiming():
             assert (module.bias == 0).all()
 
 
+def norm_weights(backbone):
+    """Return the weights of norms that end a path, and of all others."""
+    ends, others = set(), set()
+    blocks = [block for stage in backbone.stages for block in stage]
+    paths = [m for b in blocks for m in (b.branch[-1], b.projection) if m is not None]
+    ending = {id(m) for path in paths for m in path if isinstance(m, nn.BatchNorm2d)}
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            group = ends if id(module) in ending else others
+            group.update(module.weight.tolist())
+    return ends, others
+
+
+@pytest.mark.parametrize('neuron', [{'type': 'IF'}, {'type': 'PLIF'}])
+@pytest.mark.parametrize('v_threshold', [1.0, 0.5])
+def test_threshold_dependent_norms_survive_initialisation(v_threshold, neuron):
+    neuron = {**neuron, 'v_threshold': v_threshold}
+    for depth in (18, 50):
+        ends, others = norm_weights(make_backbone('tdBN', depth, neuron=neuron))
+        # alpha = 1 / sqrt(2) of the two paths that are added
+        assert list(ends) == pytest.approx([v_threshold / math.sqrt(2)])
+        assert others == {v_threshold}
+        ends, others = norm_weights(make_backbone('MS', depth, neuron=neuron))
+        assert ends == others == {v_threshold}
+        # no other family looks at the threshold
+        ends, others = norm_weights(make_backbone('Spiking', depth, neuron=neuron))
+        assert ends == others == {1.0}
+
+
+@pytest.mark.parametrize('family', ['tdBN', 'MS', 'PA-B'])
+def test_a_users_initialisation_rules_threshold_dependent_norms(family):
+    init_cfg = [
+        {'type': 'Constant', 'layer': 'Conv2d', 'val': 3},
+        {'type': 'Constant', 'layer': '_BatchNorm', 'val': 2, 'bias': 0.25},
+    ]
+    neuron = {'type': 'IF', 'v_threshold': 0.5}
+    backbone = make_backbone(family, neuron=neuron, init_cfg=init_cfg)
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d):
+            assert (module.weight == 3).all()
+        elif isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 2).all()
+            assert (module.bias == 0.25).all()
+
+
 def test_initialisation_is_seeded():
     states = []
     for seed in (1, 1, 2):
@@ -112,20 +181,28 @@ def test_init_cfg_replaces_the_default():
     assert (backbone.stem.encode.conv.weight == 3).all()
 
 
-@pytest.mark.parametrize('family', FAMILY_ENTRIES)
 @pytest.mark.parametrize('neuron', [{'type': 'IF'}, {'type': 'LIF', 'tau': 2.0}])
-def test_zero_init_residual(family, neuron):
-    options = {'depth': 18, 'neuron': neuron, 'zero_init_residual': True}
-    backbone = make_backbone(family, **options)
-    x = (torch.rand(4, 8, 8, 8) < 0.4).float()
-    for stage, channels in zip(backbone.stages, (8, 16, 32, 64), strict=True):
-        block = stage[-1]
-        assert block.projection is None
-        x = (torch.rand(4, channels, 8, 8) < 0.4).float()
-        assert torch.equal(block(x), x)
-    plain = make_backbone(family, depth=18, neuron=neuron)
-    x = (torch.rand(4, 8, 8, 8) < 0.4).float()
-    assert not torch.equal(plain.stages[0][-1](x), x)
+@pytest.mark.parametrize('depth', [18, 50])
+@pytest.mark.parametrize('family', [f for f in FAMILY_ENTRIES if f != 'plain'])
+def test_zero_init_residual(family, depth, neuron):
+    options = {'depth': depth, 'neuron': neuron}
+    zeroed = make_backbone(family, zero_init_residual=True, **options)
+    random = make_backbone(family, zero_init_residual=False, **options)
+    wiring = FAMILIES[family]
+
+    def sample(block):
+        x = torch.randn(4, block.branch[0].conv.in_channels, 8, 8)
+        return x * 3 if wiring.values == 'analog' else (x > 0.5).float()
+
+    for stages, is_zeroed in ((zeroed.stages, True), (random.stages, False)):
+        for stage in stages:
+            for block in stage:
+                # silent, or for AND always firing
+                constant = block.branch(sample(block)).unique().numel() == 1
+                assert constant is is_zeroed
+            if wiring.starts_as_identity:
+                x = sample(block)
+                assert torch.equal(block(x), x) is is_zeroed
 
 
 def test_zero_init_residual_gradients():

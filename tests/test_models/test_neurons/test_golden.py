@@ -35,6 +35,24 @@ LIF_TRACES = {
     'no memory': (1.0, 0.0, [0.5, 0.75, 1.0, 0.5], [0, 0, 1, 0]),
 }
 
+# without decay of the input
+WHOLE_INPUT_TRACES = {
+    # h = 0.75, 0.375 + 0.625 = 1 (fires at the threshold), 0.75, 0.375 + 0.5, 2
+    'hard': (2.0, 0.0, [0.75, 0.625, 0.75, 0.5, 1.5625], [0, 1, 0, 0, 1]),
+    # from rest at -1, h = v + x - (v + 1) / 4:
+    # 0, 0 + 1 - 0.25 = 0.75, 0.75 + 0.5 - 0.4375 = 0.8125,
+    # 0.8125 + 1 - 0.453125 = 1.36, -1 + 2 = 1 (fires at the threshold), -1 + 1.5
+    'hard to -1': (4.0, -1.0, [1.0, 1.0, 0.5, 1.0, 2.0, 1.5], [0, 0, 0, 1, 1, 0]),
+    # h = 1.5 -> 0.5, 0.75, 0.375 + 0.25, 0.3125 + 1.75 = 2.06 -> 1.06, 0.53
+    'soft': (2.0, None, [1.5, 0.5, 0.25, 1.75, 0.0], [1, 0, 0, 1, 0]),
+    # tau = 1 forgets at once: h = x
+    'no memory': (1.0, 0.0, [0.5, 0.75, 1.0, 0.5], [0, 0, 1, 0]),
+}
+LEAKY_TRACES = [
+    *((True, *trace) for trace in LIF_TRACES.values()),
+    *((False, *trace) for trace in WHOLE_INPUT_TRACES.values()),
+]
+
 
 @pytest.mark.parametrize('trace', IF_TRACES)
 def test_if(trace):
@@ -43,21 +61,28 @@ def test_if(trace):
     assert neuron(torch.tensor(x)).tolist() == spikes
 
 
-@pytest.mark.parametrize('trace', LIF_TRACES)
-def test_lif(trace):
-    tau, v_reset, x, spikes = LIF_TRACES[trace]
-    neuron = LIF(len(x), tau=tau, v_reset=v_reset)
+@pytest.mark.parametrize(('decay_input', 'tau', 'v_reset', 'x', 'spikes'), LEAKY_TRACES)
+def test_lif(decay_input, tau, v_reset, x, spikes):
+    neuron = LIF(len(x), tau=tau, v_reset=v_reset, decay_input=decay_input)
     assert neuron(torch.tensor(x)).tolist() == spikes
 
 
-@pytest.mark.parametrize('trace', ['hard', 'hard to -1', 'soft'])
-def test_plif_starts_as_lif_of_its_initial_tau(trace):
-    tau, v_reset, x, spikes = LIF_TRACES[trace]
-    # its decay is sigmoid(-log(tau - 1)): the last potential of 'hard to -1', exactly
-    # the threshold in LIF, is moved off it
-    x = [*x[:-1], x[-1] + 0.25]
-    neuron = PLIF(len(x), init_tau=tau, v_reset=v_reset)
-    assert neuron(torch.tensor(x)).tolist() == spikes
+@pytest.mark.parametrize(
+    ('decay_input', 'tau', 'v_reset', 'x', 'spikes'),
+    [trace for trace in LEAKY_TRACES if trace[1] > 1],
+)
+def test_plif_starts_as_lif_of_its_initial_tau(decay_input, tau, v_reset, x, spikes):
+    # its decay is sigmoid(-log(tau - 1)): potentials that are exactly the threshold in
+    # LIF are moved off it
+    x = torch.tensor(x) + 2**-8
+    neuron = PLIF(len(x), init_tau=tau, v_reset=v_reset, decay_input=decay_input)
+    assert neuron(x).tolist() == spikes
+
+
+def test_the_neuron_of_ms_resnet():
+    # a quarter of the potential stays: h = 0.4, 0.1 + 0.41 (fires), 0.3, 0.075 + 0.42
+    neuron = LIF(4, tau=4 / 3, v_threshold=0.5, decay_input=False)
+    assert neuron(torch.tensor([0.4, 0.41, 0.3, 0.42])).tolist() == [0, 1, 0, 0]
 
 
 def test_plif_follows_its_parameter():
@@ -101,6 +126,19 @@ def test_gradient_by_hand():
         IF(2, detach_reset=detach)(x).sum().backward()
         expected = torch.tensor([g1 + through_reset * g2, g2], dtype=torch.float64)
         torch.testing.assert_close(x.grad, expected)
+
+
+def test_gradient_by_hand_without_decay_of_the_input():
+    # tau = 4: h1 = 0.5, h2 = 0.375 + 0.25; the reset is detached, and h2's share of h1
+    # is 3 / 4. With k = sigmoid(w) = 1 / 4, dh2 / dw = -h1 dk/dw = -0.5 * 3 / 16
+    g1 = 1 / (1 + (math.pi * 0.5) ** 2)
+    g2 = 1 / (1 + (math.pi * 0.375) ** 2)
+    neuron = PLIF(2, init_tau=4.0, detach_reset=True, decay_input=False).double()
+    x = torch.tensor([0.5, 0.25], dtype=torch.float64, requires_grad=True)
+    neuron(x).sum().backward()
+    expected = torch.tensor([g1 + 0.75 * g2, g2], dtype=torch.float64)
+    torch.testing.assert_close(x.grad, expected, rtol=1e-6, atol=0)
+    assert neuron.w.grad.item() == pytest.approx(-0.5 * 3 / 16 * g2, rel=1e-6)
 
 
 def test_gradient_by_hand_after_a_spike():

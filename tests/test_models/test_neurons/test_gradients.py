@@ -6,16 +6,28 @@ import torch
 from mmsnn.models.neurons import IF, LIF, PLIF, ATan, Rectangular, Sigmoid, heaviside
 
 STEPS = 6
-NEURONS = {'IF': (IF, {}), 'LIF': (LIF, {'tau': 1.7}), 'PLIF': (PLIF, {})}
+NEURONS = {
+    'IF': (IF, {}),
+    'LIF': (LIF, {'tau': 1.7}),
+    'PLIF': (PLIF, {}),
+    'LIF, whole input': (LIF, {'tau': 4 / 3, 'decay_input': False}),
+    'PLIF, whole input': (PLIF, {'init_tau': 1.7, 'decay_input': False}),
+}
 
 
 def naive(x_seq, decay, neuron):
     """The equations as they are written, step by step, left to autograd."""
     rule = neuron.dynamics
-    v = torch.full_like(x_seq[0], rule.v_reset or 0.0)
+    rest = rule.v_reset or 0.0
+    v = torch.full_like(x_seq[0], rest)
     spikes = []
     for x in x_seq:
-        h = v + x if decay is None else v + decay * (x - (v - (rule.v_reset or 0.0)))
+        if decay is None:
+            h = v + x
+        elif rule.decay_input:
+            h = v + decay * (x - (v - rest))
+        else:
+            h = v + x - decay * (v - rest)
         s = heaviside(h - rule.v_threshold, rule.surrogate)
         r = s.detach() if rule.detach_reset else s
         if rule.v_reset is None:
@@ -55,12 +67,13 @@ def test_equal_to_autograd(name, v_reset, detach_reset, surrogate):
         torch.testing.assert_close(grad, expected_grad, atol=1e-10, rtol=1e-10)
 
 
-def test_gradient_of_the_time_constant_alone():
+@pytest.mark.parametrize('decay_input', [True, False])
+def test_gradient_of_the_time_constant_alone(decay_input):
     # the first layer of a network, fed with an image, has an input without gradient
     x = torch.randn(STEPS, 50)
-    alone = PLIF(STEPS)
+    alone = PLIF(STEPS, decay_input=decay_input)
     alone(x).sum().backward()
-    both = PLIF(STEPS)
+    both = PLIF(STEPS, decay_input=decay_input)
     both(x.requires_grad_()).sum().backward()
     assert alone.w.grad != 0
     torch.testing.assert_close(alone.w.grad, both.w.grad)

@@ -6,7 +6,13 @@ import torch
 from mmsnn.models.neurons import IF, LIF, PLIF
 
 STEPS = 4
-NEURONS = {'IF': (IF, {}), 'LIF': (LIF, {'tau': 1.7}), 'PLIF': (PLIF, {})}
+NEURONS = {
+    'IF': (IF, {}),
+    'LIF': (LIF, {'tau': 1.7}),
+    'PLIF': (PLIF, {}),
+    'LIF, whole input': (LIF, {'tau': 4 / 3, 'decay_input': False}),
+    'PLIF, whole input': (PLIF, {'init_tau': 1.7, 'decay_input': False}),
+}
 HALVES = [torch.bfloat16, torch.float16]
 
 

@@ -12,6 +12,16 @@ NEURONS = {
     'IF': (IF, sj_neuron.IFNode, {}),
     'LIF': (LIF, sj_neuron.LIFNode, {'tau': 1.7}),
     'PLIF': (PLIF, sj_neuron.ParametricLIFNode, {'init_tau': 1.7}),
+    'LIF, whole input': (
+        LIF,
+        sj_neuron.LIFNode,
+        {'tau': 4 / 3, 'decay_input': False},
+    ),
+    'PLIF, whole input': (
+        PLIF,
+        sj_neuron.ParametricLIFNode,
+        {'init_tau': 1.7, 'decay_input': False},
+    ),
 }
 SURROGATES = {
     'ATan': (ATan(), sj_surrogate.ATan()),
@@ -19,6 +29,7 @@ SURROGATES = {
     'Sigmoid': (Sigmoid(), sj_surrogate.Sigmoid()),
     'Sigmoid flat': (Sigmoid(1.0), sj_surrogate.Sigmoid(alpha=1.0)),
     'Rectangular': (Rectangular(), sj_surrogate.Rect()),
+    'Rectangular narrow': (Rectangular(2.0), sj_surrogate.Rect(alpha=2.0)),
 }
 
 
@@ -31,7 +42,7 @@ def run(neuron, x, weight):
 
 
 @pytest.mark.parametrize('detach_reset', [False, True])
-@pytest.mark.parametrize('v_reset', [0.0, None, -0.3])
+@pytest.mark.parametrize('v_reset', [0.0, None, -0.5])
 @pytest.mark.parametrize('surrogate', SURROGATES)
 @pytest.mark.parametrize('name', NEURONS)
 def test_equal(name, surrogate, v_reset, detach_reset):

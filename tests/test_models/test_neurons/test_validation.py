@@ -53,6 +53,9 @@ LEAK_MISTAKES = [
     (PLIF, {'init_tau': 0.5}, ValueError, 'init_tau must be above 1, but got 0.5'),
     (PLIF, {'init_tau': math.nan}, ValueError, 'init_tau must be finite, but got nan'),
     (PLIF, {'init_tau': None}, TypeError, 'init_tau must be a number, but got None'),
+    (LIF, {'decay_input': 1}, TypeError, 'decay_input must be a bool, but got 1 (int)'),
+    (LIF, {'decay_input': None}, TypeError, 'decay_input must be a bool, but got None'),
+    (PLIF, {'decay_input': 0.0}, TypeError, 'decay_input must be a bool, but got 0.0'),
 ]
 
 
@@ -64,7 +67,7 @@ def test_arguments(kind, options, error, message):
 
 
 @pytest.mark.parametrize(('kind', 'options', 'error', 'message'), LEAK_MISTAKES)
-def test_time_constants(kind, options, error, message):
+def test_leaks(kind, options, error, message):
     with pytest.raises(error, match=re.escape(message)):
         kind(4, **options)
 
@@ -129,6 +132,11 @@ def test_build():
         ),
         ({'type': 'IF', 'v_th': 1.0}, TypeError, "unexpected keyword argument 'v_th'"),
         ({'type': 'IF', 'tau': 2.0}, TypeError, "unexpected keyword argument 'tau'"),
+        (
+            {'type': 'IF', 'decay_input': False},
+            TypeError,
+            "unexpected keyword argument 'decay_input'",
+        ),
         ({'type': 'LIF', 'tau': 0.5}, ValueError, 'tau must be at least 1'),
     ],
 )
@@ -143,13 +151,22 @@ def test_settings_show_in_the_printed_model():
     assert 'num_steps=4' in shown
     assert 'v_reset=None' in shown
     assert 'tau=3,' in str(PLIF(4, init_tau=3.0))
+    assert 'decay_input=True' in shown
+    assert 'decay_input=False' in str(LIF(4, decay_input=False))
 
 
 @pytest.mark.parametrize('v_reset', [0.0, None, -2.0])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
     ('kind', 'options'),
-    [(IF, {}), (LIF, {'tau': 1.7}), (LIF, {'tau': 30.0}), (PLIF, {'init_tau': 3.3})],
+    [
+        (IF, {}),
+        (LIF, {'tau': 1.7}),
+        (LIF, {'tau': 30.0}),
+        (LIF, {'tau': 30.0, 'decay_input': False}),
+        (PLIF, {'init_tau': 3.3}),
+        (PLIF, {'init_tau': 3.3, 'decay_input': False}),
+    ],
 )
 def test_firing_current(kind, options, dtype, v_reset):
     neuron: BaseNeuron = kind(20, v_threshold=0.7, v_reset=v_reset, **options)

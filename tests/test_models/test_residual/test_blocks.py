@@ -53,35 +53,32 @@ def test_projection_where_the_shape_changes(block, in_channels, stride, projects
 
 
 @pytest.mark.parametrize('family', FAMILIES)
-def test_output_is_the_merge_of_branch_and_projection(family):
-    block = BasicBlock(8, 16, 2, FAMILIES[family], LAYERS)
-    x = (torch.rand(4, 8, 8, 8) < 0.5).float()
-    residual, shortcut = block.branch(x), block.projection(x)
-    assert 0 < residual.sum() < residual.numel()
-    assert not torch.equal(residual, shortcut)
-    y = block(x)
-    assert torch.equal(y, block.merge(residual=residual, shortcut=shortcut))
-
-
-@pytest.mark.parametrize('family', FAMILIES)
 def test_no_convolution_has_a_bias(family):
     block = Bottleneck(8, 16, 2, FAMILIES[family], LAYERS)
     biases = [m.bias for m in block.modules() if isinstance(m, nn.Conv2d)]
-    assert len(biases) == 4
+    assert len(biases) == (3 if family == 'plain' else 4)
     assert all(bias is None for bias in biases)
 
 
 def test_a_wiring_decides_the_order_of_layers():
-    # the tdBN / Origin kind: the neuron after the addition
     wiring = Wiring(
-        AddMerge, 'a test', unit='CNS', last_unit='CN', projection='CN', post='S'
+        AddMerge,
+        'a test',
+        unit='SNC',
+        last_unit='CSN',
+        projection='SC',
+        identity='SN',
+        post='N',
     )
     block = BasicBlock(8, 16, 2, wiring, LAYERS)
     orders = [list(unit._modules) for unit in block.branch]
-    assert orders == [['conv', 'norm', 'neuron'], ['conv', 'norm']]
-    assert list(block.projection._modules) == ['conv', 'norm']
-    assert list(block.post._modules) == ['neuron']
-    assert set(block(torch.rand(4, 8, 8, 8)).unique().tolist()) <= {0.0, 1.0}
+    assert orders == [['neuron', 'norm', 'conv'], ['conv', 'neuron', 'norm']]
+    assert list(block.projection._modules) == ['neuron', 'conv']
+    assert list(block.post._modules) == ['norm']
+    assert block.post.norm.num_features == 16
+    assert block(torch.rand(4, 8, 8, 8)).shape == (4, 16, 4, 4)
+    same = BasicBlock(8, 8, 1, wiring, LAYERS)
+    assert list(same.projection._modules) == ['neuron', 'norm']
 
 
 @pytest.mark.parametrize('order', ['CNS', 'SCN', 'NSC', 'CN', 'C', 'NS', 'S', ''])
@@ -96,10 +93,3 @@ def test_unit_orders(order):
 def test_a_block_without_convolutions_says_so():
     with pytest.raises(NotImplementedError, match='ResidualBlock defines no conv'):
         ResidualBlock(4, 4, 1, FAMILIES['SG-BSG'], LAYERS)
-
-
-def test_families_cite_their_source():
-    assert list(FAMILIES) == ['SEW-ADD', 'SEW-AND', 'SEW-IAND', 'SG-BSG', 'SG-BSG*']
-    for name, wiring in FAMILIES.items():
-        author = 'Fang' if name.startswith('SEW') else 'Zhang'
-        assert wiring.citation.startswith(f'{author} et al. 20')

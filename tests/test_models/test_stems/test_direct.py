@@ -10,35 +10,100 @@ from mmsnn.models.stems import DirectStem, build_stem
 
 STEPS = 4
 LAYERS = LayerFactory(STEPS, {'type': 'IF'}, {'type': 'BN'})
+# of an image of 65 x 97
+SIZES = {'imagenet': (17, 25), 'cifar': (65, 97), 'ms': (33, 49), 'ms104': (33, 49)}
 
 
-@pytest.mark.parametrize(
-    ('preset', 'size'), [('imagenet', (17, 25)), ('cifar', (65, 97))]
-)
-def test_presets(preset, size):
+def frames_of(*shape, **options):
+    return torch.randn(2, STEPS, *shape, **options)
+
+
+@pytest.mark.parametrize('frames', [False, True])
+@pytest.mark.parametrize(('preset', 'size'), SIZES.items())
+def test_presets(preset, size, frames):
     stem = build_stem(preset, 3, 8, LAYERS)
-    spikes = stem(torch.randn(2, 3, 65, 97))
+    spikes = stem(torch.randn(2, *([STEPS] if frames else []), 3, 65, 97))
     assert spikes.shape == (STEPS * 2, 8, *size)
     assert spikes.unique().tolist() == [0, 1]
 
 
-def test_convolution_runs_once_an_image():
-    stem = build_stem('imagenet', 3, 8, LAYERS)
+@pytest.mark.parametrize('preset', ['imagenet', 'ms104'])
+def test_convolutions_run_once_an_image(preset):
+    stem = build_stem(preset, 3, 8, LAYERS)
+    convolutions = [m for m in stem.modules() if isinstance(m, nn.Conv2d)]
     batches = []
-    stem.encode.register_forward_hook(lambda _, __, y: batches.append(len(y)))
+    for convolution in convolutions:
+        convolution.register_forward_hook(lambda _, __, y: batches.append(len(y)))
     stem(torch.randn(2, 3, 32, 32))
-    assert batches == [2]
+    assert batches == [2] * len(convolutions)
+    batches.clear()
+    stem(frames_of(3, 32, 32))
+    assert batches == [2 * STEPS] * len(convolutions)
 
 
-@pytest.mark.parametrize('preset', ['imagenet', 'cifar'])
-def test_equals_the_repeated_image(preset):
+def by_hand(stem, folded):
+    """Return what the stem makes of images that are folded over time already."""
+    x = stem.encode(stem.lead(folded))
+    if stem.neuron is not None:
+        x = IF(STEPS)(x)
+    return x if stem.pool is None else stem.pool(x)
+
+
+@pytest.mark.parametrize('spiking', [True, False])
+@pytest.mark.parametrize('preset', SIZES)
+def test_equals_the_repeated_image(preset, spiking):
     # double precision: rounding must not decide whether a neuron fires
-    stem = build_stem(preset, 3, 8, LAYERS).double().train()
+    stem = build_stem(preset, 3, 8, LAYERS, spiking).double().train()
     image = torch.randn(2, 3, 33, 20, dtype=torch.float64)
-    repeated = image.repeat(STEPS, 1, 1, 1)
-    spikes = IF(STEPS)(stem.encode(repeated))
-    expected = spikes if stem.pool is None else stem.pool(spikes)
-    assert torch.equal(stem(image), expected)
+    out = stem(image)
+    torch.testing.assert_close(out, by_hand(stem, image.repeat(STEPS, 1, 1, 1)))
+    repeated = image.unsqueeze(1).repeat(1, STEPS, 1, 1, 1)
+    torch.testing.assert_close(stem(repeated), out)
+
+
+@pytest.mark.parametrize('spiking', [True, False])
+@pytest.mark.parametrize('preset', SIZES)
+def test_each_frame_has_its_step(preset, spiking):
+    stem = build_stem(preset, 2, 8, LAYERS, spiking).double().train()
+    frames = frames_of(2, 33, 20, dtype=torch.float64)
+    folded = torch.cat([frames[:, step] for step in range(STEPS)])
+    torch.testing.assert_close(stem(frames), by_hand(stem, folded))
+
+
+def test_frames_are_integrated():
+    stem = DirectStem(1, 1, LAYERS, kernel_size=1, stride=1, pool=False).eval()
+    nn.init.ones_(stem.encode.conv.weight)
+    currents = torch.tensor([[0.6, 0.0, 0.6, 0.6], [0.0, 1.2, 0.6, 0.0]])
+    spikes = stem(currents.view(2, STEPS, 1, 1, 1)).view(STEPS, 2)
+    assert spikes.T.tolist() == [[0, 0, 1, 0], [0, 1, 0, 0]]
+
+
+@pytest.mark.parametrize('preset', SIZES)
+def test_without_neurons_it_is_analog_and_constant(preset):
+    stem = build_stem(preset, 3, 8, LAYERS, spiking=False)
+    assert not any(isinstance(m, IF) for m in stem.modules())
+    x = stem(torch.randn(2, 3, 65, 97)).unflatten(0, (STEPS, 2))
+    assert x.shape == (STEPS, 2, 8, *SIZES[preset])
+    assert not torch.equal(x, x.round())
+    assert all(torch.equal(x[0], step) for step in x)
+
+
+def test_convolutions_of_a_deeper_stem():
+    stem = build_stem('ms104', 3, 8, LAYERS)
+    convolutions = [m for m in stem.modules() if isinstance(m, nn.Conv2d)]
+    # only the last has a norm, which makes a bias needless
+    assert [
+        (m.in_channels, m.out_channels, m.kernel_size[0], m.stride[0], m.bias is None)
+        for m in convolutions
+    ] == [(3, 8, 3, 2, False), (8, 8, 3, 1, False), (8, 8, 3, 1, True)]
+    assert convolutions[-1] is stem.encode.conv
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in stem.modules()) == 1
+
+
+def test_one_convolution_has_no_lead():
+    for preset in ('imagenet', 'cifar', 'ms'):
+        names = [n for n, _ in build_stem(preset, 3, 8, LAYERS).named_parameters()]
+        assert names == ['encode.conv.weight', 'encode.norm.weight', 'encode.norm.bias']
 
 
 def test_steps_differ():
@@ -61,10 +126,13 @@ def test_gradient_sums_over_time():
     torch.testing.assert_close(grad, expected)
 
 
-def test_the_output_is_channels_last():
-    for preset in ('imagenet', 'cifar'):
-        spikes = build_stem(preset, 3, 8, LAYERS)(torch.randn(2, 3, 32, 32))
-        assert spikes.is_contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize('spiking', [True, False])
+@pytest.mark.parametrize('preset', SIZES)
+def test_the_output_is_channels_last(preset, spiking):
+    stem = build_stem(preset, 3, 8, LAYERS, spiking)
+    for image in (torch.randn(2, 3, 32, 32), frames_of(3, 32, 32)):
+        out = stem(image)
+        assert out.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_stem_of_ones_own_sizes():
@@ -79,9 +147,14 @@ def test_a_stem_of_ones_own_sizes():
         (
             'cifar10',
             ValueError,
-            "stem must be one of imagenet, cifar, but got 'cifar10'",
+            "stem must be one of imagenet, cifar, ms, ms104, but got 'cifar10'",
         ),
-        (7, TypeError, 'stem must be one of imagenet, cifar or a dict with a type'),
+        (
+            7,
+            TypeError,
+            'stem must be one of imagenet, cifar, ms, ms104 or a dict with a type, '
+            'but got 7 (int)',
+        ),
         (None, TypeError, 'or a dict with a type, but got None (NoneType)'),
         ({'kernel_size': 3}, TypeError, 'stem must be a dict with a type, but got'),
         ({'type': 'Direct'}, ValueError, 'stem type must be one of DirectStem, or a'),
@@ -100,9 +173,44 @@ def test_a_stem_of_ones_own_sizes():
             TypeError,
             'stem stride must be an integer, but got 1.5 (float)',
         ),
+        (
+            {'type': 'DirectStem', 'num_convs': 0},
+            ValueError,
+            'stem num_convs must be at least 1, but got 0',
+        ),
+        (
+            {'type': 'DirectStem', 'pool': 1},
+            TypeError,
+            'stem pool must be a bool, but got 1 (int)',
+        ),
+        (
+            {'type': 'DirectStem', 'spiking': False},
+            ValueError,
+            'stem config must not set spiking: the network does',
+        ),
         ({'type': 'DirectStem', 'pol': True}, TypeError, "keyword argument 'pol'"),
     ],
 )
 def test_mistakes(cfg, error, message):
     with pytest.raises(error, match=re.escape(message)):
         build_stem(cfg, 3, 8, LAYERS)
+
+
+@pytest.mark.parametrize(
+    'shape',
+    [
+        (2, 1, 32, 32),
+        (3, 32, 32),
+        (2, STEPS, 1, 32, 32),
+        (2, STEPS - 1, 3, 32, 32),
+        (STEPS, 2, 3, 32, 32),
+        (1, 2, STEPS, 3, 32, 32),
+    ],
+)
+def test_inputs_that_do_not_fit(shape):
+    message = (
+        'expected images of shape [N, 3, H, W] or frames of shape [N, 4, 3, H, W], '
+        f'but got {list(shape)}'
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build_stem('cifar', 3, 8, LAYERS)(torch.randn(shape))

@@ -1,0 +1,204 @@
+"""Spiking DenseNet: dense concatenation, the alternative to dense addition."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmsnn.models.layers import LayerFactory, Unit
+from mmsnn.models.stems import build_stem
+from mmsnn.registry import MODELS
+from mmsnn.utils import check_choice, check_positive_int
+
+from .base import BATCH_NORM, IF_NEURON, InitCfg, SpikingBackbone, check_out_indices
+
+ARCHITECTURES: dict[int, tuple[int, tuple[int, int, int, int]]] = {
+    121: (32, (6, 12, 24, 16)),
+    161: (48, (6, 12, 36, 24)),
+    201: (32, (6, 12, 48, 32)),
+}
+"""Growth rate and dense layers a block, by depth (Huang et al. 2017, Table 1; 161: the
+authors' wider network, as in torchvision)."""
+
+ORDERS = ('CNS', 'NSC')
+
+BOTTLENECK = 4
+"""Width of a dense layer's 1x1 convolution, in growth rates."""
+
+
+class DenseLayer(nn.Module):
+    """A bottleneck that adds ``growth_rate`` channels to those it is given.
+
+    ``y = [x, f(x)]``, ``f`` a 1x1 and a 3x3 convolution (Huang et al. 2017, Eq. 2).
+
+    Args:
+        order: Layers of both units.
+        in_channels: Channels of the input.
+        growth_rate: Channels that are added.
+        layers: Builds the layers.
+
+    Shape:
+        ``[T * N, C, H, W]`` to ``[T * N, C + growth_rate, H, W]``.
+    """
+
+    def __init__(
+        self, order: str, in_channels: int, growth_rate: int, layers: LayerFactory
+    ) -> None:
+        super().__init__()
+        width = BOTTLENECK * growth_rate
+        self.branch = nn.Sequential(
+            Unit(order, in_channels, width, 1, 1, layers),
+            Unit(order, width, growth_rate, 3, 1, layers),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return torch.cat([x, self.branch(x)], dim=1)
+
+
+class Transition(nn.Sequential):
+    """A 1x1 convolution that halves the channels, and 2x2 average pooling.
+
+    Neurons at the end of ``order`` come behind the pool: what is averaged are their
+    input currents. An average of spikes would not be one.
+
+    Args:
+        order: Layers beside the pool.
+        in_channels: Channels of the input, an even number.
+        layers: Builds the layers.
+
+    Shape:
+        ``[T * N, C, H, W]`` to ``[T * N, C / 2, H / 2, W / 2]``, sizes rounded down.
+    """
+
+    def __init__(self, order: str, in_channels: int, layers: LayerFactory) -> None:
+        currents = order.removesuffix('S')
+        channels = in_channels // 2
+        super().__init__(
+            Unit(currents, in_channels, channels, 1, 1, layers),
+            nn.AvgPool2d(2),
+            Unit(order.removeprefix(currents), channels, channels, 1, 1, layers),
+        )
+
+
+@MODELS.register_module()
+class DenseNetSNN(SpikingBackbone):
+    """A spiking DenseNet: every layer of a block sees all before it, side by side.
+
+    The "Concate" columns of Li et al., *Rethinking residual connection in training
+    large-scale spiking neural networks*, Table III, which sets it against dense
+    addition (:class:`DANet`): the larger nets do better on small data sets, and worse
+    on ImageNet. They are DenseNet-BC (Huang et al. 2017, *Densely connected
+    convolutional networks*) with neurons in the place of ReLUs.
+
+    Li et al. do not spell their layers; what they say is that sparse binary feature
+    maps are concatenated. With the order ``'CNS'`` that is so: all that travels is
+    spikes. A transition averages over 2x2, and of spikes that makes quarters; so its
+    order is convolution, norm, pool, neuron, which averages the currents. ``'NSC'`` is
+    the ANN's order (pre-activation), with the ANN's parameters: analog values are
+    concatenated and averaged, and a norm and neurons close each block that is an
+    output. In both orders every convolution but the stem's is fed with spikes.
+
+    With ``'NSC'`` the stem has no neurons (the ANN's has a ReLU). Its max-pool would
+    leave spikes in more than half of the places, which the next norm scales to less
+    than the threshold: IF neurons of one or two steps would stay silent.
+
+    Blocks behind the last of ``out_indices`` are not built.
+
+    Args:
+        depth: 121, 161 or 201.
+        order: Layers of each unit, ``'CNS'`` or ``'NSC'``: C convolution, N norm, S
+            spiking neuron.
+        num_steps: Number of time steps T.
+        in_channels: Channels of the image.
+        growth_rate: Channels that each layer adds. None is the depth's own: 32, and 48
+            for 161. The stem has twice as many.
+        out_indices: Dense blocks whose features are returned, of 0 to 3.
+        stem: ``'imagenet'``, ``'cifar'``, ... or a stem's config, see
+            :func:`mmsnn.models.stems.build_stem`.
+        neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
+        conv_cfg: MMCV's convolution config; None is ``nn.Conv2d``.
+        norm_cfg: MMCV's norm config.
+        frozen_stages: -1 freezes nothing, 0 the stem, k the stem and stages 1 to k (a
+            dense block and the transition before it): no gradient, and norms in
+            evaluation mode.
+        norm_eval: Whether norms stay in evaluation mode while training.
+        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions.
+
+    Shape:
+        Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
+        tuple of ``[T, N, C_i, H / s_i, W / s_i]``, one for each of ``out_indices``,
+        ``s_i`` = 4, 8, 16, 32 with the ImageNet stem. Transitions round sizes down.
+
+    Attributes:
+        depth: The depth.
+        order: The order of layers.
+        growth_rate: Channels that each layer adds.
+        out_channels: Channels of each output; in growth rates 8, 16, 32, 32 (121), 8,
+            16, 44, 46 (161) or 8, 16, 56, 60 (201).
+        values: What travels between layers: ``'binary'`` (CNS) or ``'analog'`` (NSC).
+        out_values: What the outputs are: ``'binary'``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or the image has other channels.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        order: str = 'CNS',
+        num_steps: int = 4,
+        in_channels: int = 3,
+        growth_rate: int | None = None,
+        out_indices: Sequence[int] = (3,),
+        stem: str | Mapping[str, Any] = 'imagenet',
+        neuron: Mapping[str, Any] = IF_NEURON,
+        conv_cfg: Mapping[str, Any] | None = None,
+        norm_cfg: Mapping[str, Any] = BATCH_NORM,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        init_cfg: InitCfg = None,
+    ) -> None:
+        check_choice('depth', depth, ARCHITECTURES)
+        check_choice('order', order, ORDERS)
+        check_positive_int('in_channels', in_channels)
+        own_growth, num_layers = ARCHITECTURES[depth]
+        if growth_rate is None:
+            growth_rate = own_growth
+        check_positive_int('growth_rate', growth_rate)
+        indices = check_out_indices(out_indices, len(num_layers))
+
+        layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
+        spiking = order.endswith('S')
+        width = 2 * growth_rate
+        channels: list[int] = []
+        stages = []
+        for i in range(indices[-1] + 1):
+            stage = nn.Sequential()
+            if i > 0:
+                stage.append(Transition(order, channels[-1], layers))
+                width = channels[-1] // 2
+            for _ in range(num_layers[i]):
+                stage.append(DenseLayer(order, width, growth_rate, layers))
+                width += growth_rate
+            stages.append(stage)
+            channels.append(width)
+        super().__init__(
+            stem=build_stem(stem, in_channels, 2 * growth_rate, layers, spiking),
+            stages=stages,
+            channels=channels,
+            out_indices=indices,
+            values='binary' if spiking else 'analog',
+            closing=order.partition('C')[0],
+            layers=layers,
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            zero_init_residual=False,
+            init_cfg=init_cfg,
+        )
+        self.depth = depth
+        self.order = order
+        self.growth_rate = growth_rate
+        self.in_channels = in_channels

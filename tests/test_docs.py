@@ -1,0 +1,79 @@
+"""The guides say what is true: tables are generated, paths exist, examples build."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
+
+import mmsnn  # noqa: F401
+from mmsnn.models import FAMILIES
+from mmsnn.models.residual import AddMerge, Wiring
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = sorted((ROOT / 'docs').glob('*.md'))
+GUIDE = (ROOT / 'docs' / 'families.md').read_text(encoding='utf-8')
+
+
+def load_tool():
+    path = ROOT / 'tools' / 'docs_tools' / 'families.py'
+    spec = importlib.util.spec_from_file_location('families_tool', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_guide_is_generated_from_the_wiring_table():
+    tool = load_tool()
+    assert tool.render(GUIDE) == GUIDE, 'run python tools/docs_tools/families.py'
+    with pytest.raises(ValueError, match='families.md must hold the lines'):
+        tool.render('a page without marks')
+
+
+def test_every_family_has_a_row_that_builds_it():
+    rows = dict(re.findall(r'^\| \*\*(.+?)\*\* \| `(.+?)` \|', GUIDE, re.MULTILINE))
+    assert rows.keys() == FAMILIES.keys()
+    for name, arguments in rows.items():
+        cfg = eval(f'dict({arguments}, depth=10)')
+        with torch.device('meta'):
+            backbone = MODELS.build(cfg)
+        assert backbone.family == FAMILIES[name] or name == 'SG-BSG*', name
+        assert backbone.family.citation == FAMILIES[name].citation
+
+
+@pytest.mark.parametrize('page', DOCS, ids=lambda page: page.name)
+def test_paths_exist(page):
+    text = page.read_text(encoding='utf-8')
+    for link in re.findall(r'\]\((?!http)([^)#]+)', text):
+        assert (page.parent / link).exists(), link
+    for path in re.findall(r'(?:mmsnn|configs|tools|docs|tests)/[\w./-]*\w', text):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize('part', ['SevenBNet', 'DenseNetSNN'])
+def test_named_networks_build(part):
+    example = re.search(rf"`(type='mmsnn\.{part}'.+?)`", GUIDE)[1]
+    with torch.device('meta'):
+        assert MODELS.build(eval(f'dict({example})')).out_channels
+
+
+def test_the_command_line_switches_the_family():
+    command = re.search(r'```bash\n(.*?)```', GUIDE, re.DOTALL)[1].replace('\\\n', ' ')
+    words = command.split()
+    config, options = words[2], words[words.index('--cfg-options') + 1 :]
+    cfg = Config.fromfile(ROOT / config)
+    cfg.merge_from_dict(dict(option.split('=') for option in options))
+    with torch.device('meta'):
+        assert MODELS.build(cfg.model.backbone).family is FAMILIES['PA-B']
+
+
+def test_contributing_shows_a_row_that_is_right():
+    text = (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8')
+    snippet = re.search(r"'Spiking': (Wiring\(.*?\)),\n", text)[1]
+    shown = eval(snippet, {'Wiring': Wiring, 'AddMerge': AddMerge})
+    real = FAMILIES['Spiking']
+    for part in ('merge', 'unit', 'last_unit', 'projection', 'identity', 'post'):
+        assert getattr(shown, part) == getattr(real, part), part

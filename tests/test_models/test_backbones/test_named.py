@@ -1,0 +1,194 @@
+"""The named networks: which row of the table each is, and what MS-ResNet adds."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from mmsnn.models import (
+    FAMILIES,
+    DANet,
+    MSResNet,
+    ResNetSNN,
+    SEWResNet,
+    SGResNet,
+    SpikingResNet,
+)
+from mmsnn.models.residual import LearnedGateMerge
+
+from ..helpers import FAMILY_ENTRIES, SMALL, calibrate, make_backbone
+from .networks import make_active
+
+# the first is the default
+ENTRIES = {
+    SpikingResNet: ('connect', {'Origin': 'Spiking', 'tdBN': 'tdBN', 'BAA': 'BAA'}),
+    SEWResNet: ('connect', {'ADD': 'SEW-ADD', 'AND': 'SEW-AND', 'IAND': 'SEW-IAND'}),
+    SGResNet: ('gate', {'BSG': 'SG-BSG'}),
+    DANet: ('variant', {letter: f'DANet-{letter}' for letter in 'ABCD'}),
+}
+
+
+@pytest.mark.parametrize('entry', ENTRIES)
+def test_each_choice_is_a_row_of_the_table(entry):
+    argument, families = ENTRIES[entry]
+    with torch.device('meta'):
+        for choice, family in families.items():
+            assert entry(10, **{argument: choice}).family is FAMILIES[family]
+            assert entry(10, choice).family is FAMILIES[family]
+        assert entry(10).family is FAMILIES[next(iter(families.values()))]
+        assert MSResNet(10).family is FAMILIES['MS']
+
+
+def test_the_learned_gate_and_its_threshold():
+    row = FAMILIES['SG-BSG*']
+    default = SGResNet(10, 'BSG*', base_channels=4)
+    assert default.family == replace(row, merge_options={'threshold': 0.5})
+    backbone = SGResNet(10, gate='BSG*', gate_threshold=0.25, base_channels=4)
+    assert backbone.family == replace(row, merge_options={'threshold': 0.25})
+    merges = [m for m in backbone.modules() if isinstance(m, LearnedGateMerge)]
+    assert len(merges) == 4
+    assert {merge.threshold for merge in merges} == {0.25}
+
+
+@pytest.mark.parametrize('family', FAMILY_ENTRIES)
+def test_the_same_network_by_its_family(family):
+    named = make_active(family, 10).eval()
+    own = {'stem': 'ms', 'strides': (2, 2, 2, 2)} if family == 'MS' else {}
+    generic = ResNetSNN(10, family, **{**SMALL, **own}).eval()
+    generic.load_state_dict(named.state_dict())
+    merges = {type(block.merge) for stage in named.stages for block in stage}
+    assert merges == {FAMILIES[family].merge or type(None)}
+    image = torch.randn(1, 3, 64, 64)
+    for ours, theirs in zip(named(image), generic(image), strict=True):
+        assert ours.any()
+        assert torch.equal(ours, theirs)
+
+
+def layout(backbone):
+    """Return stem convolutions (kernel, stride), stage strides, pooled projections."""
+    stem = [m for m in backbone.stem.modules() if isinstance(m, nn.Conv2d)]
+    first = [stage[0] for stage in backbone.stages]
+    strides = [max(unit.conv.stride[0] for unit in block.branch[:2]) for block in first]
+    return (
+        [(conv.kernel_size[0], conv.stride[0]) for conv in stem],
+        strides,
+        [block.pool is not None for block in first],
+    )
+
+
+SEVEN, THREE = [(7, 2)], [(3, 2), (3, 1), (3, 1)]
+CIFAR_STEM = {'type': 'DirectStem', 'kernel_size': 3, 'stride': 1, 'pool': False}
+
+
+@pytest.mark.parametrize(
+    ('depth', 'options', 'stem', 'strides', 'pooled'),
+    [
+        (10, {}, SEVEN, [2, 2, 2, 2], [False] * 4),
+        (18, {}, SEVEN, [2, 2, 2, 2], [False] * 4),
+        (50, {}, SEVEN, [2, 2, 2, 2], [False] * 4),
+        (104, {}, THREE, [2, 2, 2, 2], [True] * 4),
+        (18, {'avg_down': True}, SEVEN, [2, 2, 2, 2], [True] * 4),
+        (104, {'avg_down': False}, THREE, [2, 2, 2, 2], [False] * 4),
+        (18, {'stem': 'ms104'}, THREE, [2, 2, 2, 2], [False] * 4),
+        (18, {'strides': (1, 2, 2, 2)}, SEVEN, [1, 2, 2, 2], [False] * 4),
+        (18, {'stem': 'imagenet'}, SEVEN, [1, 2, 2, 2], [False] * 4),
+        (18, {'stem': 'cifar'}, [(3, 1)], [1, 2, 2, 2], [False] * 4),
+        (18, {'stem': CIFAR_STEM}, [(3, 1)], [1, 2, 2, 2], [False] * 4),
+        (104, {'stem': 'cifar'}, [(3, 1)], [1, 2, 2, 2], [False] + [True] * 3),
+    ],
+)
+def test_layout_of_ms_resnet(depth, options, stem, strides, pooled):
+    with torch.device('meta'):
+        backbone = MSResNet(depth, **options)
+    assert layout(backbone) == (stem, strides, pooled)
+    # analog values pass the stem, and there is no max-pool but ImageNet's
+    assert backbone.stem.neuron is None
+    assert (backbone.stem.pool is None) == (options.get('stem') != 'imagenet')
+
+
+def test_sizes_of_ms_resnet():
+    for stem in ('ms', 'imagenet'):
+        levels = make_backbone('MS', stem=stem)(torch.randn(2, 3, 64, 64))
+        assert [level.shape[-1] for level in levels] == [16, 8, 4, 2]
+
+
+@pytest.mark.parametrize('zero_init_residual', [None, True, False])
+@pytest.mark.parametrize('v_threshold', [1.0, 0.5])
+@pytest.mark.parametrize('depth', [18, 50])
+def test_norms_of_ms_resnet(depth, v_threshold, zero_init_residual):
+    options = {'neuron': {'type': 'IF', 'v_threshold': v_threshold}, **SMALL}
+    if zero_init_residual is not None:
+        options['zero_init_residual'] = zero_init_residual
+    backbone = MSResNet(depth, **options)
+    backbone.init_weights()
+    last = {id(b.branch[-1].norm) for stage in backbone.stages for b in stage}
+    # on unless it is switched off
+    end = v_threshold if zero_init_residual is False else 0.0
+    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) > len(last)
+    for norm in norms:
+        expected = end if id(norm) in last else v_threshold
+        assert (norm.weight == expected).all()
+        assert not norm.bias.any()
+
+
+def run_with_dropout(p, count=8, **options):
+    """Return MS-ResNet's training features with dropout and without it."""
+    backbone = make_backbone('MS', num_steps=3, dropout=p, **options).double().train()
+    image = torch.randn(count, 3, 64, 64, dtype=torch.float64)
+    levels = backbone(image)
+    # evaluation mode of the dropout alone: the norms still use the batch
+    for module in backbone.closings['3'].modules():
+        module.eval()
+    return levels, backbone(image)
+
+
+@pytest.mark.parametrize('p', [0.2, 0.5])
+def test_dropout_is_that_of_the_pooled_features(p):
+    levels, whole = run_with_dropout(p)
+    # only the last level has it
+    for level, expected in zip(levels[:-1], whole[:-1], strict=True):
+        assert torch.equal(level, expected)
+    pooled, whole_pooled = (f.mean((0, 3, 4)) for f in (levels[-1], whole[-1]))
+    assert pooled.shape == (8, 64)
+    active = whole_pooled > 0
+    assert active.float().mean() > 0.9
+    kept = pooled > 0
+    assert not kept[~active].any()
+    # what nn.functional.dropout gives with the same mask
+    torch.testing.assert_close(pooled, whole_pooled * kept / (1 - p))
+    # of the features themselves: the same channels at every step and place
+    torch.testing.assert_close(
+        levels[-1], whole[-1] * kept[None, :, :, None, None] / (1 - p)
+    )
+    dropped = (~kept)[active].double().mean().item()
+    assert dropped == pytest.approx(p, abs=0.1)
+    # every image has a mask of its own
+    assert (kept[0] != kept[1])[active[0] & active[1]].any()
+
+
+def test_dropout_draws_as_torch_does():
+    levels, whole = run_with_dropout(0.5)
+    assert not torch.equal(levels[-1], whole[-1])
+    backbone = make_backbone('MS', num_steps=3, dropout=0.5)
+    drop = backbone.closings['3'].train()[-1]
+    x = torch.rand(3 * 2, 64, 4, 4)
+    torch.manual_seed(1)
+    pooled = drop(x).unflatten(0, (3, 2)).mean((0, 3, 4))
+    torch.manual_seed(1)
+    expected = nn.functional.dropout(x.unflatten(0, (3, 2)).mean((0, 3, 4)), 0.5)
+    torch.testing.assert_close(pooled, expected)
+
+
+def test_dropout_does_nothing_in_evaluation_mode():
+    backbone = make_backbone('MS', dropout=0.5)
+    image = torch.randn(2, 3, 64, 64)
+    calibrate(backbone, image).eval()
+    without = make_backbone('MS').eval()
+    without.load_state_dict(backbone.state_dict())
+    for level, expected in zip(backbone(image), without(image), strict=True):
+        assert level.any()
+        assert torch.equal(level, expected)
+    # and the features are spikes again
+    assert set(backbone(image)[-1].unique().tolist()) == {0.0, 1.0}

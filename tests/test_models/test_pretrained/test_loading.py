@@ -1,0 +1,194 @@
+"""Weights of other packages' ResNets find their places."""
+
+import argparse
+import re
+
+import pytest
+import torch
+from spikingjelly.activation_based.model import ms_resnet, sew_resnet, spiking_resnet
+from spikingjelly.activation_based.neuron import IFNode
+from torch import nn
+
+from mmsnn.models import (
+    DANet,
+    MSResNet,
+    PretrainedResNet,
+    ResNetSNN,
+    SEWResNet,
+    SpikingResNet,
+    convert_resnet,
+)
+from mmsnn.models.pretrained import left_out, read_weights
+
+from .helpers import assert_filled, resnet
+
+LOADABLE = ['Spiking', 'tdBN', 'SEW-ADD', 'SEW-AND', 'SEW-IAND', 'SG-BSG', 'SG-BSG*']
+LOADABLE += ['PA-A', 'MS', 'DANet-A', 'DANet-C']
+STATE_SIZE = {18: 120, 34: 216, 50: 318}  # 20 / 36 / 53 convolutions and norms
+
+
+@pytest.mark.parametrize(
+    ('family', 'depth'),
+    [
+        *((family, 18) for family in LOADABLE),
+        *((family, 50) for family in ('Spiking', 'SG-BSG*', 'PA-A', 'tdBN', 'DANet-C')),
+    ],
+)
+def test_torchvision(family, depth, tmp_path):
+    theirs = resnet(depth)
+    torch.save(theirs.state_dict(), tmp_path / 'resnet.pth')
+    ours = ResNetSNN(depth, family)
+    before = {name: value.clone() for name, value in ours.state_dict().items()}
+    weights = convert_resnet(theirs.state_dict(), ours)
+    assert len(weights) == STATE_SIZE[depth]
+    assert all(torch.equal(before[name], v) for name, v in ours.state_dict().items())
+
+    PretrainedResNet(str(tmp_path / 'resnet.pth'))(ours)
+    assert_filled(theirs, ours)
+    # what only the spiking network has is as it was
+    own = {name for name in before if name not in weights}
+    assert all(torch.equal(ours.state_dict()[name], before[name]) for name in own)
+    owners = {re.sub(r'\.(norm\.)?\w+$', '', name) for name in own}
+    kinds = {owner.rpartition('.')[2] for owner in owners}
+    assert kinds == {'SG-BSG*': {'merge'}, 'tdBN': {'projection'}}.get(family, set())
+
+
+def test_names(state18):
+    weights = convert_resnet(state18, SEWResNet(18))
+    for theirs, ours in {
+        'conv1.weight': 'stem.encode.conv.weight',
+        'bn1.running_var': 'stem.encode.norm.running_var',
+        'layer1.0.conv1.weight': 'stages.0.0.branch.0.conv.weight',
+        'layer3.1.bn2.bias': 'stages.2.1.branch.1.norm.bias',
+        'layer4.0.downsample.0.weight': 'stages.3.0.projection.conv.weight',
+        'layer4.0.downsample.1.bias': 'stages.3.0.projection.norm.bias',
+        'layer2.1.bn1.num_batches_tracked': (
+            'stages.1.1.branch.0.norm.num_batches_tracked'
+        ),
+    }.items():
+        assert weights[ours] is state18[theirs]
+
+
+class ReLU(nn.ReLU):
+    """A neuron without spikes: with it a Spiking ResNet is the ANN."""
+
+    def __init__(self, num_steps):
+        super().__init__()
+
+
+@pytest.mark.parametrize('depth', [18, 50])
+def test_with_relus_it_computes_what_torchvision_does(depth):
+    theirs = resnet(depth).double().eval()
+    ours = SpikingResNet(depth, num_steps=1, neuron={'type': ReLU}).double().eval()
+    ours.load_state_dict(convert_resnet(theirs.state_dict(), ours), strict=True)
+    expected = []
+    theirs.layer4.register_forward_hook(lambda *args: expected.append(args[2]))
+    image = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    with torch.no_grad():
+        theirs(image)
+        (features,) = ours(image)
+    assert expected[0].std() > 0.1
+    torch.testing.assert_close(features[0], expected[0], rtol=1e-9, atol=1e-9)
+
+
+def test_neurons_of_plif_and_closings_stay(state18):
+    options = {'neuron': {'type': 'PLIF'}, 'family': 'PA-A', 'out_indices': (0, 3)}
+    ours = ResNetSNN(18, **options)
+    weights = convert_resnet(state18, ours)
+    own = {name.rpartition('.')[2] for name in ours.state_dict() if name not in weights}
+    assert own == {'w'}
+    assert len(weights) == 120
+
+
+def test_without_counts_of_batches(state18):
+    old = {k: v for k, v in state18.items() if not k.endswith('num_batches_tracked')}
+    ours = SEWResNet(18)
+    ours.load_state_dict(convert_resnet(old, ours), strict=False)
+    assert ours.stem.encode.norm.num_batches_tracked == 0
+    assert torch.equal(ours.stem.encode.norm.running_var, state18['bn1.running_var'])
+
+
+def test_unbuilt_stages_and_the_classifier_are_left_out(state18):
+    ours = SEWResNet(18, out_indices=(0, 1))
+    weights = convert_resnet(state18, ours)
+    assert set(weights) == set(ours.state_dict())
+    skipped = left_out(state18, ours)
+    assert {key.partition('.')[0] for key in skipped} == {'layer3', 'layer4', 'fc'}
+    assert len(weights) + len(skipped) == len(state18)
+    assert left_out(state18, SEWResNet(18)) == ['fc.weight', 'fc.bias']
+
+
+@pytest.mark.parametrize(
+    ('theirs', 'network'),
+    [
+        (lambda: sew_resnet.sew_resnet18(cnf='ADD', spiking_neuron=IFNode), SEWResNet),
+        (lambda: spiking_resnet.spiking_resnet18(spiking_neuron=IFNode), SpikingResNet),
+    ],
+    ids=['sew', 'spiking'],
+)
+def test_spikingjelly(theirs, network):
+    theirs, ours = theirs(), network(18)
+    ours.load_state_dict(convert_resnet(theirs.state_dict(), ours), strict=True)
+    assert_filled(theirs, ours)
+
+
+@pytest.mark.parametrize('make', [MSResNet, lambda depth: pa_a_like_ms(depth)])
+@pytest.mark.parametrize('depth', [18, 34])
+def test_spikingjelly_ms(make, depth):
+    theirs, ours = getattr(ms_resnet, f'ms_resnet{depth}')(), make(depth)
+    ours.load_state_dict(convert_resnet(theirs.state_dict(), ours), strict=True)
+    theirs.conv1, theirs.bn1 = theirs.stem
+    del theirs.stem
+    assert_filled(theirs, ours)
+
+
+def pa_a_like_ms(depth):
+    return DANet(depth, 'A', stem='ms', strides=(2, 2, 2, 2))
+
+
+def like_the_authors(state, container, spiking):
+    """Rename torchvision's keys as the SEW authors' classes name theirs."""
+    renamed = {}
+    for key, value in state.items():
+        *block, layer, entry = key.rsplit('.', 2) if key[:5] == 'layer' else [key, '']
+        if not entry:
+            renamed[key] = value
+            continue
+        place = block[0]
+        if '.downsample' in place:
+            place += '' if spiking else '.0'
+            new = f'{place}{container}.{layer}.{entry}'
+        else:
+            index = 0 if layer.startswith('conv') else 1
+            new = f'{place}.conv{layer[-1]}{container}.{index}.{entry}'
+        renamed[new] = value
+    assert len(renamed) == len(state)
+    return renamed
+
+
+@pytest.mark.parametrize('ddp', ['', 'module.'])
+@pytest.mark.parametrize('spiking', [False, True], ids=['sew', 'spiking'])
+@pytest.mark.parametrize('container', ['.module', ''])
+def test_the_sew_authors_file(container, spiking, ddp, tmp_path, monkeypatch):
+    # as torch's safe loading refuses what is not a weight
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
+    theirs = resnet()
+    state = like_the_authors(theirs.state_dict(), container, spiking)
+    assert f'layer1.0.conv2{container}.1.running_mean' in state
+    own = f'layer2.0.downsample{container if spiking else ".0" + container}.0.weight'
+    assert own in state
+    content = {
+        'model': {ddp + key: value for key, value in state.items()},
+        'epoch': 3,
+        'args': argparse.Namespace(T=4),
+    }
+    path = tmp_path / 'checkpoint_319.pth'
+    torch.save(content, path)
+    ours = SpikingResNet(18) if spiking else SEWResNet(18)
+    PretrainedResNet(str(path))(ours)
+    assert_filled(theirs, ours)
+
+
+def test_wrapped_in_a_state_dict(state18, tmp_path):
+    torch.save({'state_dict': state18, 'meta': {}}, tmp_path / 'a.pth')
+    assert read_weights(str(tmp_path / 'a.pth')).keys() == state18.keys()

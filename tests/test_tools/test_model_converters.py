@@ -1,0 +1,236 @@
+"""tools/model_converters/resnet.py: a checkpoint for a config's model."""
+
+import hashlib
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from mmdet.registry import MODELS
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint
+
+import mmsnn
+
+from .tiny_coco import ROOT, SPIKING, run_tool
+
+TOOL = 'model_converters/resnet.py'
+DOCS = (ROOT / 'docs' / 'pretrained.md').read_text(encoding='utf-8')
+Call = Callable[..., None]
+Fail = Callable[..., str]
+CLASSIFIER = """
+custom_imports = dict(imports=['mmsnn'])
+default_scope = 'mmpretrain'
+model = dict(
+    type='ImageClassifier',
+    backbone=dict(type='mmsnn.SEWResNet', depth=18, num_steps=2),
+    neck=[
+        dict(type='mmsnn.SpikeDecoder', decoder=dict(type='Rate'), in_channels=[512],
+             num_steps=2),
+        dict(type='GlobalAveragePooling')],
+    head=dict(type={head!r}, num_classes={classes}, in_channels=512{options}))
+"""
+
+
+@pytest.fixture(scope='module')
+def resnet18(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of torchvision's names."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp('source') / 'resnet18.pth'
+    torch.save(torchvision.models.resnet18().state_dict(), path)
+    return path
+
+
+def classifier(
+    folder: Path, classes: int = 1000, head: str = 'LinearClsHead', options: str = ''
+) -> Path:
+    path = folder / 'classifier.py'
+    text = CLASSIFIER.format(classes=classes, head=head, options=options)
+    path.write_text(text, encoding='utf-8')
+    return path
+
+
+def test_the_guides_commands(resnet18: Path, tmp_path: Path) -> None:
+    """The command and the config of the guide, as a user runs them."""
+    command = re.search(r'^python tools/(.*)$', DOCS, re.MULTILINE)
+    assert command is not None
+    tool, config, source, out = shlex.split(command[1])
+    (tmp_path / source).symlink_to(resnet18)
+    done = run_tool(tool, ROOT / config, source, out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(
+        f'Saved 120 tensors to {out}\nLeft out: fc.weight, fc.bias\n'
+    )
+
+    snippet = re.findall(r'```python\n(.*?)```', DOCS, re.DOTALL)[1]
+    assert f"checkpoint='{out}'" in snippet
+    mine = tmp_path / 'mine.py'
+    mine.write_text(f'_base_ = {str(ROOT / config)!r}\n{snippet}', encoding='utf-8')
+    cfg = Config.fromfile(mine)
+    cfg.model.backbone.init_cfg.checkpoint = str(tmp_path / out)
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        detector = MODELS.build(cfg.model)
+        detector.init_weights()
+    state = torch.load(resnet18, weights_only=True)
+    for ours, theirs in {
+        'stem.encode.conv.weight': 'conv1.weight',
+        'stages.1.0.projection.norm.running_var': 'layer2.0.downsample.1.running_var',
+        'stages.3.1.branch.1.conv.weight': 'layer4.1.conv2.weight',
+    }.items():
+        assert torch.equal(detector.backbone.state_dict()[ours], state[theirs])
+
+
+def test_what_the_file_holds(call_tool: Call, resnet18: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'a' / 'b' / 'out.pth'
+    call_tool(TOOL, SPIKING, resnet18, out)
+    assert list(out.parent.iterdir()) == [out]
+    content = torch.load(out, weights_only=True)
+    assert content['meta'] == {
+        'source': 'resnet18.pth',
+        'source_sha256': hashlib.sha256(resnet18.read_bytes()).hexdigest(),
+        'mmsnn_version': mmsnn.__version__,
+    }
+    assert len(content['state_dict']) == 120
+    assert all(name.startswith('backbone.') for name in content['state_dict'])
+    # load_from, too
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        detector = MODELS.build(Config.fromfile(SPIKING).model)
+    load_checkpoint(detector, str(out), map_location='cpu')
+    weight = detector.backbone.stem.encode.conv.weight
+    source = torch.load(resnet18, weights_only=True)['conv1.weight']
+    assert torch.equal(weight, source)
+
+
+def test_a_classifiers_head(
+    call_tool: Call, resnet18: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, out = classifier(tmp_path), tmp_path / 'out.pth'
+    call_tool(TOOL, config, resnet18, out)
+    assert capsys.readouterr().out == f'Saved 122 tensors to {out}\n'
+    state = torch.load(out, weights_only=True)['state_dict']
+    source = torch.load(resnet18, weights_only=True)
+    assert torch.equal(state['head.fc.weight'], source['fc.weight'])
+    assert torch.equal(state['head.fc.bias'], source['fc.bias'])
+
+
+def test_other_classes(
+    call_tool: Call, fail_tool: Fail, resnet18: Path, tmp_path: Path
+) -> None:
+    config, out = classifier(tmp_path, classes=10), tmp_path / 'out.pth'
+    assert fail_tool(TOOL, config, resnet18, out) == (
+        f"checkpoint '{resnet18}': weights do not fit LinearClsHead: other shapes: "
+        'fc.weight ([1000, 512], but fc.weight is [10, 512]), fc.bias ([1000], but '
+        'fc.bias is [10]); --drop-classifier leaves the head as it is'
+    )
+    assert not out.exists()
+    call_tool(TOOL, config, resnet18, out, '--drop-classifier')
+    assert len(torch.load(out, weights_only=True)['state_dict']) == 120
+
+
+def test_another_head(fail_tool: Fail, resnet18: Path, tmp_path: Path) -> None:
+    config = classifier(
+        tmp_path, head='StackedLinearClsHead', options=', mid_channels=[8]'
+    )
+    assert fail_tool(TOOL, config, resnet18, tmp_path / 'out.pth') == (
+        f"checkpoint '{resnet18}': weights do not fit StackedLinearClsHead: no place "
+        'for fc.weight, fc.bias; --drop-classifier leaves the head as it is'
+    )
+
+
+def test_no_classifier_in_the_file(
+    call_tool: Call, resnet18: Path, tmp_path: Path
+) -> None:
+    state = torch.load(resnet18, weights_only=True)
+    state.pop('fc.weight')
+    state.pop('fc.bias')
+    torch.save(state, tmp_path / 'backbone.pth')
+    out = tmp_path / 'out.pth'
+    call_tool(TOOL, classifier(tmp_path), tmp_path / 'backbone.pth', out)
+    assert len(torch.load(out, weights_only=True)['state_dict']) == 120
+
+
+def test_weights_that_do_not_fit(
+    fail_tool: Fail, resnet18: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / 'b.py'
+    config.write_text(
+        f'_base_ = {str(SPIKING)!r}\n'
+        "model = dict(backbone=dict(_delete_=True, type='mmsnn.DANet', depth=18, "
+        "variant='B', num_steps=4, out_indices=(1, 2, 3)))\n"
+    )
+    out = tmp_path / 'out.pth'
+    line = fail_tool(TOOL, config, resnet18, out)
+    assert line.startswith(
+        f"checkpoint '{resnet18}': weights do not fit DANet18 (units NSC, last NSC): "
+        'no place for layer1.0.bn1.weight, '
+    )
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ('text', 'problem'),
+    [
+        ('x = 1', 'does not define model'),
+        ("model = dict(type='NoSuchModel')", 'cannot be built: KeyError: '),
+        (
+            "custom_imports = dict(imports=['mmsnn'])\n"
+            "model = dict(type='mmsnn.SEWResNet', depth=20)",
+            'cannot be built: ValueError: ',
+        ),
+    ],
+)
+def test_configs_without_a_model(
+    fail_tool: Fail, resnet18: Path, tmp_path: Path, text: str, problem: str
+) -> None:
+    config = tmp_path / 'config.py'
+    config.write_text(text)
+    line = fail_tool(TOOL, config, resnet18, tmp_path / 'out.pth')
+    assert line.startswith(f"config '{config}' {problem}")
+
+
+def test_another_backbone(fail_tool: Fail, resnet18: Path, tmp_path: Path) -> None:
+    config = ROOT / 'configs/retinanet/retinanet_r18_fpn_8xb2-amp-72e_coco.py'
+    assert fail_tool(TOOL, config, resnet18, tmp_path / 'out.pth') == (
+        "the model's backbone must be a spiking ResNet, but it is ResNet"
+    )
+
+
+def test_files_that_cannot_be_used(
+    fail_tool: Fail, resnet18: Path, tmp_path: Path
+) -> None:
+    assert fail_tool(TOOL, 'none.py', resnet18, tmp_path / 'out.pth') == (
+        f"config 'none.py' does not exist (looked in {Path.cwd()})"
+    )
+    assert fail_tool(TOOL, SPIKING, 'none.pth', tmp_path / 'out.pth') == (
+        "checkpoint 'none.pth' does not exist"
+    )
+    line = fail_tool(TOOL, SPIKING, resnet18, resnet18 / 'out.pth')
+    assert line.startswith(f"cannot write '{resnet18 / 'out.pth'}': ")
+
+
+def test_an_existing_file_stays(
+    fail_tool: Fail, resnet18: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / 'out.pth'
+    out.write_text('mine')
+    assert fail_tool(TOOL, SPIKING, resnet18, out) == f"'{out}' exists already"
+    assert out.read_text() == 'mine'
+
+
+def test_an_interrupted_write_leaves_nothing(
+    call_tool: Call, resnet18: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(content: object, path: Path) -> None:
+        path.write_bytes(b'half of it')
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, 'save', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call_tool(TOOL, SPIKING, resnet18, tmp_path / 'new' / 'out.pth')
+    assert list((tmp_path / 'new').iterdir()) == []
