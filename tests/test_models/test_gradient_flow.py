@@ -226,7 +226,7 @@ def test_explosion_in_sew_is_not_serious(measured, steps):
 @STEPS
 def test_gates_saturate_if_branches_fire(measured, steps):
     # Not in the paper, whose networks have 34 layers at most: the OR of 36 branches is
-    # 1 everywhere, and norms of almost constant inputs blow gradients up.
+    # 1 almost everywhere, and norms whose inputs hardly vary amplify gradients.
     assert measured.means('SG-BSG', BASE, False, steps)[-1] > 0.95
     assert measured.decades('SG-BSG', BASE, False, steps) > 6  # 10.7 to 12
 

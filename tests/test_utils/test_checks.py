@@ -68,6 +68,10 @@ def test_choice():
     message = 'depth must be one of 18, 34, but got 20'
     with pytest.raises(ValueError, match=message):
         check_choice('depth', 20, {18: 'a', 34: 'b'})
+    with pytest.raises(
+        ValueError, match=r'depth must be one of 18, 34, but got \[18\]'
+    ):
+        check_choice('depth', [18], {18: 'a', 34: 'b'})
 
 
 def test_describe():

@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import _cli  # noqa: E402, F401
+# a checkout works without being installed
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmsnn.models import (  # noqa: E402
     DANet,

@@ -18,9 +18,8 @@ from mmengine.logging import MMLogger
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import _cli  # noqa: E402
+# a checkout works without being installed
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmsnn.models import ResNetSNN  # noqa: E402
 from mmsnn.models.residual import FAMILIES  # noqa: E402
@@ -191,10 +190,8 @@ def main() -> None:
     )
     parser.add_argument('--seeds', type=int, default=3, help='how many networks a cell')
     seeds = parser.parse_args().seeds
-    from mmsnn.utils.errors import UserError
-
     if seeds < 1:
-        raise UserError(f'--seeds must be at least 1, but got {seeds}')
+        parser.error(f'--seeds must be at least 1, but got {seeds}')
     MMLogger.get_current_instance().setLevel('WARNING')
     torch.set_num_threads(1)  # the layers are small: more threads only wait
     families = [name for name in FAMILIES if not name.startswith('PA-')]
@@ -208,4 +205,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    _cli.run(main)
+    main()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmsnn.models.layers import LayerFactory, Unit
-from mmsnn.models.residual import ResidualBlock, Values
+from mmsnn.models.residual import ResidualBlock, Values, Wiring
 from mmsnn.utils import check_bool, describe
 
 IF_NEURON: Mapping[str, Any] = dict(type='IF')
@@ -53,6 +53,28 @@ def _check_frozen_stages(frozen_stages: int, num_stages: int) -> int:
             f'but got {frozen_stages}'
         )
     return frozen_stages
+
+
+def family_layers(
+    family: Wiring, layers: LayerFactory, zero_init_residual: bool
+) -> LayerFactory:
+    """Return the layers as a residual family wants them.
+
+    Args:
+        family: The family.
+        layers: The layers as the user wants them.
+        zero_init_residual: Whether blocks are to start as the identity.
+
+    Raises:
+        TypeError: If ``zero_init_residual`` is no bool, or threshold-dependent norms
+            have neurons of no known threshold.
+        ValueError: If blocks without shortcuts are to start as the identity.
+    """
+    if check_bool('zero_init_residual', zero_init_residual) and family.merge is None:
+        raise ValueError(
+            'zero_init_residual needs shortcuts, which the plain family has not'
+        )
+    return layers.scaled_to_threshold() if family.threshold_norm else layers
 
 
 def _type_name(cfg: Mapping[str, Any]) -> str:

@@ -188,7 +188,13 @@ class MSResNet(ResNetSNN):
         )
         options = {**defaults, **options}
         super().__init__(depth, 'MS', **options)
-        if dropout and 3 in self.out_indices:
-            self.closings['3'] = nn.Sequential(
-                self.closings['3'], ChannelDropout(dropout, self.num_steps)
+        if dropout:
+            if 3 not in self.out_indices:
+                raise ValueError(
+                    'dropout is that of the last stage, 3, which out_indices '
+                    f'{self.out_indices} leave out'
+                )
+            self.closings['3'].add_module(
+                'dropout', ChannelDropout(dropout, self.num_steps)
             )
+            self._freeze()

@@ -17,7 +17,14 @@ from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_choice, check_positive_int, describe
 
-from .base import BATCH_NORM, IF_NEURON, InitCfg, SpikingBackbone, check_out_indices
+from .base import (
+    BATCH_NORM,
+    IF_NEURON,
+    InitCfg,
+    SpikingBackbone,
+    check_out_indices,
+    family_layers,
+)
 
 ARCHITECTURES: dict[int, tuple[type[ResidualBlock], tuple[int, int, int, int]]] = {
     10: (BasicBlock, (1, 1, 1, 1)),
@@ -141,26 +148,23 @@ class ResNetSNN(SpikingBackbone):
     ) -> None:
         check_choice('depth', depth, ARCHITECTURES)
         family = get_family(family)
-        block, num_blocks = ARCHITECTURES[depth]
+        block, all_blocks = ARCHITECTURES[depth]
         check_positive_int('in_channels', in_channels)
         check_positive_int('base_channels', base_channels)
         check_bool('avg_down', avg_down)
-        strides = _check_strides(strides, len(num_blocks))
-        indices = check_out_indices(out_indices, len(num_blocks))
-        if check_bool('zero_init_residual', zero_init_residual) and not family.merge:
-            raise ValueError(
-                'zero_init_residual needs shortcuts, which the plain family has not'
-            )
+        strides = _check_strides(strides, len(all_blocks))
+        indices = check_out_indices(out_indices, len(all_blocks))
 
         layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
-        if family.threshold_norm:
-            layers = layers.scaled_to_threshold()
-        spiking = family.values != 'analog'
+        layers = family_layers(family, layers, zero_init_residual)
+        num_blocks = all_blocks[: indices[-1] + 1]
+        values = family.values_in(max(num_blocks))
+        spiking = values != 'analog'
         channels = [base_channels]
         stages = []
-        for i in range(indices[-1] + 1):
+        for i, number in enumerate(num_blocks):
             width = base_channels * 2**i
-            shape = (num_blocks[i], channels[-1], width, strides[i])
+            shape = (number, channels[-1], width, strides[i])
             stages.append(make_stage(block, *shape, family, layers, avg_down))
             channels.append(width * block.expansion)
         super().__init__(
@@ -168,8 +172,8 @@ class ResNetSNN(SpikingBackbone):
             stages=stages,
             channels=channels[1:],
             out_indices=indices,
-            values=family.values,
-            closing='' if spiking else family.opening,
+            values=values,
+            closing=family.closing,
             layers=layers,
             frozen_stages=frozen_stages,
             norm_eval=norm_eval,

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,7 +12,13 @@ from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_positive_int
 
-from .base import BATCH_NORM, InitCfg, SpikingBackbone, check_out_indices
+from .base import (
+    BATCH_NORM,
+    InitCfg,
+    SpikingBackbone,
+    check_out_indices,
+    family_layers,
+)
 
 PLIF_NEURON: Mapping[str, Any] = dict(type='PLIF', init_tau=2.0, detach_reset=True)
 
@@ -115,32 +120,26 @@ class SevenBNet(SpikingBackbone):
         widths = WIDTHS[check_bool('wide', wide)]
         check_positive_int('in_channels', in_channels)
         indices = check_out_indices(out_indices, len(widths))
-        if check_bool('zero_init_residual', zero_init_residual) and not family.merge:
-            raise ValueError(
-                'zero_init_residual needs shortcuts, which the plain family has not'
-            )
         layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
-        if family.threshold_norm:
-            layers = layers.scaled_to_threshold()
-        # a stage of one block sums nothing
-        values = replace(family, densely_additive=False).values
+        layers = family_layers(family, layers, zero_init_residual)
+        values = family.values_in(1)
         spiking = values != 'analog'
         widths = widths[: indices[-1] + 1]
         super().__init__(
-            build_stem(_STEM, in_channels, widths[0], layers, spiking),
-            [
+            stem=build_stem(_STEM, in_channels, widths[0], layers, spiking),
+            stages=[
                 _make_stage(before, width, family, layers)
                 for before, width in zip((widths[0], *widths), widths, strict=False)
             ],
-            widths,
-            indices,
-            values,
-            '' if spiking else family.opening,
-            layers,
-            frozen_stages,
-            norm_eval,
-            zero_init_residual,
-            init_cfg,
+            channels=widths,
+            out_indices=indices,
+            values=values,
+            closing=family.closing,
+            layers=layers,
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            zero_init_residual=zero_init_residual,
+            init_cfg=init_cfg,
         )
         self.family = family
         self.wide = wide

@@ -79,21 +79,29 @@ class Wiring:
     @property
     def values(self) -> Values:
         """What travels between blocks of this family."""
+        return self.values_in(2)
+
+    def values_in(self, num_blocks: int) -> Values:
+        """Return what travels where stages have at most ``num_blocks`` blocks.
+
+        A densely additive stage of one block sums nothing.
+        """
         if not (self.post or self.last_unit).endswith('S'):
             return 'analog'
         merges_spikes = self.merge is None or self.merge.keeps_spikes
-        if self.densely_additive or not (self.post or merges_spikes):
+        sums_blocks = self.densely_additive and num_blocks > 1
+        if sums_blocks or not (self.post or merges_spikes):
             return 'integer'
         return 'binary'
 
     @property
-    def opening(self) -> str:
-        """Layers that a block has before its first convolution.
+    def closing(self) -> str:
+        """Layers between a stage and its output, so that spikes leave the network.
 
-        They also close a stage whose features leave the network: what is analog becomes
-        spikes as the next block would have made them.
+        What is analog becomes spikes as the next block would have made them: by the
+        layers that a block has before its first convolution.
         """
-        return self.unit.partition('C')[0]
+        return self.unit.partition('C')[0] if self.values == 'analog' else ''
 
     @property
     def starts_as_identity(self) -> bool:

@@ -14,7 +14,12 @@ from mmsnn.models.backbones.densenet import DenseLayer, Transition
 from mmsnn.models.neurons import BaseNeuron
 
 from ..helpers import calibrate, parameters_without_gradient, sum_of
-from ..test_detector import make_batch, mmdet_scope, retinanet  # noqa: F401
+from ..test_detector import (  # noqa: F401
+    make_batch,
+    mmdet_scope,
+    retinanet,
+    spiking_parts,
+)
 
 ORDERS = ('CNS', 'NSC')
 LEVELS = (0, 1, 2, 3)
@@ -234,7 +239,7 @@ def test_images_that_do_not_fit():
 @pytest.mark.usefixtures('mmdet_scope')
 @pytest.mark.parametrize('order', ORDERS)
 def test_a_detector_learns(order):
-    cfg = retinanet({'type': 'Rate'})
+    cfg = retinanet(spiking_parts({'type': 'Rate'}))
     cfg['backbone'] = {
         'type': 'mmsnn.DenseNetSNN',
         'depth': 121,

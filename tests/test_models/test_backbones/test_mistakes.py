@@ -183,6 +183,12 @@ def test_unknown_arguments(entry):
             'norms that have a weight and a bias, but got BatchNorm2d',
         ),
         (MSResNet, {'dropout': 1.0}, ValueError, 'must be in [0, 1), but got 1.0'),
+        (
+            MSResNet,
+            {'dropout': 0.2, 'out_indices': (0, 1)},
+            ValueError,
+            'dropout is that of the last stage, 3, which out_indices (0, 1) leave out',
+        ),
         (MSResNet, {'dropout': -0.1}, ValueError, 'must be in [0, 1), but got -0.1'),
         (MSResNet, {'dropout': math.nan}, ValueError, 'dropout must be finite'),
         (MSResNet, {'dropout': '0.2'}, TypeError, 'dropout must be a number, but got'),

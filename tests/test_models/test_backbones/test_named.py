@@ -181,6 +181,14 @@ def test_dropout_draws_as_torch_does():
     torch.testing.assert_close(pooled, expected)
 
 
+def test_dropout_changes_no_name_and_is_frozen_with_its_stage():
+    neuron = {'type': 'PLIF'}
+    dropping = MSResNet(18, dropout=0.2, neuron=neuron, frozen_stages=4)
+    plain = MSResNet(18, neuron=neuron, frozen_stages=4)
+    assert dropping.state_dict().keys() == plain.state_dict().keys()
+    assert not any(module.training for module in dropping.closings['3'].modules())
+
+
 def test_dropout_does_nothing_in_evaluation_mode():
     backbone = make_backbone('MS', dropout=0.5)
     image = torch.randn(2, 3, 64, 64)

@@ -50,7 +50,7 @@ def test_values_are_what_travels_between_blocks(family, block):
         module.register_forward_pre_hook(lambda _, args: travelled.append(args[0]))
 
     # a stem's output: spikes, or real numbers where blocks begin with neurons
-    y = stage(sample('analog' if wiring.opening else 'binary', STEPS * 2, 6, 9, 9))
+    y = stage(sample('analog' if wiring.closing else 'binary', STEPS * 2, 6, 9, 9))
 
     travelled = torch.cat([*travelled, y]).detach()
     assert travelled.any()
@@ -66,22 +66,35 @@ def test_values_are_what_travels_between_blocks(family, block):
 
 
 @pytest.mark.parametrize('family', FAMILIES)
-def test_opening_is_what_blocks_have_before_their_first_convolution(family):
+def test_a_densely_additive_stage_of_one_block_sums_nothing(family):
+    wiring = FAMILIES[family]
+    alone = wiring.values_in(1)
+    assert (alone == wiring.values) != wiring.densely_additive
+    y = make_stage(BasicBlock, 1, 6, 8, 2, wiring, LAYERS['IF'])(
+        sample('analog' if wiring.closing else 'binary', STEPS * 2, 6, 9, 9)
+    )
+    if alone == 'binary':
+        assert set(y.unique().tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_closing_is_what_blocks_have_before_their_first_convolution(family):
     wiring = FAMILIES[family]
     # what is analog can become spikes, and nothing else has to
-    assert wiring.opening.endswith('S') == (wiring.values == 'analog')
+    assert wiring.closing.endswith('S') == (wiring.values == 'analog')
     first = BasicBlock(8, 8, 1, wiring, LAYERS['IF']).branch[0]
     names = ''.join(
         {'conv': 'C', 'norm': 'N', 'neuron': 'S'}[n] for n in first._modules
     )
-    assert names.partition('C')[0] == wiring.opening
+    if wiring.values == 'analog':
+        assert names.partition('C')[0] == wiring.closing
 
 
 @pytest.mark.parametrize(
-    ('family', 'opening'), [('PA-A', 'S'), ('PA-B', 'NS'), ('MS', 'S'), ('BAA', '')]
+    ('family', 'closing'), [('PA-A', 'S'), ('PA-B', 'NS'), ('MS', 'S'), ('BAA', '')]
 )
-def test_openings(family, opening):
-    assert FAMILIES[family].opening == opening
+def test_closings(family, closing):
+    assert FAMILIES[family].closing == closing
 
 
 @pytest.mark.parametrize('family', FAMILIES)
@@ -172,7 +185,7 @@ def test_merge_options_that_the_merge_does_not_take():
 
 
 @pytest.mark.parametrize(
-    ('wiring', 'values', 'opening', 'identity'),
+    ('wiring', 'values', 'closing', 'identity'),
     [
         (Wiring(AddMerge, '', last_unit='CN', projection='C'), 'analog', '', True),
         (Wiring(AddMerge, '', last_unit='CN', post='NS'), 'binary', '', False),
@@ -182,9 +195,9 @@ def test_merge_options_that_the_merge_does_not_take():
         (Wiring(None, '', 'SCN', 'SCN'), 'analog', 'S', False),
     ],
 )
-def test_a_row_of_one_s_own_says_what_it_is(wiring, values, opening, identity):
+def test_a_row_of_one_s_own_says_what_it_is(wiring, values, closing, identity):
     assert wiring.values == values
-    assert wiring.opening == opening
+    assert wiring.closing == closing
     assert wiring.starts_as_identity == identity
 
 
