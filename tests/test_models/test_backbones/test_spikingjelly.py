@@ -12,6 +12,7 @@ from spikingjelly.activation_based.neuron import IFNode
 from torch import nn
 
 from mmsnn.models import MSResNet, SEWResNet, SpikingResNet
+from mmsnn.models.pretrained import our_name
 
 STEPS = 3
 # SpikingJelly's default in its MS-ResNet
@@ -51,25 +52,6 @@ PAIRS = {
         (MSResNet, {}),
     ),
 }
-
-
-def our_name(name: str) -> str | None:
-    """Translate the name of one of SpikingJelly's weights; None for the classifier."""
-    part, _, rest = name.partition('.')
-    if part in ('fc', 'head'):
-        return None
-    if part == 'stem':
-        kind, rest = rest.split('.')
-        return f'stem.encode.{("conv", "norm")[int(kind)]}.{rest}'
-    if part in ('conv1', 'bn1'):
-        return f'stem.encode.{part[:-1].replace("bn", "norm")}.{rest}'
-    block, layer, rest = rest.split('.', 2)
-    prefix = f'stages.{int(part.removeprefix("layer")) - 1}.{block}'
-    if layer == 'downsample':
-        kind, rest = rest.split('.', 1)
-        return f'{prefix}.projection.{("conv", "norm")[int(kind)]}.{rest}'
-    kind = {'conv': 'conv', 'bn': 'norm'}[layer[:-1]]
-    return f'{prefix}.branch.{int(layer[-1]) - 1}.{kind}.{rest}'
 
 
 def build_theirs(depth, family):
