@@ -45,6 +45,17 @@ def test_snippet_is_a_detector(tmp_path: Path) -> None:
     ]
 
 
+def test_snippet_of_pretrained_weights_is_a_backbone() -> None:
+    snippet = re.findall(r'```python\n(.*?)```', README, re.DOTALL)[1]
+    names: dict[str, dict] = {}
+    exec(snippet, names)
+    register_all_modules()
+    with torch.device('meta'):
+        backbone = MODELS.build(names['model']['backbone'])
+    assert backbone.init_cfg['type'] == 'mmsnn.PretrainedResNet'
+    assert backbone.depth == 50
+
+
 @pytest.mark.parametrize('tool', ['train', 'test'])
 def test_options_exist(tool: str) -> None:
     sentence = re.search(r"take MMDetection's options \((.*?)\)", README, re.DOTALL)
