@@ -33,6 +33,20 @@ def test_the_guide_is_generated_from_the_wiring_table():
         tool.render('a page without marks')
 
 
+def test_the_tool_writes_the_page(tmp_path, monkeypatch):
+    tool = load_tool()
+    page = tmp_path / 'families.md'
+    page.write_text(f'before\n{tool.BEGIN}\nold\n{tool.END}\nafter\n', encoding='utf-8')
+    monkeypatch.setattr(tool, 'PAGE', page)
+    monkeypatch.setattr('sys.argv', ['families.py'])
+    tool.main()
+    written = page.read_text(encoding='utf-8')
+    assert written.startswith('before\n')
+    assert written.endswith('\nafter\n')
+    assert 'old' not in written
+    assert written.count('\n| **') == len(FAMILIES)
+
+
 def test_every_family_has_a_row_that_builds_it():
     rows = dict(re.findall(r'^\| \*\*(.+?)\*\* \| `(.+?)` \|', GUIDE, re.MULTILINE))
     assert rows.keys() == FAMILIES.keys()
