@@ -36,14 +36,14 @@ def test_the_guide_is_generated_from_the_wiring_table():
 def test_the_tool_writes_the_page(tmp_path, monkeypatch):
     tool = load_tool()
     page = tmp_path / 'families.md'
-    page.write_text(f'before\n{tool.BEGIN}\nold\n{tool.END}\nafter\n', encoding='utf-8')
+    page.write_text(f'before\n{tool.BEGIN}\nformer row\n{tool.END}\nafter\n', encoding='utf-8')
     monkeypatch.setattr(tool, 'PAGE', page)
     monkeypatch.setattr('sys.argv', ['families.py'])
     tool.main()
     written = page.read_text(encoding='utf-8')
     assert written.startswith('before\n')
     assert written.endswith('\nafter\n')
-    assert 'old' not in written
+    assert 'former row' not in written
     assert written.count('\n| **') == len(FAMILIES)
 
 
