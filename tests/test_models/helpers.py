@@ -31,6 +31,8 @@ FAMILY_ENTRIES = {name: (ResNetSNN, {'family': name}) for name in FAMILIES} | {
     'DANet-C': (DANet, {'variant': 'C'}),
     'DANet-D': (DANet, {'variant': 'D'}),
 }
+# families whose untrained networks fall silent with depth
+SILENT = ('SEW-AND',)
 SMALL = {'num_steps': 2, 'base_channels': 8, 'out_indices': (0, 1, 2, 3)}
 
 

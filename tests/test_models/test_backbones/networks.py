@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ..helpers import FAMILY_ENTRIES, calibrate, make_backbone
+from ..helpers import FAMILY_ENTRIES, SILENT, calibrate, make_backbone
 
 BOTH_BLOCKS = [(family, depth) for family in FAMILY_ENTRIES for depth in (18, 50)]
 
@@ -18,6 +18,6 @@ def wake(backbone: nn.Module) -> None:
 def make_active(family: str, depth: int, **options) -> nn.Module:
     """Return a narrow backbone that fires, in evaluation mode too, at every level."""
     backbone = make_backbone(family, depth, **options)
-    if family == 'SEW-AND':
+    if family in SILENT:
         wake(backbone)
     return calibrate(backbone, torch.randn(4, 3, 64, 64))
