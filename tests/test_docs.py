@@ -36,7 +36,9 @@ def test_the_guide_is_generated_from_the_wiring_table():
 def test_the_tool_writes_the_page(tmp_path, monkeypatch):
     tool = load_tool()
     page = tmp_path / 'families.md'
-    page.write_text(f'before\n{tool.BEGIN}\nformer row\n{tool.END}\nafter\n', encoding='utf-8')
+    page.write_text(
+        f'before\n{tool.BEGIN}\nformer row\n{tool.END}\nafter\n', encoding='utf-8'
+    )
     monkeypatch.setattr(tool, 'PAGE', page)
     monkeypatch.setattr('sys.argv', ['families.py'])
     tool.main()
