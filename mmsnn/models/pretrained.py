@@ -24,7 +24,7 @@ from mmsnn.utils import describe
 from mmsnn.utils.checkpoints import load_file
 from mmsnn.utils.errors import UserError
 
-from .backbones.resnet import ARCHITECTURES, ResNetSNN
+from .backbones.resnet import ResNetSNN
 from .layers import Unit
 from .residual.merges import Merge
 
@@ -145,7 +145,7 @@ def left_out(state: Mapping[str, Any], backbone: ResNetSNN) -> list[str]:
     That is the classifier, and the stages after the last of ``out_indices``.
     """
     built = len(backbone.stages)
-    stages = range(built + 1, len(ARCHITECTURES[backbone.depth][1]) + 1)
+    stages = range(built + 1, len(backbone.architecture.num_blocks) + 1)
     unbuilt = tuple(f'layer{stage}.' for stage in stages)
     behind = [key for key in state if _plain(key).startswith(unbuilt)]
     return behind + classifier_keys(state)

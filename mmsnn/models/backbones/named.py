@@ -6,11 +6,11 @@ from typing import Unpack
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmsnn.models.residual import FAMILIES
+from mmsnn.models.residual import FAMILIES, BasicBlock
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice, check_number
 
-from .resnet import STRIDES, ResNetOptions, ResNetSNN
+from .resnet import STRIDES, Architecture, ResNetOptions, ResNetSNN
 
 
 @MODELS.register_module()
@@ -146,6 +146,9 @@ class ChannelDropout(nn.Module):
         return dropped.permute(2, 0, 1, 3, 4).flatten(0, 1)
 
 
+MS_CIFAR = Architecture(BasicBlock, (3, 3, 2), (2, 4, 8))
+
+
 @MODELS.register_module()
 class MSResNet(ResNetSNN):
     """Membrane-shortcut ResNet (Hu et al. 2021), as its authors wire it.
@@ -159,13 +162,17 @@ class MSResNet(ResNetSNN):
 
     Args:
         depth: See :class:`ResNetSNN`; the authors have 18, 34 and 104.
+        layout: ``'imagenet'``, or ``'cifar'``: the MS-ResNet18 of Qiu et al. for 32x32
+            pixels, whose three stages have 3, 3 and 2 blocks of 2, 4 and 8 times
+            ``base_channels``.
         dropout: Probability that a channel of the last stage's output is dropped in
             training, at all steps alike. The authors' MS-ResNet104 drops 0.2 of the
             features before its classifier, which is the same.
         **options: Arguments of :class:`ResNetSNN`, apart from ``family``. Not given,
             ``stem`` is ``'ms'`` (104: ``'ms104'``), ``strides`` are 2, 2, 2, 2 with
             these stems and 1, 2, 2, 2 with others, ``avg_down`` is on at depth 104, and
-            ``zero_init_residual`` is on.
+            ``zero_init_residual`` is on; the layout ``'cifar'`` has ``stem='cifar'``,
+            strides 1, 2, 2 and ``out_indices=(2,)``.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -175,26 +182,36 @@ class MSResNet(ResNetSNN):
     choices = {}
 
     def __init__(
-        self, depth: int, dropout: float = 0.0, **options: Unpack[ResNetOptions]
+        self,
+        depth: int,
+        layout: str = 'imagenet',
+        dropout: float = 0.0,
+        **options: Unpack[ResNetOptions],
     ) -> None:
+        check_choice('layout', layout, ('imagenet', 'cifar'))
         if not 0 <= check_number('dropout', dropout) < 1:
             raise ValueError(f'dropout must be in [0, 1), but got {dropout}')
-        stem = options.get('stem', 'ms104' if depth == 104 else 'ms')
-        defaults = ResNetOptions(
-            stem=stem,
-            strides=(2, 2, 2, 2) if stem in ('ms', 'ms104') else STRIDES,
-            avg_down=depth == 104,
-            zero_init_residual=True,
-        )
-        options = {**defaults, **options}
-        super().__init__(depth, 'MS', **options)
+        architecture: int | Architecture = depth
+        if layout == 'cifar':
+            if depth != 18:
+                raise ValueError(f"layout='cifar' has depth 18 alone, but got {depth}")
+            architecture = MS_CIFAR
+            own = ResNetOptions(stem='cifar', strides=(1, 2, 2), out_indices=(2,))
+        else:
+            stem = options.get('stem', 'ms104' if depth == 104 else 'ms')
+            whole = (2, 2, 2, 2) if stem in ('ms', 'ms104') else STRIDES
+            own = ResNetOptions(stem=stem, strides=whole, avg_down=depth == 104)
+        own['zero_init_residual'] = True
+        merged: ResNetOptions = {**own, **options}
+        super().__init__(architecture, 'MS', **merged)
         if dropout:
-            if 3 not in self.out_indices:
+            last = len(self.architecture.num_blocks) - 1
+            if last not in self.out_indices:
                 raise ValueError(
-                    'dropout is that of the last stage, 3, which out_indices '
+                    f'dropout is that of the last stage, {last}, which out_indices '
                     f'{self.out_indices} leave out'
                 )
-            self.closings['3'].add_module(
+            self.closings[str(last)].add_module(
                 'dropout', ChannelDropout(dropout, self.num_steps)
             )
             self._freeze()

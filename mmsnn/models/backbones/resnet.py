@@ -1,6 +1,7 @@
 """The one spiking ResNet: its residual family is an argument."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict
 
 from mmsnn.models.layers import LayerFactory
@@ -26,17 +27,51 @@ from .base import (
     family_layers,
 )
 
-ARCHITECTURES: dict[int, tuple[type[ResidualBlock], tuple[int, int, int, int]]] = {
-    10: (BasicBlock, (1, 1, 1, 1)),
-    18: (BasicBlock, (2, 2, 2, 2)),
-    34: (BasicBlock, (3, 4, 6, 3)),
-    50: (Bottleneck, (3, 4, 6, 3)),
-    101: (Bottleneck, (3, 4, 23, 3)),
-    104: (BasicBlock, (3, 8, 32, 8)),
-    152: (Bottleneck, (3, 8, 36, 3)),
+
+@dataclass(frozen=True)
+class Architecture:
+    """How many blocks of which kind and width the stages of a ResNet have.
+
+    Args:
+        block: The kind of block.
+        num_blocks: Blocks of each stage.
+        widths: Channels of each stage's 3x3 convolutions, in ``base_channels``.
+
+    Raises:
+        ValueError: If there are no stages, or not a width for each.
+    """
+
+    block: type[ResidualBlock]
+    num_blocks: tuple[int, ...]
+    widths: tuple[int, ...] = (1, 2, 4, 8)
+
+    def __post_init__(self) -> None:
+        """Check that stages and widths agree."""
+        if not self.num_blocks or len(self.num_blocks) != len(self.widths):
+            raise ValueError(
+                'num_blocks and widths must have one entry a stage, '
+                f'but got {self.num_blocks} and {self.widths}'
+            )
+        for number in (*self.num_blocks, *self.widths):
+            check_positive_int('num_blocks and widths', number)
+
+    @property
+    def depth(self) -> int:
+        """Layers with weights: the stem, the branches and a classifier."""
+        shapes = self.block.conv_shapes(1, 1, 1)
+        return 2 + sum(self.num_blocks) * len(shapes)
+
+
+ARCHITECTURES = {
+    10: Architecture(BasicBlock, (1, 1, 1, 1)),
+    18: Architecture(BasicBlock, (2, 2, 2, 2)),
+    34: Architecture(BasicBlock, (3, 4, 6, 3)),
+    50: Architecture(Bottleneck, (3, 4, 6, 3)),
+    101: Architecture(Bottleneck, (3, 4, 23, 3)),
+    104: Architecture(BasicBlock, (3, 8, 32, 8)),
+    152: Architecture(Bottleneck, (3, 8, 36, 3)),
 }
-"""Block and blocks a stage, by depth (He et al. 2016; 10: SG paper, Table 1; 104:
-MS-ResNet)."""
+"""By depth (He et al. 2016; 10: SG paper, Table 1; 104: MS-ResNet)."""
 
 STRIDES = (1, 2, 2, 2)
 
@@ -83,7 +118,8 @@ class ResNetSNN(SpikingBackbone):
     built: they could receive no gradient.
 
     Args:
-        depth: 10, 18, 34, 104 (basic blocks), 50, 101 or 152 (bottlenecks).
+        depth: 10, 18, 34, 104 (basic blocks), 50, 101 or 152 (bottlenecks), or an
+            :class:`Architecture` of one's own.
         family: A row of :data:`mmsnn.models.residual.FAMILIES`, by name or itself.
         num_steps: Number of time steps T.
         in_channels: Channels of the image.
@@ -129,7 +165,7 @@ class ResNetSNN(SpikingBackbone):
 
     def __init__(
         self,
-        depth: int,
+        depth: int | Architecture,
         family: str | Wiring,
         num_steps: int = 4,
         in_channels: int = 3,
@@ -146,27 +182,28 @@ class ResNetSNN(SpikingBackbone):
         zero_init_residual: bool = False,
         init_cfg: InitCfg = None,
     ) -> None:
-        check_choice('depth', depth, ARCHITECTURES)
+        if not isinstance(depth, Architecture):
+            check_choice('depth', depth, ARCHITECTURES)
+            depth = ARCHITECTURES[depth]
         family = get_family(family)
-        block, all_blocks = ARCHITECTURES[depth]
         check_positive_int('in_channels', in_channels)
         check_positive_int('base_channels', base_channels)
         check_bool('avg_down', avg_down)
-        strides = _check_strides(strides, len(all_blocks))
-        indices = check_out_indices(out_indices, len(all_blocks))
+        strides = _check_strides(strides, len(depth.num_blocks))
+        indices = check_out_indices(out_indices, len(depth.num_blocks))
 
         layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
         layers = family_layers(family, layers, zero_init_residual)
-        num_blocks = all_blocks[: indices[-1] + 1]
+        num_blocks = depth.num_blocks[: indices[-1] + 1]
         values = family.values_in(max(num_blocks))
         spiking = values != 'analog'
         channels = [base_channels]
         stages = []
         for i, number in enumerate(num_blocks):
-            width = base_channels * 2**i
+            width = base_channels * depth.widths[i]
             shape = (number, channels[-1], width, strides[i])
-            stages.append(make_stage(block, *shape, family, layers, avg_down))
-            channels.append(width * block.expansion)
+            stages.append(make_stage(depth.block, *shape, family, layers, avg_down))
+            channels.append(width * depth.block.expansion)
         super().__init__(
             stem=build_stem(stem, in_channels, base_channels, layers, spiking),
             stages=stages,
@@ -180,6 +217,7 @@ class ResNetSNN(SpikingBackbone):
             zero_init_residual=zero_init_residual,
             init_cfg=init_cfg,
         )
-        self.depth = depth
+        self.architecture = depth
+        self.depth = depth.depth
         self.family = family
         self.in_channels = in_channels

@@ -189,6 +189,18 @@ def test_unknown_arguments(entry):
             ValueError,
             'dropout is that of the last stage, 3, which out_indices (0, 1) leave out',
         ),
+        (
+            MSResNet,
+            {'layout': 'mnist'},
+            ValueError,
+            "layout must be one of imagenet, cifar, but got 'mnist'",
+        ),
+        (
+            MSResNet,
+            {'layout': 'cifar'},
+            ValueError,
+            "layout='cifar' has depth 18 alone, but got 10",
+        ),
         (MSResNet, {'dropout': -0.1}, ValueError, 'must be in [0, 1), but got -0.1'),
         (MSResNet, {'dropout': math.nan}, ValueError, 'dropout must be finite'),
         (MSResNet, {'dropout': '0.2'}, TypeError, 'dropout must be a number, but got'),

@@ -15,7 +15,9 @@ from mmsnn.models import (
     SGResNet,
     SpikingResNet,
 )
-from mmsnn.models.residual import LearnedGateMerge
+from mmsnn.models.backbones.named import ChannelDropout
+from mmsnn.models.backbones.resnet import Architecture
+from mmsnn.models.residual import BasicBlock, Bottleneck, LearnedGateMerge
 
 from ..helpers import FAMILY_ENTRIES, SMALL, calibrate, make_backbone
 from .networks import make_active
@@ -131,6 +133,37 @@ def test_norms_of_ms_resnet(depth, v_threshold, zero_init_residual):
         expected = end if id(norm) in last else v_threshold
         assert (norm.weight == expected).all()
         assert not norm.bias.any()
+
+
+def test_ms_resnet_for_cifar():
+    backbone = MSResNet(18, layout='cifar', num_steps=2, base_channels=4, dropout=0.5)
+    assert backbone.depth == 18
+    assert [len(stage) for stage in backbone.stages] == [3, 3, 2]
+    assert backbone.stem.pool is None
+    assert isinstance(backbone.closings['2'][-1], ChannelDropout)
+    (level,) = backbone(torch.randn(2, 3, 32, 32))
+    assert level.shape == (2, 2, 32, 8, 8)
+    early = MSResNet(18, layout='cifar', base_channels=4, out_indices=(0, 1))
+    assert early.out_channels == (8, 16)
+
+
+def test_an_architecture_of_ones_own():
+    architecture = Architecture(Bottleneck, (1, 2), (1, 3))
+    assert architecture.depth == 1 + 3 * 3 + 1
+    backbone = ResNetSNN(
+        architecture, 'SG-BSG', 2, base_channels=4, strides=(1, 2), out_indices=(0, 1)
+    )
+    assert backbone.depth == 11
+    shapes = [level.shape for level in backbone(torch.randn(1, 3, 32, 32))]
+    assert shapes == [(2, 1, 16, 8, 8), (2, 1, 48, 4, 4)]
+
+
+@pytest.mark.parametrize(
+    ('num_blocks', 'widths'), [((), ()), ((1, 2), (1,)), ((1, 0), (1, 2))]
+)
+def test_architectures_that_are_none(num_blocks, widths):
+    with pytest.raises(ValueError, match='num_blocks and widths must'):
+        Architecture(BasicBlock, num_blocks, widths)
 
 
 def run_with_dropout(p, count=8, **options):
