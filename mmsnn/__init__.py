@@ -1,6 +1,6 @@
 """Spiking neural networks for MMDetection and MMPretrain.
 
-Importing the package registers its models and data sets; in a config,
+Importing the package registers its models, data sets and hooks; in a config,
 ``custom_imports = dict(imports=['mmsnn'])`` does it.
 """
 
@@ -9,7 +9,7 @@ from mmsnn.version import __version__
 
 check_dependencies()
 
-from mmsnn import datasets, models  # noqa: E402
+from mmsnn import datasets, engine, models  # noqa: E402
 from mmsnn.registry import DATASETS, MODELS  # noqa: E402
 
-__all__ = ['DATASETS', 'MODELS', '__version__', 'datasets', 'models']
+__all__ = ['DATASETS', 'MODELS', '__version__', 'datasets', 'engine', 'models']

@@ -6,7 +6,9 @@ all of them share MMEngine's roots.
 """
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
@@ -16,6 +18,15 @@ MODELS = Registry(
 DATASETS = Registry(
     'dataset', parent=MMENGINE_DATASETS, scope='mmsnn', locations=['mmsnn.datasets']
 )
+TRANSFORMS = Registry(
+    'transform',
+    parent=MMENGINE_TRANSFORMS,
+    scope='mmsnn',
+    locations=['mmsnn.datasets.transforms'],
+)
+HOOKS = Registry(
+    'hook', parent=MMENGINE_HOOKS, scope='mmsnn', locations=['mmsnn.engine.hooks']
+)
 
 WEIGHT_INITIALIZERS = Registry(
     'weight initializer',
@@ -24,4 +35,4 @@ WEIGHT_INITIALIZERS = Registry(
     locations=['mmsnn.models'],
 )
 
-__all__ = ['DATASETS', 'MODELS', 'WEIGHT_INITIALIZERS']
+__all__ = ['DATASETS', 'HOOKS', 'MODELS', 'TRANSFORMS', 'WEIGHT_INITIALIZERS']

@@ -76,14 +76,15 @@ def test_named_networks_build(part):
         assert MODELS.build(eval(f'dict({example})')).out_channels
 
 
-def test_the_command_line_switches_the_family():
-    command = re.search(r'```bash\n(.*?)```', GUIDE, re.DOTALL)[1].replace('\\\n', ' ')
-    words = command.split()
+@pytest.mark.parametrize(('number', 'family'), [(0, 'PA-B'), (1, 'PA-A')])
+def test_the_command_line_switches_the_family(number, family):
+    commands = re.findall(r'```bash\n(.*?)```', GUIDE, re.DOTALL)[number]
+    words = commands.replace('\\\n', ' ').splitlines()[-1].split()
     config, options = words[2], words[words.index('--cfg-options') + 1 :]
     cfg = Config.fromfile(ROOT / config)
     cfg.merge_from_dict(dict(option.split('=') for option in options))
     with torch.device('meta'):
-        assert MODELS.build(cfg.model.backbone).family is FAMILIES['PA-B']
+        assert MODELS.build(cfg.model.backbone).family is FAMILIES[family]
 
 
 def test_contributing_shows_a_row_that_is_right():

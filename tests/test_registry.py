@@ -24,6 +24,7 @@ USER_MODELS = Registry(
 )
 ENTRIES = ['ResNetSNN', 'SpikingResNet', 'SEWResNet', 'SGResNet', 'MSResNet', 'DANet']
 ENTRIES += ['DenseNetSNN', 'SevenBNet', 'SpikeDecoder', 'Rate', 'ASD', 'DirectStem']
+ENTRIES += ['GatedAttentionStem', 'RateStem', 'LatencyStem', 'PhaseStem']
 ENTRIES += ['IF', 'LIF', 'PLIF']
 
 

@@ -2,16 +2,17 @@
 
 The options are MMDetection's. For a detector that is evaluated with ``CocoMetric``,
 the columns of the SG ResNet paper's Table 4 are printed and saved as JSON in the work
-dir. Usage:
+dir; for other models, all metrics are, as a classifier's accuracies. Usage:
     python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE.pkl] [--show]
         [--show-dir DIR] [--wait-time SECONDS] [--tta]
         [--cfg-options KEY=VALUE ...] [--launcher pytorch]
 """
 
 import argparse
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import _cli
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mmsnn.evaluation import Table
 
 RESULTS = 'coco_columns.json'
+METRICS = 'metrics.json'
 
 
 def parse_args() -> argparse.Namespace:
@@ -136,6 +138,30 @@ def report(tables: 'list[Table]', cfg: 'Config', runner: 'Runner') -> None:
         print(f'Saved {path}')
 
 
+def report_metrics(metrics: Mapping[str, Any], cfg: 'Config') -> None:
+    """Print the metrics, a line each, and save them under a fixed name.
+
+    MMEngine has saved them in the run's own folder.
+    """
+    from mmengine.dist import is_main_process
+    from mmengine.fileio import dump
+
+    if not is_main_process() or not metrics:
+        return
+    width = max(map(len, metrics))
+    for name, value in metrics.items():
+        shown = f'{value:.2f}' if isinstance(value, float) else value
+        print(f'{name.ljust(width)}  {shown}')
+    content = {
+        'config': str(cfg.filename),
+        'checkpoint': str(cfg.load_from),
+        'metrics': dict(metrics),
+    }
+    path = Path(cfg.work_dir, METRICS)
+    dump(content, path, indent=2)
+    print(f'Saved {path}')
+
+
 def main() -> None:
     """Test."""
     args = parse_args()
@@ -143,7 +169,7 @@ def main() -> None:
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
     from mmsnn.utils.errors import UserError
-    from mmsnn.utils.preflight import check_data
+    from mmsnn.utils.preflight import check_data, explain_downloads
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
@@ -167,9 +193,12 @@ def main() -> None:
             )
     if args.out is not None:
         add_dump(cfg, runner, args.out)
-    metrics = runner.test()
+    with explain_downloads():
+        metrics = runner.test()
     if tables:
         report([table.filled(metrics) for table in tables], cfg, runner)
+    else:
+        report_metrics(metrics, cfg)
 
 
 if __name__ == '__main__':

@@ -81,7 +81,7 @@ def main() -> None:
     cfg = _cli.load(args, 'train')
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
     from mmsnn.utils.cpu import without_amp
-    from mmsnn.utils.preflight import check_data, check_pretrained
+    from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
     if args.amp:
         set_amp(cfg)
@@ -97,7 +97,8 @@ def main() -> None:
     runner = _cli.build_runner(cfg)
     if path and state is not None:
         check_fit(runner.model, state, path)
-    runner.train()
+    with explain_downloads():
+        runner.train()
 
 
 if __name__ == '__main__':

@@ -14,7 +14,8 @@ from .decoders import ASD, Rate, SpikeDecoder
 from .neurons import IF, LIF, PLIF
 from .pretrained import PretrainedResNet, convert_resnet
 from .residual import FAMILIES, Wiring
-from .stems import DirectStem
+from .stems import DirectStem, GatedAttentionStem, LatencyStem, PhaseStem, RateStem
+from .transfer import PretrainedSteps, convert_steps
 
 __all__ = [
     'ASD',
@@ -25,9 +26,14 @@ __all__ = [
     'LIF',
     'PLIF',
     'DirectStem',
+    'GatedAttentionStem',
+    'LatencyStem',
     'MSResNet',
+    'PhaseStem',
     'PretrainedResNet',
+    'PretrainedSteps',
     'Rate',
+    'RateStem',
     'ResNetSNN',
     'SEWResNet',
     'SGResNet',
@@ -36,4 +42,5 @@ __all__ = [
     'SpikingResNet',
     'Wiring',
     'convert_resnet',
+    'convert_steps',
 ]

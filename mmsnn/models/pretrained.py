@@ -72,7 +72,8 @@ def convert_resnet(
 
     Every convolution of the stem, the branches and the projections must be given, with
     the norm behind it. What only a spiking network has is not: learned gates, PLIF's
-    time constants, the norms of tdBN's identity shortcuts, closing norms. Of ``state``,
+    time constants, a stem's attention, the norms of tdBN's identity shortcuts, closing
+    norms. Of ``state``,
     only what :func:`left_out` tells is left out. Norms that count their batches do not
     need the count.
 
@@ -94,7 +95,7 @@ def convert_resnet(
             f'no key is of a ResNet: {enumerate_some(names)} (a checkpoint of this '
             "package is loaded by type='Pretrained')"
         )
-    return _fit(state, names, *_places(backbone), describe_backbone(backbone))
+    return fit_weights(state, names, *_places(backbone), describe_backbone(backbone))
 
 
 def convert_classifier(
@@ -115,7 +116,7 @@ def convert_classifier(
     """
     names = {key: f'fc.{key.rpartition(".")[2]}' for key in classifier_keys(state)}
     places = {name: value.shape for name, value in head.state_dict().items()}
-    return _fit(state, names, places, set(), type(head).__name__)
+    return fit_weights(state, names, places, set(), type(head).__name__)
 
 
 def our_name(key: str) -> str | None:
@@ -170,14 +171,26 @@ def _plain(key: str) -> str:
     return key.removeprefix('module.').replace('.module.', '.')
 
 
-def _fit(
+def fit_weights(
     state: Mapping[str, Tensor],
     names: Mapping[str, str | None],
     places: Mapping[str, torch.Size],
     required: set[str],
     what: str,
 ) -> dict[str, Tensor]:
-    """Return the tensors of ``state`` by ``names``, if all of them fit ``places``."""
+    """Return the tensors of ``state`` by ``names``, if all of them fit ``places``.
+
+    Args:
+        state: Tensors by the keys of a checkpoint.
+        names: The name in the network of each key; None if it has none there.
+        places: Shapes by the names that can be given.
+        required: Names that must be given.
+        what: What the weights are for, for the message.
+
+    Raises:
+        ValueError: If a key finds no place, a name that is required remains, or shapes
+            differ; the message names them.
+    """
     weights: dict[str, Tensor] = {}
     unplaced, misfits = [], []
     for key, name in names.items():
@@ -211,7 +224,11 @@ def _places(backbone: ResNetSNN) -> tuple[dict[str, torch.Size], set[str]]:
     A norm before its convolution must be given, but cannot: a ResNet's norms are those
     of the convolution's output, even where the shapes would not tell.
     """
-    own: list[str] = []
+    own = [
+        f'stem.{name}.'
+        for name, _ in backbone.stem.named_children()
+        if name not in ('lead', 'encode')
+    ]
     displaced: list[str] = []
     for name, module in backbone.named_modules():
         if isinstance(module, Merge) or name.endswith('.neuron'):

@@ -7,8 +7,10 @@ raise :class:`~mmsnn.utils.errors.UserError` with one line each.
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS, Registry
@@ -19,6 +21,8 @@ _REQUIRED = {
     'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
     'test': ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
 }
+# Types of init_cfg that load weights.
+_LOADERS = ('Pretrained', 'mmsnn.PretrainedResNet', 'mmsnn.PretrainedSteps')
 
 
 def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Config:
@@ -114,6 +118,8 @@ def metric_configs(cfg: Config, split: str) -> Iterator[tuple[str, Any]]:
 def check_pretrained(cfg: Config) -> None:
     """Check that the local files of ``init_cfg=dict(type='Pretrained')`` exist.
 
+    So must those of this package's initialisers that load weights.
+
     Raises:
         UserError: If one is missing.
     """
@@ -123,10 +129,26 @@ def check_pretrained(cfg: Config) -> None:
             _check_exists(f'{where}.checkpoint', str(Path(checkpoint).expanduser()))
 
 
+@contextmanager
+def explain_downloads() -> Iterator[None]:
+    """Turn a failed download, of a data set or of weights, into one line.
+
+    Raises:
+        UserError: If one fails.
+    """
+    try:
+        yield
+    except URLError as error:
+        raise UserError(
+            f'a download failed ({first_line(error)}): put the file, unpacked, where '
+            'the config expects it'
+        ) from error
+
+
 def _find_pretrained(node: Any, where: str) -> Iterator[tuple[str, Any]]:
     """Yield (path in the config, dict) of each initialiser that loads weights."""
     if isinstance(node, Mapping):
-        if node.get('type') in ('Pretrained', 'mmsnn.PretrainedResNet'):
+        if node.get('type') in _LOADERS:
             yield where, node
         for key, value in node.items():
             yield from _find_pretrained(value, f'{where}.{key}')

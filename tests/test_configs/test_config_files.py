@@ -9,7 +9,10 @@ import torch
 from mmdet.testing import demo_mm_inputs
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
+from mmpretrain.structures import DataSample
 from torch import nn
+
+from mmsnn.models.residual.merges import AndMerge
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
@@ -34,6 +37,10 @@ def load(path: Path) -> Config:
 def build(cfg: Config) -> nn.Module:
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         return MODELS.build(cfg.model)
+
+
+def is_classifier(cfg: Config) -> bool:
+    return cfg.model.type == 'ImageClassifier'
 
 
 def parents(path: Path) -> list[Path]:
@@ -70,14 +77,29 @@ def test_base_files_inherit_nothing(path: Path) -> None:
 def test_name_follows_the_convention_and_is_true(path: Path) -> None:
     name = NAME.fullmatch(path.stem)
     assert name is not None
-    assert name['algorithm'] == path.parent.name.replace('_', '-')
+    folder = path.parent.name.replace('_', '-')
     cfg = load(path)
+    if is_classifier(cfg):
+        # BACKBONE_SCHEDULE_DATASET, in a folder for each data set
+        assert name['backbone'] is None
+        part = re.fullmatch(rf'{folder}(-(?P<size>\d+)(?P<px>px)?)?', name['dataset'])
+        assert part is not None
+        kind = cfg.train_dataloader.dataset.type.lower()
+        assert folder.replace('-', '') in kind
+        if part['px']:
+            resize = cfg.test_dataloader.dataset.pipeline[0]
+            assert (resize.type, resize.scale) == ('Resize', int(part['size']))
+        elif part['size']:
+            assert cfg.model.head.num_classes == int(part['size'])
+    else:
+        assert name['algorithm'] == folder
+        root = cfg.train_dataloader.dataset.data_root
+        assert name['dataset'].split('-')[0] in root
     assert cfg.train_dataloader.batch_size == int(name['batch'])
     total = int(name['gpus']) * int(name['batch'])
     assert cfg.auto_scale_lr.base_batch_size == total
     assert cfg.train_cfg.max_epochs == int(name['epochs'])
     assert (cfg.optim_wrapper.type == 'AmpOptimWrapper') == bool(name['amp'])
-    assert name['dataset'].split('-')[0] in cfg.train_dataloader.dataset.data_root
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)
@@ -89,26 +111,46 @@ def test_builds(path: Path) -> None:
 def wake_up(model: nn.Module) -> None:
     """Open what MMDetection's initialisation shuts.
 
-    A norm whose weight starts at 0 silences its branch until the first step.
+    A norm whose weight starts at 0 silences its branch until the first step. AND after
+    AND lets nothing pass unless branches fire often.
     """
+    family = getattr(model.backbone, 'family', None)
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             nn.init.ones_(module.weight)
+            if family is not None and family.merge is AndMerge:
+                nn.init.constant_(module.bias, 0.5)
+
+
+def images_of_boxes(model: nn.Module) -> dict:
+    classes = model.bbox_head if hasattr(model, 'bbox_head') else model.roi_head
+    number = getattr(classes, 'num_classes', None) or classes.bbox_head.num_classes
+    sizes = [[3, 96, 96], [3, 64, 96]]
+    return demo_mm_inputs(2, sizes, num_items=[2, 1], num_classes=number)
+
+
+def images_of_classes(model: nn.Module) -> dict:
+    channels = model.backbone.in_channels
+    if channels == 2:
+        # frames of an event camera's 128 x 128 pixels
+        inputs = torch.poisson(torch.ones(2, model.backbone.num_steps, 2, 128, 128))
+    else:
+        inputs = torch.randint(0, 256, (4, channels, 64, 64))
+    samples = [DataSample().set_gt_label(label) for label in range(len(inputs))]
+    return dict(inputs=inputs, data_samples=samples)
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)
 def test_every_parameter_gets_a_gradient(path: Path) -> None:
     cfg = load(path)
+    # the weights that a network starts from are not here
+    cfg.model.backbone.pop('init_cfg', None)
     torch.manual_seed(0)
     model = build(cfg)
     model.init_weights()
     wake_up(model)
     model.train()
-    classes = model.bbox_head if hasattr(model, 'bbox_head') else model.roi_head
-    number = getattr(classes, 'num_classes', None) or classes.bbox_head.num_classes
-    batch = demo_mm_inputs(
-        2, [[3, 96, 96], [3, 64, 96]], num_items=[2, 1], num_classes=number
-    )
+    batch = images_of_classes(model) if is_classifier(cfg) else images_of_boxes(model)
     losses = model(**model.data_preprocessor(batch, training=True), mode='loss')
     model.parse_losses(losses)[0].backward()
     silent = [

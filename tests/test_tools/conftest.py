@@ -11,6 +11,7 @@ import pytest
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
+from mmpretrain.visualization import UniversalVisualizer
 
 from .tiny_coco import TOOLS, write_coco
 
@@ -30,7 +31,7 @@ def separate_run() -> Iterator[None]:
     Else the next run in this process would draw into this one's folder and, in the
     same second, write to its logger.
     """
-    managers = (DefaultScope, DetLocalVisualizer, MessageHub, MMLogger)
+    managers = (DefaultScope, DetLocalVisualizer, UniversalVisualizer, MessageHub, MMLogger)
     before = [dict(manager._instance_dict) for manager in managers]
     try:
         yield

@@ -17,7 +17,7 @@ BATCH_NORM: Mapping[str, Any] = dict(type='BN', requires_grad=True)
 InitCfg = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 # Initialisers that load weights, which nothing must change afterwards.
-_LOADERS = ('Pretrained', 'PretrainedInit', 'PretrainedResNet')
+_LOADERS = ('Pretrained', 'PretrainedInit', 'PretrainedResNet', 'PretrainedSteps')
 
 
 def check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int, ...]:
@@ -77,6 +77,18 @@ def family_layers(
     return layers.scaled_to_threshold() if family.threshold_norm else layers
 
 
+def values_behind(stem: nn.Module, values: Values, carried: bool) -> Values:
+    """Return what travels between blocks behind a stem.
+
+    Args:
+        stem: The stem, whose output may be graded.
+        values: What travels if it is not.
+        carried: Whether shortcuts carry the stem's output on as it is, as far as the
+            next projection.
+    """
+    return 'analog' if carried and getattr(stem, 'graded', False) else values
+
+
 def _type_name(cfg: Mapping[str, Any]) -> str:
     """Return the type of a config, a class or its name, without its scope."""
     kind = cfg['type']
@@ -109,7 +121,7 @@ class SpikingBackbone(BaseModule):
         out_channels: Channels of each output.
         values: What travels between blocks: ``'binary'`` (spikes), ``'integer'`` (sums
             of spikes) or ``'analog'``.
-        out_values: What the outputs are: ``'binary'`` or ``'integer'``.
+        out_values: What the outputs are, ``'binary'`` behind closing neurons.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -134,7 +146,7 @@ class SpikingBackbone(BaseModule):
         self.num_steps = layers.num_steps
         self.out_indices = out_indices
         self.values = values
-        self.out_values: Values = 'binary' if values == 'analog' else values
+        self.out_values: Values = 'binary' if closing.endswith('S') else values
         self.norm_eval = check_bool('norm_eval', norm_eval)
         self.zero_init_residual = check_bool('zero_init_residual', zero_init_residual)
         self.stem = stem

@@ -7,11 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from mmsnn.models.layers import LayerFactory, Unit
+from mmsnn.models.residual import Values
 from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice, check_positive_int
 
-from .base import BATCH_NORM, IF_NEURON, InitCfg, SpikingBackbone, check_out_indices
+from .base import (
+    BATCH_NORM,
+    IF_NEURON,
+    InitCfg,
+    SpikingBackbone,
+    check_out_indices,
+    values_behind,
+)
 
 ARCHITECTURES: dict[int, tuple[int, tuple[int, int, int, int]]] = {
     121: (32, (6, 12, 24, 16)),
@@ -185,12 +193,14 @@ class DenseNetSNN(SpikingBackbone):
                 width += growth_rate
             stages.append(stage)
             channels.append(width)
+        built_stem = build_stem(stem, in_channels, 2 * growth_rate, layers, spiking)
+        values: Values = 'binary' if spiking else 'analog'
         super().__init__(
-            stem=build_stem(stem, in_channels, 2 * growth_rate, layers, spiking),
+            stem=built_stem,
             stages=stages,
             channels=channels,
             out_indices=indices,
-            values='binary' if spiking else 'analog',
+            values=values_behind(built_stem, values, carried=True),
             closing=order.partition('C')[0],
             layers=layers,
             frozen_stages=frozen_stages,

@@ -146,6 +146,9 @@ class ChannelDropout(nn.Module):
         return dropped.permute(2, 0, 1, 3, 4).flatten(0, 1)
 
 
+MS_STEMS = ('ms', 'ms104', 'gac', 'gac104')
+"""Stems of stride 2 in all, behind which the first stage has stride 2 too."""
+
 MS_CIFAR = Architecture(BasicBlock, (3, 3, 2), (2, 4, 8))
 
 
@@ -170,9 +173,10 @@ class MSResNet(ResNetSNN):
             features before its classifier, which is the same.
         **options: Arguments of :class:`ResNetSNN`, apart from ``family``. Not given,
             ``stem`` is ``'ms'`` (104: ``'ms104'``), ``strides`` are 2, 2, 2, 2 with
-            these stems and 1, 2, 2, 2 with others, ``avg_down`` is on at depth 104, and
-            ``zero_init_residual`` is on; the layout ``'cifar'`` has ``stem='cifar'``,
-            strides 1, 2, 2 and ``out_indices=(2,)``.
+            these stems, ``'gac'`` and ``'gac104'``, and 1, 2, 2, 2 with others,
+            ``avg_down`` is on at depth 104, and ``zero_init_residual`` is on; the
+            layout ``'cifar'`` has ``stem='cifar'``, strides 1, 2, 2 and
+            ``out_indices=(2,)``.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -199,7 +203,7 @@ class MSResNet(ResNetSNN):
             own = ResNetOptions(stem='cifar', strides=(1, 2, 2), out_indices=(2,))
         else:
             stem = options.get('stem', 'ms104' if depth == 104 else 'ms')
-            whole = (2, 2, 2, 2) if stem in ('ms', 'ms104') else STRIDES
+            whole = (2, 2, 2, 2) if stem in MS_STEMS else STRIDES
             own = ResNetOptions(stem=stem, strides=whole, avg_down=depth == 104)
         own['zero_init_residual'] = True
         merged: ResNetOptions = {**own, **options}

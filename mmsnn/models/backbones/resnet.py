@@ -25,6 +25,7 @@ from .base import (
     SpikingBackbone,
     check_out_indices,
     family_layers,
+    values_behind,
 )
 
 
@@ -152,7 +153,8 @@ class ResNetSNN(SpikingBackbone):
         out_channels: Channels of each output.
         values: What travels between blocks: ``'binary'``, ``'integer'`` or
             ``'analog'``.
-        out_values: What the outputs are: ``'binary'`` or ``'integer'``.
+        out_values: What the outputs are: ``'binary'``, ``'integer'``, or behind a
+            graded stem without closing neurons ``'analog'``.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -204,8 +206,11 @@ class ResNetSNN(SpikingBackbone):
             shape = (number, channels[-1], width, strides[i])
             stages.append(make_stage(depth.block, *shape, family, layers, avg_down))
             channels.append(width * depth.block.expansion)
+        built_stem = build_stem(stem, in_channels, base_channels, layers, spiking)
+        carried = family.merge is not None and not family.post
+        values = values_behind(built_stem, values, carried)
         super().__init__(
-            stem=build_stem(stem, in_channels, base_channels, layers, spiking),
+            stem=built_stem,
             stages=stages,
             channels=channels[1:],
             out_indices=indices,

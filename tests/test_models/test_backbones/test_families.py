@@ -80,6 +80,27 @@ def test_values(family, depth):
     assert kind_of(levels) == backbone.out_values != 'analog'
 
 
+@pytest.mark.parametrize(
+    ('family', 'values', 'out_values'),
+    [
+        ('Spiking', 'binary', 'binary'),
+        ('plain', 'binary', 'binary'),
+        ('SG-BSG', 'analog', 'analog'),
+        ('SEW-ADD', 'analog', 'analog'),
+        ('MS', 'analog', 'binary'),
+    ],
+)
+def test_shortcuts_carry_a_graded_stem(family, values, out_values):
+    backbone = make_active(family, 18, stem='gac', out_indices=(0,))
+    between = []
+    backbone.stages[0][1].register_forward_pre_hook(
+        lambda _, args: between.append(args[0])
+    )
+    levels = features(backbone, torch.randn(2, 3, 64, 64))
+    assert kind_of(between) == backbone.values == values
+    assert kind_of(levels) == backbone.out_values == out_values
+
+
 # DANet-A and B are PA-A and B
 ROWS = [name for name in FAMILIES if name not in ('DANet-A', 'DANet-B')]
 

@@ -22,7 +22,7 @@ def test_every_parameter_gets_a_gradient(family, depth, neuron):
     assert parameters_without_gradient(backbone) == []
 
 
-@pytest.mark.parametrize('stem', ['imagenet', 'cifar', 'ms', 'ms104'])
+@pytest.mark.parametrize('stem', ['imagenet', 'cifar', 'ms', 'ms104', 'gac'])
 @pytest.mark.parametrize('surrogate', ['ATan', 'Sigmoid', 'Rectangular'])
 def test_with_every_surrogate_and_stem(surrogate, stem):
     neuron = {'type': 'IF', 'surrogate': {'type': surrogate}}

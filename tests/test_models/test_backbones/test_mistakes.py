@@ -75,7 +75,7 @@ MISTAKES = [
     (
         {'stem': 'resnet'},
         ValueError,
-        'stem must be one of imagenet, cifar, ms, ms104, but got',
+        'stem must be one of imagenet, cifar, ms, ms104, gac, gac-cifar, gac104, but',
     ),
     ({'strides': 2}, TypeError, 'strides must be a sequence of integers, but got 2'),
     ({'strides': '1222'}, TypeError, "a sequence of integers, but got '1222' (str)"),

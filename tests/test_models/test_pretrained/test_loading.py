@@ -100,6 +100,16 @@ def test_neurons_of_plif_and_closings_stay(state18):
     assert len(weights) == 120
 
 
+def test_the_attention_of_a_stem_stays(state18):
+    ours = MSResNet(18, stem='gac', strides=(1, 2, 2, 2))
+    weights = convert_resnet(state18, ours)
+    own = {name for name in ours.state_dict() if name not in weights}
+    assert own == {
+        *(f'stem.spatial_channel.{i}.weight' for i in (1, 4)),
+        *(f'stem.temporal.mlp.{i}.weight' for i in (0, 2)),
+    }
+
+
 def test_without_counts_of_batches(state18):
     old = {k: v for k, v in state18.items() if not k.endswith('num_batches_tracked')}
     ours = SEWResNet(18)

@@ -147,17 +147,23 @@ def test_a_stem_of_ones_own_sizes():
         (
             'cifar10',
             ValueError,
-            "stem must be one of imagenet, cifar, ms, ms104, but got 'cifar10'",
+            'stem must be one of imagenet, cifar, ms, ms104, gac, gac-cifar, gac104, '
+            "but got 'cifar10'",
         ),
         (
             7,
             TypeError,
-            'stem must be one of imagenet, cifar, ms, ms104 or a dict with a type, '
-            'but got 7 (int)',
+            'stem must be one of imagenet, cifar, ms, ms104, gac, gac-cifar, gac104 or '
+            'a dict with a type, but got 7 (int)',
         ),
         (None, TypeError, 'or a dict with a type, but got None (NoneType)'),
         ({'kernel_size': 3}, TypeError, 'stem must be a dict with a type, but got'),
-        ({'type': 'Direct'}, ValueError, 'stem type must be one of DirectStem, or a'),
+        (
+            {'type': 'Direct'},
+            ValueError,
+            'stem type must be one of DirectStem, GatedAttentionStem, RateStem, '
+            "LatencyStem, PhaseStem, or a registered type with its scope, but got 'Dir",
+        ),
         (
             {'type': 'DirectStem', 'out_channels': 8},
             ValueError,

@@ -1,0 +1,14 @@
+_base_ = './sg-r10-asd_1xb128-8e_fashion-mnist.py'
+
+model = dict(
+    backbone=dict(type='mmsnn.SEWResNet', connect='ADD'),
+    neck=[
+        dict(
+            type='mmsnn.SpikeDecoder',
+            decoder=dict(type='Rate'),
+            in_channels=[_base_.channels],
+            num_steps=_base_.num_steps,
+        ),
+        dict(type='GlobalAveragePooling'),
+    ],
+)

@@ -1,0 +1,128 @@
+"""What data sets of events share."""
+
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mmengine.dataset import BaseDataset
+
+from mmsnn.utils import check_choice, describe
+from mmsnn.utils.errors import UserError
+
+from .files import EventFile
+
+SPLITS = ('train', 'test')
+
+
+class EventDataset(BaseDataset):
+    """A classification data set of event recordings, for MMEngine's data loaders.
+
+    A sample is ``dict(event_path, event_key, event_file, gt_label, sample_idx)``, from
+    which :class:`mmsnn.datasets.transforms.LoadEventFrames` makes frames.
+
+    Args:
+        data_root: Folder of the data set.
+        split: ``'train'`` or ``'test'``.
+        pipeline: Configs of the transforms.
+        indices: Only these samples, or the first so many; None is all.
+        serialize_data: Whether the list of samples is kept as bytes that data loader
+            workers share.
+        test_mode: Whether a sample that cannot be had is an error at once.
+        lazy_init: Whether the folder is looked into only when it is needed.
+
+    Attributes:
+        NAME: Of the data set, in lower case.
+        split: The split.
+
+    Raises:
+        TypeError: If ``data_root`` is no path.
+        ValueError: If the split is unknown, or the folder lacks what is expected
+            (:class:`~mmsnn.utils.errors.UserError`).
+    """
+
+    NAME: ClassVar[str]
+
+    def __init__(
+        self,
+        data_root: str | os.PathLike[str],
+        split: str = 'train',
+        pipeline: Sequence[Mapping[str, Any] | Callable[[dict], dict]] = (),
+        indices: int | Sequence[int] | None = None,
+        serialize_data: bool = True,
+        test_mode: bool = False,
+        lazy_init: bool = False,
+    ) -> None:
+        check_choice('split', split, SPLITS)
+        self.split = split
+        super().__init__(
+            data_root=str(check_root(data_root)),
+            indices=indices,
+            serialize_data=serialize_data,
+            pipeline=pipeline,
+            test_mode=test_mode,
+            lazy_init=lazy_init,
+        )
+
+    @classmethod
+    @abstractmethod
+    def find_files(cls, root: Path, split: str) -> list[EventFile]:
+        """List the files of a split in a fixed order.
+
+        Args:
+            root: An existing folder.
+            split: ``'train'`` or ``'test'``.
+
+        Raises:
+            UserError: If the folder lacks what is expected.
+        """
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List the samples of the split."""
+        return [
+            dict(
+                event_path=file.path,
+                event_key=key,
+                event_file=file,
+                gt_label=sample.label,
+            )
+            for file in self.find_files(Path(self.data_root), self.split)
+            for key, sample in file.samples.items()
+        ]
+
+
+def check_root(data_root: str | os.PathLike[str]) -> Path:
+    """Return ``data_root`` as the path of an existing folder.
+
+    Raises:
+        TypeError: If it is no path.
+        UserError: If it is no folder.
+    """
+    if not isinstance(data_root, str | os.PathLike):
+        raise TypeError(f'data_root must be a path, but got {describe(data_root)}')
+    root = Path(data_root).expanduser()
+    if not root.is_dir():
+        problem = 'is not a folder' if root.exists() else 'does not exist'
+        raise UserError(f'data_root {str(root)!r} {problem} (looked in {Path.cwd()})')
+    return root
+
+
+def find_folder(root: Path, places: Sequence[str], marks: Sequence[str]) -> Path | None:
+    """Return the first place in ``root`` that holds any of the marks, or None."""
+    for place in places:
+        if any((root / place / mark).exists() for mark in marks):
+            return root / place
+    return None
+
+
+def list_names(folder: Path, suffix: str) -> list[str]:
+    """List files with a suffix as SpikingJelly and torchvision do: by their names.
+
+    So ``cifar10_cat_10`` comes before ``cifar10_cat_2``.
+    """
+    return sorted(
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.name.endswith(suffix) and not entry.name.startswith('.')
+    )

@@ -1,0 +1,142 @@
+"""DVS128 Gesture: people gesturing in front of an event camera."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mmsnn.registry import DATASETS
+from mmsnn.utils.errors import UserError, first_line
+
+from .base import EventDataset, find_folder, list_names
+from .files import EventFile, EventSample
+from .readers import SUFFIXES
+
+CLASSES = (
+    'hand_clapping',
+    'right_hand_wave',
+    'left_hand_wave',
+    'right_arm_clockwise',
+    'right_arm_counter_clockwise',
+    'left_arm_clockwise',
+    'left_arm_counter_clockwise',
+    'arm_roll',
+    'air_drums',
+    'air_guitar',
+    'other_gestures',
+)
+
+# Where the recordings may be: as published; as SpikingJelly extracts them.
+_PLACES = ('.', 'DvsGesture', 'extract/DvsGesture')
+_LISTS = {'train': 'trials_to_train.txt', 'test': 'trials_to_test.txt'}
+# Where SpikingJelly's converted samples may be, a folder a split and class.
+_CONVERTED = ('events_np', '.')
+
+
+@DATASETS.register_module()
+class DVS128Gesture(EventDataset):
+    """DVS128 Gesture (Amir et al. 2017): eleven gestures of 29 people.
+
+    ``data_root`` is the published folder ``DvsGesture``, or holds it:
+    ``user01_fluorescent.aedat`` (AEDAT 3.1) and ``user01_fluorescent_labels.csv`` for
+    each recording, ``trials_to_train.txt`` and ``trials_to_test.txt``. Or it has what
+    SpikingJelly made of them: ``events_np/train/0/user01_fluorescent_0.npz``.
+
+    A sample is a row of a ``_labels.csv``: 1176 for training (users 1 to 23) and 288
+    for testing (users 24 to 29), by the published lists.
+
+    The options are :class:`EventDataset`'s.
+    """
+
+    NAME = 'dvs128_gesture'
+    METAINFO: ClassVar[dict[str, Any]] = {'classes': CLASSES}
+
+    @classmethod
+    def find_files(cls, root: Path, split: str) -> list[EventFile]:
+        """List the files of a split, see :meth:`EventDataset.find_files`."""
+        folder = find_folder(root, _PLACES, tuple(_LISTS.values()))
+        if folder is not None:
+            return _find_recordings(root, folder, split)
+        folder = find_folder(root, _CONVERTED, ('train/0', 'test/0'))
+        if folder is not None:
+            return _find_converted(root, folder, split)
+        message = f'{str(root)!r} lacks {_LISTS[split]} of DVS128 Gesture'
+        archive = find_folder(root, ('.', 'download'), ('DvsGesture.tar.gz',))
+        if archive is not None:
+            message += f'; extract {str(archive / "DvsGesture.tar.gz")!r} there'
+        raise UserError(message)
+
+
+def _find_recordings(root: Path, folder: Path, split: str) -> list[EventFile]:
+    """List the recordings of a split in the published layout."""
+    listed = folder / _LISTS[split]
+    try:
+        names = listed.read_text(encoding='utf-8').split()
+    except OSError as error:
+        raise UserError(f'{str(listed)!r} cannot be read: {error}') from error
+    files = []
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            raise UserError(f'{str(path)!r} does not exist, but {listed.name} names it')
+        files.append(
+            EventFile(
+                path=str(path),
+                layout='aedat3',
+                dataset=DVS128Gesture.NAME,
+                data_root=str(root),
+                samples=_read_labels(path, split),
+            )
+        )
+    return files
+
+
+def _read_labels(recording: Path, split: str) -> dict[str, EventSample]:
+    """Read the samples of a recording from the table beside it.
+
+    Its columns are the class from 1, begin and end in microseconds. Keys are the names
+    that SpikingJelly gives: class folder and number of the recording's sample of it.
+    """
+    path = recording.with_name(f'{recording.stem}_labels.csv')
+    try:
+        rows = np.loadtxt(path, dtype=np.int64, delimiter=',', skiprows=1, ndmin=2)
+        samples = {}
+        seen: Counter[int] = Counter()
+        for number, begin, end in rows.tolist():
+            if not 1 <= number <= len(CLASSES) or begin >= end:
+                raise ValueError(
+                    f'class must be 1 to {len(CLASSES)} and begin before end, '
+                    f'but a row is {number}, {begin}, {end}'
+                )
+            label = number - 1
+            key = f'{split}/{label}/{recording.stem}_{seen[label]}'
+            samples[key] = EventSample(label, (begin, end))
+            seen[label] += 1
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f'labels {str(path)!r} cannot be read: {first_line(error)}'
+        ) from error
+    return samples
+
+
+def _find_converted(root: Path, folder: Path, split: str) -> list[EventFile]:
+    """List the samples of a split that SpikingJelly made."""
+    files = []
+    for label, name in enumerate(CLASSES):
+        place = folder / split / str(label)
+        names = list_names(place, SUFFIXES['npz']) if place.is_dir() else []
+        if not names:
+            raise UserError(f'{str(place)!r} has no files *.npz, of class {name}')
+        for file_name in names:
+            key = f'{split}/{label}/{Path(file_name).stem}'
+            files.append(
+                EventFile(
+                    path=str(place / file_name),
+                    layout='npz',
+                    dataset=DVS128Gesture.NAME,
+                    data_root=str(root),
+                    samples={key: EventSample(label)},
+                )
+            )
+    return files

@@ -1,0 +1,131 @@
+"""Makes the frames of a whole data set ahead of training."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.utils import ProgressBar
+
+from mmsnn.utils import check_choice, check_positive_int
+from mmsnn.utils.errors import UserError
+
+from .base import SPLITS, EventDataset, check_root
+from .cifar10_dvs import CIFAR10DVS
+from .dvs128_gesture import DVS128Gesture
+from .files import EventFile
+from .frames import CACHE_FOLDER, FrameCache
+
+EVENT_DATASETS: dict[str, type[EventDataset]] = {
+    dataset.NAME: dataset for dataset in (CIFAR10DVS, DVS128Gesture)
+}
+
+# How many damaged files are named.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class PreparedFrames:
+    """What :func:`prepare_event_frames` made.
+
+    Attributes:
+        folder: Where the frames are.
+        samples: Split -> number of samples.
+        made: How many samples' frames were made; the others' were there already.
+    """
+
+    folder: Path
+    samples: dict[str, int]
+    made: int
+
+
+def prepare_event_frames(
+    dataset: str,
+    data_root: str | os.PathLike[str],
+    num_steps: int = 16,
+    workers: int = 1,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> PreparedFrames:
+    """Make the frames of all samples of a data set that are not there yet.
+
+    May be interrupted and called again, also by several processes at a time. A damaged
+    file does not keep the others from being prepared.
+
+    Args:
+        dataset: ``'cifar10_dvs'`` or ``'dvs128_gesture'``.
+        data_root: Folder of the data set.
+        num_steps: Number of frames T of a sample.
+        workers: Number of processes.
+        cache_dir: Folder to keep frames in, as LoadEventFrames takes it.
+        progress: Whether a progress bar is printed.
+
+    Returns:
+        What was made.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, the folder lacks what is expected,
+            or files are damaged (:class:`~mmsnn.utils.errors.UserError`); then all
+            others are prepared.
+    """
+    check_choice('dataset', dataset, EVENT_DATASETS)
+    check_positive_int('num_steps', num_steps)
+    check_positive_int('workers', workers)
+    root = check_root(data_root)
+    found = {split: EVENT_DATASETS[dataset].find_files(root, split) for split in SPLITS}
+    files = [file for split in SPLITS for file in found[split]]
+    cache = FrameCache(cache_dir or root / CACHE_FOLDER, dataset, num_steps)
+    cache.remove_stale()
+    bar = ProgressBar(len(files), file=sys.stdout) if progress else None
+    made = 0
+    problems = []
+    for result in _prepare_all(cache, files, workers):
+        if isinstance(result, str):
+            problems.append(result)
+        else:
+            made += result
+        if bar is not None:
+            bar.update()
+    if bar is not None:
+        print()
+    if problems:
+        raise UserError(_summarize(problems, len(files)))
+    samples = {
+        split: sum(len(file.samples) for file in found[split]) for split in SPLITS
+    }
+    return PreparedFrames(cache.folder, samples, made)
+
+
+def _prepare_all(
+    cache: FrameCache, files: Sequence[EventFile], workers: int
+) -> Iterator[int | str]:
+    """Yield for each file, as they are done, what :func:`_prepare` returns."""
+    if workers == 1:
+        yield from (_prepare(cache, file) for file in files)
+        return
+    pool = ProcessPoolExecutor(workers)
+    try:
+        tasks = [pool.submit(_prepare, cache, file) for file in files]
+        for task in as_completed(tasks):
+            yield task.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare(cache: FrameCache, file: EventFile) -> int | str:
+    """Return how many samples of a file were made, or what is wrong with it."""
+    try:
+        return cache.prepare(file)
+    except UserError as error:
+        return str(error)
+
+
+def _summarize(problems: Sequence[str], total: int) -> str:
+    named = '; '.join(sorted(problems)[:_NAMED])
+    more = len(problems) - _NAMED
+    return f'{len(problems)} of {total} files cannot be used: {named}' + (
+        f'; and {more} more' if more > 0 else ''
+    )

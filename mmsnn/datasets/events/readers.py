@@ -1,0 +1,143 @@
+"""Reads event files with SpikingJelly's readers, and refuses damaged ones.
+
+The readers themselves take a file that was cut off for a complete one, or fail without
+naming it.
+"""
+
+import importlib
+import os
+import struct
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from mmsnn.utils.errors import UserError, first_line
+
+Events = Mapping[str, np.ndarray]
+"""Events in the file's order: ``t`` (microseconds), ``x``, ``y``, ``p`` (0 or 1)."""
+
+_PACKET_HEADER = struct.Struct('<HHIIIIII')
+
+
+def import_spikingjelly(name: str) -> ModuleType:
+    """Import the module ``spikingjelly.datasets.NAME`` without the other data sets.
+
+    The package's ``__init__`` imports all of them, and with the spoken ones torchaudio,
+    which cannot be loaded where its build is not exactly PyTorch's. A package in its
+    place that has only a path lets Python import one module.
+    """
+    package = 'spikingjelly.datasets'
+    if package in sys.modules:
+        return importlib.import_module(f'{package}.{name}')
+    parent = importlib.import_module('spikingjelly')
+    bare = ModuleType(package)
+    bare.__path__ = [os.path.join(folder, 'datasets') for folder in parent.__path__]
+    sys.modules[package] = bare
+    try:
+        return importlib.import_module(f'{package}.{name}')
+    finally:
+        del sys.modules[package]
+
+
+def _read_aedat2(path: Path) -> Events:
+    """Read AEDAT 2 in the address layout of CIFAR10-DVS."""
+    reader = import_spikingjelly('cifar10_dvs')
+    with path.open('rb') as file:
+        first = file.readline()
+        if not first.startswith(b'#'):
+            raise ValueError('it does not begin with the header of an AEDAT file')
+        if first.startswith(b'#!AER-DAT') and not first.startswith(b'#!AER-DAT2'):
+            raise ValueError(f'its first line is {first.strip()!r}, not #!AER-DAT2.0')
+        file.seek(0)
+        excess = (path.stat().st_size - reader._skip_header(file)) % 8
+    if excess:
+        raise ValueError(f'it was cut off {excess} bytes into an event of 8')
+    return reader._load_origin_data(path)
+
+
+def _read_aedat3(path: Path) -> Events:
+    """Read the polarity events of AEDAT 3.1."""
+    _check_packets(path)
+    return import_spikingjelly('utils').load_aedat_v3(path)
+
+
+def _check_packets(path: Path) -> None:
+    """Check that an AEDAT 3.1 file has its header and only whole packets."""
+    size = path.stat().st_size
+    with path.open('rb') as file:
+        line = file.readline()
+        if not line.startswith(b'#!AER-DAT3'):
+            raise ValueError(f'its first line is {line[:20]!r}, not #!AER-DAT3.1')
+        while line != b'#!END-HEADER\r\n':
+            line = file.readline()
+            if not line.startswith(b'#'):
+                raise ValueError('its header has no end')
+        while (start := file.tell()) < size:
+            header = file.read(_PACKET_HEADER.size)
+            if len(header) == _PACKET_HEADER.size:
+                _, _, event_size, _, _, capacity, _, _ = _PACKET_HEADER.unpack(header)
+                end = file.tell() + event_size * capacity
+            else:
+                end = size + 1
+            if end > size:
+                raise ValueError(
+                    f'it was cut off in the packet at byte {start}, at {size} bytes'
+                )
+            file.seek(end)
+
+
+def _read_npz(path: Path) -> Events:
+    """Read an archive of the arrays t, x, y and p, as SpikingJelly writes them."""
+    with path.open('rb') as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError('it is no zip archive, or was cut off')
+    with np.load(path, allow_pickle=False) as archive:
+        missing = sorted(set('txyp') - set(archive.files))
+        if missing:
+            raise ValueError(f'it lacks {", ".join(missing)}')
+        events = {name: archive[name] for name in 'txyp'}
+    shapes = {name: values.shape for name, values in events.items()}
+    if len(set(shapes.values())) != 1 or events['t'].ndim != 1:
+        raise ValueError(f'its arrays must have one length, but have shapes {shapes}')
+    return events
+
+
+LAYOUTS: Mapping[str, Callable[[Path], Events]] = {
+    'aedat2': _read_aedat2,
+    'aedat3': _read_aedat3,
+    'npz': _read_npz,
+}
+"""Name of a layout -> its reader."""
+
+SUFFIXES = {'aedat2': '.aedat', 'aedat3': '.aedat', 'npz': '.npz'}
+"""Name of a layout -> suffix of its files."""
+
+
+def read_events(path: str | os.PathLike[str], layout: str) -> Events:
+    """Read all events of a file.
+
+    Args:
+        path: The file.
+        layout: ``'aedat2'`` (8 bytes an event, big-endian, in CIFAR10-DVS's address
+            layout), ``'aedat3'`` (AEDAT 3.1) or ``'npz'`` (SpikingJelly's arrays).
+
+    Returns:
+        Arrays ``t``, ``x``, ``y``, ``p`` of equal length.
+
+    Raises:
+        UserError: If the file is missing, damaged, or written in another layout.
+    """
+    try:
+        events = LAYOUTS[layout](Path(path))
+    except Exception as error:
+        # In damaged bytes each parser fails in its own way.
+        reason = str(error) if type(error) is ValueError else first_line(error)
+        raise UserError(
+            f'event file {os.fspath(path)!r} cannot be read as {layout}: {reason}; '
+            'get or extract it again'
+        ) from error
+    return events

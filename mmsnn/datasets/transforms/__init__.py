@@ -1,0 +1,17 @@
+"""Transforms of event data; ``mmpretrain.PackInputs`` packs what they give."""
+
+from .frames import (
+    RandomFlipFrames,
+    RandomRollFrames,
+    RandomTemporalDelete,
+    ResizeFrames,
+)
+from .loading import LoadEventFrames
+
+__all__ = [
+    'LoadEventFrames',
+    'RandomFlipFrames',
+    'RandomRollFrames',
+    'RandomTemporalDelete',
+    'ResizeFrames',
+]

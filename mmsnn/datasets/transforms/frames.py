@@ -1,0 +1,187 @@
+"""Augmentations of event frames: in time, by mirroring, by shifting, in size.
+
+All take and give ``results['frames']``, ``[T, 2, H, W]``, treat all frames of a sample
+alike, and draw from NumPy's generator, which MMEngine seeds in every worker.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.functional import resize
+
+from mmsnn.registry import TRANSFORMS
+from mmsnn.utils import check_choice, check_number, check_positive_int, describe
+
+
+@TRANSFORMS.register_module()
+class RandomTemporalDelete(BaseTransform):
+    """Keeps frames drawn at random, in their order, and deletes the others.
+
+    Against overfitting, in training only (SEW paper, A.2, with 12 of 16).
+
+    Args:
+        num_keep: Number of frames that are kept.
+
+    Raises:
+        TypeError: If ``num_keep`` is no integer.
+        ValueError: If it is less than 1; when called, if there are fewer frames.
+    """
+
+    def __init__(self, num_keep: int) -> None:
+        self.num_keep = check_positive_int('num_keep', num_keep)
+
+    @cache_randomness
+    def _draw(self, num_steps: int) -> np.ndarray:
+        return np.sort(np.random.choice(num_steps, self.num_keep, replace=False))
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Delete frames."""
+        frames = results['frames']
+        if len(frames) < self.num_keep:
+            raise ValueError(
+                f'RandomTemporalDelete shall keep {self.num_keep} frames, '
+                f'but there are {len(frames)}'
+            )
+        results['frames'] = frames[self._draw(len(frames))]
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(num_keep={self.num_keep})'
+
+
+@TRANSFORMS.register_module()
+class RandomFlipFrames(BaseTransform):
+    """Mirrors the frames left to right, sometimes.
+
+    Not for DVS128 Gesture: it makes a right hand's gesture a left hand's.
+
+    **Added keys:** flip, flip_direction.
+
+    Args:
+        prob: Probability, 0 to 1.
+
+    Raises:
+        TypeError: If ``prob`` is no number.
+        ValueError: If it is not from 0 to 1.
+    """
+
+    def __init__(self, prob: float = 0.5) -> None:
+        self.prob = check_number('prob', prob)
+        if not 0 <= self.prob <= 1:
+            raise ValueError(f'prob must be from 0 to 1, but got {prob}')
+
+    @cache_randomness
+    def _draw(self) -> bool:
+        return bool(np.random.random() < self.prob)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Mirror the frames if the draw says so."""
+        results['flip'] = self._draw()
+        results['flip_direction'] = 'horizontal' if results['flip'] else None
+        if results['flip']:
+            # a tensor cannot share memory that is read backwards
+            results['frames'] = np.ascontiguousarray(results['frames'][..., ::-1])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(prob={self.prob})'
+
+
+@TRANSFORMS.register_module()
+class RandomRollFrames(BaseTransform):
+    """Shifts the frames in both directions; what leaves at an edge enters opposite.
+
+    Args:
+        max_shift: Largest shift in pixels, drawn from -max_shift to max_shift.
+
+    Raises:
+        TypeError: If ``max_shift`` is no integer.
+        ValueError: If it is less than 1.
+    """
+
+    def __init__(self, max_shift: int = 5) -> None:
+        self.max_shift = check_positive_int('max_shift', max_shift)
+
+    @cache_randomness
+    def _draw(self) -> tuple[int, int]:
+        rows, columns = np.random.randint(-self.max_shift, self.max_shift + 1, size=2)
+        return int(rows), int(columns)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Shift the frames."""
+        results['frames'] = np.roll(results['frames'], self._draw(), axis=(-2, -1))
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(max_shift={self.max_shift})'
+
+
+@TRANSFORMS.register_module()
+class ResizeFrames(BaseTransform):
+    """Resizes the frames.
+
+    ``'nearest'`` (the usual one in the event literature) and ``'bilinear'``
+    (anti-aliased) keep the density of events: a pixel stays a number of events of the
+    sensor's pixel size, and the sum over the frame changes with its area. ``'sum'``
+    keeps the events: each is counted in the coarser pixel that it falls into, as if the
+    sensor were coarser, so sums stay; it only makes frames smaller.
+
+    **Changed keys:** frames, img_shape.
+
+    Args:
+        size: Height and width in pixels, or one number for both.
+        interpolation: ``'nearest'``, ``'bilinear'`` or ``'sum'``.
+
+    Raises:
+        TypeError: If a size is no integer.
+        ValueError: If a size is less than 1 or the interpolation unknown; when called,
+            if ``'sum'`` is to enlarge.
+    """
+
+    def __init__(
+        self, size: int | Sequence[int], interpolation: str = 'nearest'
+    ) -> None:
+        sides = [size, size] if not isinstance(size, list | tuple) else list(size)
+        if len(sides) != 2:
+            raise ValueError(
+                f'size must be one number or height and width, but got {describe(size)}'
+            )
+        self.height, self.width = (check_positive_int('size', side) for side in sides)
+        check_choice('interpolation', interpolation, ('nearest', 'bilinear', 'sum'))
+        self.interpolation = interpolation
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Resize the frames."""
+        frames = results['frames']
+        if self.interpolation == 'sum':
+            frames = self._sum(self._sum(frames, -2, self.height), -1, self.width)
+        else:
+            mode = InterpolationMode(self.interpolation)
+            size = [self.height, self.width]
+            resized = resize(torch.from_numpy(frames), size, mode, antialias=True)
+            frames = resized.numpy()
+        results['frames'] = frames
+        results['img_shape'] = frames.shape[-2:]
+        return results
+
+    def _sum(self, frames: np.ndarray, axis: int, size: int) -> np.ndarray:
+        """Add up along an axis: pixel i of n goes to ``i * size // n``."""
+        length = frames.shape[axis]
+        if size > length:
+            raise ValueError(
+                f"ResizeFrames with interpolation='sum' only makes frames smaller, "
+                f'but was to make {length} pixels {size}'
+            )
+        starts = -(-np.arange(size) * length // size)
+        return np.add.reduceat(frames, starts, axis=axis)
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(size=({self.height}, {self.width}), '
+            f'interpolation={self.interpolation!r})'
+        )

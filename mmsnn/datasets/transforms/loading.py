@@ -1,0 +1,76 @@
+"""Loads a sample of an event data set as frames."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmsnn.datasets.events.files import EventFile
+from mmsnn.datasets.events.frames import CACHE_FOLDER, FrameCache, integrate_sample
+from mmsnn.datasets.events.readers import read_events
+from mmsnn.registry import TRANSFORMS
+from mmsnn.utils import check_bool, check_positive_int, describe
+
+
+@TRANSFORMS.register_module()
+class LoadEventFrames(BaseTransform):
+    """Integrates events to T frames of equal numbers of events, or finds them made.
+
+    ``frame[p, y, x]`` is the number of events of polarity p at column x and row y in a
+    slice of the sample; see :func:`mmsnn.datasets.events.frames.integrate`.
+
+    **Required keys:** event_file, event_key.
+
+    **Added keys:** frames (float32 ``[T, 2, H, W]``), ori_shape and img_shape
+    (``(H, W)``).
+
+    Args:
+        num_steps: Number of frames T.
+        cache_dir: Folder in which frames are kept; None is ``event_frames`` in the data
+            set's own.
+        use_cache: Whether frames are kept. Without it a recording of DVS128 Gesture is
+            read, for seconds, for each of its samples.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``num_steps`` is less than 1; when called, if the file is damaged
+            or has too few events, or frames cannot be written
+            (:class:`~mmsnn.utils.errors.UserError`).
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        cache_dir: str | os.PathLike[str] | None = None,
+        use_cache: bool = True,
+    ) -> None:
+        self.num_steps = check_positive_int('num_steps', num_steps)
+        if not isinstance(cache_dir, str | os.PathLike | None):
+            raise TypeError(
+                f'cache_dir must be a path or None, but got {describe(cache_dir)}'
+            )
+        self.cache_dir = cache_dir
+        self.use_cache = check_bool('use_cache', use_cache)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the frames of a sample."""
+        file, key = results['event_file'], results['event_key']
+        frames = self._load(file, key)
+        results['frames'] = frames.astype(np.float32)
+        results['ori_shape'] = results['img_shape'] = frames.shape[-2:]
+        return results
+
+    def _load(self, file: EventFile, key: str) -> np.ndarray:
+        if not self.use_cache:
+            events = read_events(file.path, file.layout)
+            return integrate_sample(file, key, events, self.num_steps)
+        root = self.cache_dir or Path(file.data_root, CACHE_FOLDER)
+        return FrameCache(root, file.dataset, self.num_steps).load(file, key)
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(num_steps={self.num_steps}, '
+            f'cache_dir={self.cache_dir!r}, use_cache={self.use_cache})'
+        )

@@ -1,0 +1,5 @@
+"""What runs with MMEngine's Runner."""
+
+from .hooks import TrainStepsHook
+
+__all__ = ['TrainStepsHook']

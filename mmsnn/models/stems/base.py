@@ -1,0 +1,123 @@
+"""What stems share: convolution and norm, neurons over all steps, a max-pool."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mmsnn.models.layers import LayerFactory, Unit
+from mmsnn.utils import check_bool, check_positive_int
+
+
+class BaseStem(nn.Module):
+    """The layers of a stem; derived classes say how the input passes them.
+
+    Args:
+        in_channels: Channels of the image.
+        out_channels: Channels of the output.
+        layers: Builds the layers.
+        spiking: Whether neurons end the stem; without them its output is analog, for
+            families whose blocks begin with neurons.
+        kernel_size: Of the convolutions.
+        stride: Of the first convolution.
+        pool: Whether a 3x3 max-pool of stride 2 follows.
+        num_convs: How many convolutions, with nothing between them (those before the
+            last have a bias) and one norm behind them.
+
+    Attributes:
+        num_steps: Number of time steps T that the stem is built for.
+        graded: Whether what it makes in place of spikes is no spikes in {0, 1}.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a size is less than 1.
+    """
+
+    graded: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        layers: LayerFactory,
+        spiking: bool = True,
+        kernel_size: int = 7,
+        stride: int = 2,
+        pool: bool = True,
+        num_convs: int = 1,
+    ) -> None:
+        super().__init__()
+        check_positive_int('stem kernel_size', kernel_size)
+        check_positive_int('stem stride', stride)
+        check_positive_int('stem num_convs', num_convs)
+        check_bool('stem pool', pool)
+        self.num_steps = layers.num_steps
+        self.in_channels = in_channels
+        self.lead = nn.Sequential()
+        for _ in range(num_convs - 1):
+            self.lead.append(
+                layers.make_conv(in_channels, out_channels, kernel_size, stride, True)
+            )
+            in_channels, stride = out_channels, 1
+        self.encode = Unit('CN', in_channels, out_channels, kernel_size, stride, layers)
+        self.neuron = layers.make_neuron() if spiking else None
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1) if pool else None
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return ``[T * N, out_channels, H', W']``."""
+        raise NotImplementedError(f'{type(self).__name__} defines no forward')
+
+    def currents(self, image: Tensor) -> Tensor:
+        """Return what convolution and norm make of images or frames.
+
+        Args:
+            image: Images ``[N, C, H, W]`` or frames ``[N, T, C, H, W]``.
+
+        Returns:
+            ``[N, out_channels, H', W']`` of images, the same at every step, or
+            ``[T * N, out_channels, H', W']`` of frames.
+
+        Raises:
+            ValueError: If the input has another shape.
+        """
+        if not self.is_image(image):
+            image = image.transpose(0, 1).flatten(0, 1)
+        image = image.contiguous(memory_format=torch.channels_last)
+        return self.encode(self.lead(image))
+
+    def fire(self, x: Tensor, constant: bool) -> Tensor:
+        """Return the spikes, or without neurons the currents, of all steps.
+
+        Args:
+            x: What :meth:`currents` returned.
+            constant: Whether it is of images, and lasts all steps.
+
+        Returns:
+            ``[T * N, out_channels, H', W']``.
+        """
+        if self.neuron is None:
+            # an expanded tensor would lose channels-last when it is folded
+            return torch.cat([x] * self.num_steps) if constant else x
+        if constant:
+            return self.neuron(x.expand(self.num_steps, *x.shape)).flatten(0, 1)
+        return self.neuron(x)
+
+    def shrink(self, x: Tensor) -> Tensor:
+        """Return ``x`` after the max-pool, if there is one."""
+        return x if self.pool is None else self.pool(x)
+
+    def is_image(self, image: Tensor) -> bool:
+        """Return whether the input is an image, not a sequence of frames.
+
+        Raises:
+            ValueError: If it is neither.
+        """
+        *batch, channels, _, _ = image.shape if image.dim() in (4, 5) else [0] * 3
+        known = len(batch) == 1 or batch[1:] == [self.num_steps]
+        if channels != self.in_channels or not known:
+            raise ValueError(
+                f'expected images of shape [N, {self.in_channels}, H, W] or frames of '
+                f'shape [N, {self.num_steps}, {self.in_channels}, H, W], '
+                f'but got {list(image.shape)}'
+            )
+        return len(batch) == 1

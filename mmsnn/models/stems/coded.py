@@ -1,0 +1,153 @@
+"""What codings of the image itself share: intensities, and what follows the code."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import torch
+from torch import Tensor
+
+from mmsnn.models.layers import LayerFactory
+from mmsnn.utils import check_number, check_positive, describe
+
+from .base import BaseStem
+
+LEVELS = 255
+"""The greatest 8-bit intensity."""
+
+_TOLERANCE = 0.5 / LEVELS
+
+
+class CodedStemOptions(TypedDict, total=False):
+    """Arguments of :class:`CodedStem` that every coding takes too."""
+
+    spiking: bool
+    kernel_size: int
+    stride: int
+    pool: bool
+    num_convs: int
+    mean: Sequence[float] | None
+    std: Sequence[float] | None
+
+
+def _per_channel(name: str, values: Sequence[float], channels: int) -> Tensor:
+    """Return one number a channel as ``[channels, 1, 1]``.
+
+    Raises:
+        TypeError: If ``values`` is no sequence of numbers.
+        ValueError: If there are more or fewer of them than channels.
+    """
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        raise TypeError(
+            f'{name} must be a sequence of numbers, but got {describe(values)}'
+        )
+    if len(values) != channels:
+        raise ValueError(
+            f'{name} must have {channels} entries, one a channel, '
+            f'but got {list(values)}'
+        )
+    numbers = [check_number(name, value) for value in values]
+    return torch.tensor(numbers).view(-1, 1, 1)
+
+
+class CodedStem(BaseStem):
+    """A coding of pixel intensities, then convolution, norm and neurons every step.
+
+    The coding has no parameters and passes no gradient on to the image. Intensities are
+    8-bit values by 255: data preprocessors normalise these, which ``mean`` and ``std``
+    undo, ``(image * std + mean) / 255``.
+
+    Args:
+        in_channels: Channels of the image.
+        out_channels: Channels of the output.
+        layers: Builds the layers.
+        spiking: Whether neurons end the stem.
+        kernel_size: Of the convolutions.
+        stride: Of the first convolution.
+        pool: Whether a 3x3 max-pool of stride 2 follows.
+        num_convs: How many convolutions, see :class:`DirectStem`.
+        mean: The data preprocessor's, one a channel. None is 0.
+        std: The data preprocessor's, one a channel. None is 255: with ``mean`` None
+            the images are in [0, 1] already.
+
+    Shape:
+        Images ``[N, in_channels, H, W]`` to ``[T * N, out_channels, H', W']``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, the coding is not made for so many
+            steps, or the input has another shape or range.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        layers: LayerFactory,
+        spiking: bool = True,
+        kernel_size: int = 7,
+        stride: int = 2,
+        pool: bool = True,
+        num_convs: int = 1,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            layers,
+            spiking,
+            kernel_size,
+            stride,
+            pool,
+            num_convs,
+        )
+        mean = [0.0] * in_channels if mean is None else mean
+        std = [float(LEVELS)] * in_channels if std is None else std
+        scale = _per_channel('stem std', std, in_channels)
+        for value in std:
+            check_positive('stem std', value)
+        shift = _per_channel('stem mean', mean, in_channels)
+        # settings, not weights: no checkpoint is to change them
+        self.register_buffer('mean', shift, persistent=False)
+        self.register_buffer('std', scale, persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class."""
+        if not self.is_image(image):
+            raise ValueError(
+                f'{type(self).__name__} codes images of shape [N, {self.in_channels}, '
+                f'H, W] and gives them their steps, but got frames of shape '
+                f'{list(image.shape)}; DirectStem and GatedAttentionStem take frames'
+            )
+        with torch.no_grad():
+            spikes = self.code(self.intensities(image)).to(image.dtype)
+        x = self.currents(spikes.transpose(0, 1))
+        return self.shrink(self.fire(x, constant=False))
+
+    def code(self, intensities: Tensor) -> Tensor:
+        """Return what enters the convolution, ``[T, N, C, H, W]``.
+
+        Args:
+            intensities: Of images, in [0, 1], ``[N, C, H, W]``.
+        """
+        raise NotImplementedError(f'{type(self).__name__} defines no coding')
+
+    def intensities(self, image: Tensor) -> Tensor:
+        """Return the intensities of normalised images, at least in single precision.
+
+        Raises:
+            ValueError: If they lie outside of [0, 1] by more than half a grey level.
+        """
+        image = image.to(torch.promote_types(image.dtype, torch.float32))
+        x = (image * self.std + self.mean) / LEVELS
+        low, high = (bound.item() for bound in x.aminmax())
+        if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):
+            raise ValueError(
+                f'{type(self).__name__} needs intensities in [0, 1], but (image * std '
+                f'+ mean) / 255 is in [{low:.3g}, {high:.3g}]; mean and std must be '
+                "the data preprocessor's"
+            )
+        return x.clamp_(0, 1)

@@ -1,0 +1,282 @@
+import copy
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from mmsnn.models import SGResNet
+from mmsnn.models.layers import LayerFactory
+from mmsnn.models.stems import build_stem
+
+from ..helpers import parameters_without_gradient
+
+STEPS = 8
+CODINGS = ['RateStem', 'LatencyStem', 'PhaseStem']
+MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+LEVELS = torch.arange(256.0).view(1, 1, 16, 16)
+
+
+def make(coding, steps=STEPS, channels=3, spiking=True, **options):
+    layers = LayerFactory(steps, {'type': 'IF'}, {'type': 'BN'})
+    small = {'kernel_size': 3, 'stride': 1, 'pool': False}
+    cfg = {'type': coding, **small, **options}
+    return build_stem(cfg, channels, 8, layers, spiking)
+
+
+def coded(stem, image):
+    """Return what enters the convolution, [T, N, C, H, W]."""
+    seen = []
+    handle = stem.encode.conv.register_forward_pre_hook(
+        lambda _, args: seen.append(args[0])
+    )
+    stem(image)
+    handle.remove()
+    return seen[0].unflatten(0, (stem.num_steps, -1))
+
+
+def test_rate_approaches_the_intensity():
+    stem = make('RateStem', steps=4000, channels=1)
+    spikes = coded(stem, LEVELS / 255)
+    assert spikes.unique().tolist() == [0, 1]
+    chance = LEVELS / 255
+    # five standard deviations; black and white have none
+    error = (spikes.mean(0) - chance).abs()
+    assert (error <= 5 * (chance * (1 - chance) / 4000).sqrt()).all()
+    # steps are independent of each other
+    centred = spikes - spikes.mean(0)
+    assert (centred[1:] * centred[:-1]).mean().abs() < 0.01
+
+
+def test_seed_of_rate():
+    image = torch.rand(2, 3, 16, 16)
+    stem = make('RateStem').eval()
+    first = coded(stem, image)
+    torch.manual_seed(123)
+    coded(stem, torch.rand(5, 3, 16, 16))
+    assert torch.equal(coded(stem, image), first)
+    assert not torch.equal(coded(make('RateStem', seed=1).eval(), image), first)
+    # in training, and without a seed, the global generator goes on
+    for other in (make('RateStem').train(), make('RateStem', seed=None).eval()):
+        torch.manual_seed(7)
+        one, two = coded(other, image), coded(other, image)
+        assert not torch.equal(one, two)
+        torch.manual_seed(7)
+        assert torch.equal(coded(other, image), one)
+
+
+def test_evaluation_leaves_the_global_generator_alone():
+    stem = make('RateStem').eval()
+    image = torch.rand(2, 3, 16, 16)
+    state = torch.get_rng_state()
+    stem(image)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize('steps', [2, 3, 8])
+def test_latency_fires_once_and_the_brighter_the_earlier(steps):
+    spikes = coded(make('LatencyStem', steps, channels=1), LEVELS / 255)
+    assert spikes.unique().tolist() == [0, 1]
+    assert (spikes.sum(0) == 1).all()
+    times = spikes.argmax(0).flatten().tolist()  # by rising intensity
+    assert times == sorted(times, reverse=True)
+    assert (times[0], times[-1]) == (steps - 1, 0)
+    assert set(times) == set(range(steps))
+    assert times[51] == round((steps - 1) * 0.8)
+
+
+@pytest.mark.parametrize('periods', [1, 2])
+def test_phase_restores_the_eight_bits(periods):
+    values = coded(make('PhaseStem', 8 * periods, channels=1), LEVELS / 255)
+    restored = values.unflatten(0, (periods, 8)).sum(1)
+    assert torch.equal(restored, (LEVELS / 256).expand_as(restored))
+    for t, step in enumerate(values):
+        assert step.unique().tolist() == [0, 2 ** -(1 + t % 8)]
+    assert (values[:8, 0, 0].flatten(1).T > 0)[0b10110001].tolist() == [
+        bit == '1' for bit in '10110001'
+    ]
+
+
+@pytest.mark.parametrize('period', [1, 3])
+def test_a_shorter_period_keeps_the_highest_bits(period):
+    stem = make('PhaseStem', 2 * period, channels=1, period=period)
+    values = coded(stem, LEVELS / 255)
+    highest = (LEVELS // 2 ** (8 - period)) / 2**period
+    assert torch.equal(values[:period].sum(0), highest)
+    assert torch.equal(values[period:], values[:period])
+
+
+@pytest.mark.parametrize('coding', CODINGS)
+def test_normalisation_is_undone(coding):
+    pixels = torch.randint(0, 256, (2, 3, 16, 16)).float()
+    mean, std = (torch.tensor(x).view(3, 1, 1) for x in (MEAN, STD))
+    stem = make(coding, mean=MEAN, std=STD).eval()
+    expected = coded(make(coding).eval(), pixels / 255)
+    assert torch.equal(coded(stem, (pixels - mean) / std), expected)
+    # settings of the config, which no checkpoint holds
+    assert not {'mean', 'std', 'weights'} & set(stem.state_dict())
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize('coding', CODINGS)
+def test_precision(coding, dtype):
+    stem = make(coding).to(dtype)
+    assert stem(torch.rand(2, 3, 16, 16, dtype=dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize('spiking', [True, False])
+@pytest.mark.parametrize('coding', CODINGS)
+def test_convolution_norm_neurons_and_pool_follow(coding, spiking):
+    stem = make(coding, spiking=spiking, stride=2, pool=True)
+    assert stem.num_steps == STEPS
+    image = torch.rand(2, 3, 33, 20)
+    stem.seed = None  # where there is none, nothing changes
+    torch.manual_seed(1)
+    entering = coded(stem, image)
+    frames = build_stem(
+        {'type': 'DirectStem', 'kernel_size': 3, 'stride': 2},
+        3,
+        8,
+        LayerFactory(STEPS, {'type': 'IF'}, {'type': 'BN'}),
+        spiking,
+    )
+    frames.load_state_dict(stem.state_dict())
+    torch.manual_seed(1)
+    out = stem(image)
+    assert out.shape == (STEPS * 2, 8, 9, 5)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    assert (out.unique().tolist() == [0, 1]) == spiking
+    expected = frames(entering.transpose(0, 1))
+    torch.testing.assert_close(out, expected)
+
+
+@pytest.mark.parametrize('coding', CODINGS)
+def test_calls_do_not_depend_on_each_other(coding):
+    stem = make(coding).eval()
+    image = torch.rand(2, 3, 16, 16)
+    first = coded(stem, image)
+    stem(torch.rand(3, 3, 9, 9))
+    assert torch.equal(coded(stem, image), first)
+    assert torch.equal(coded(copy.deepcopy(stem), image), first)
+    assert len(first.flatten(1).unique(dim=0)) > 1
+
+
+@pytest.mark.parametrize('coding', CODINGS)
+def test_in_a_backbone_every_parameter_gets_a_gradient(coding):
+    stem = {'type': coding, 'kernel_size': 3, 'stride': 1, 'pool': False}
+    backbone = SGResNet(10, stem=stem, num_steps=8, base_channels=8, out_indices=(0,))
+    backbone.init_weights()
+    image = torch.rand(2, 3, 16, 16, requires_grad=True)
+    (out,) = backbone(image)
+    (out * torch.randn_like(out)).sum().backward()
+    assert not parameters_without_gradient(backbone)
+    assert image.grad is None
+
+
+@pytest.mark.parametrize('coding', CODINGS)
+def test_frames_are_refused(coding):
+    message = (
+        f'{coding} codes images of shape [N, 3, H, W] and gives them their steps, but '
+        'got frames of shape [2, 8, 3, 16, 16]; DirectStem and GatedAttentionStem take'
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make(coding)(torch.rand(2, STEPS, 3, 16, 16))
+    with pytest.raises(ValueError, match='expected images of shape'):
+        make(coding)(torch.rand(2, 1, 16, 16))
+
+
+@pytest.mark.parametrize('coding', CODINGS)
+def test_images_of_another_range_are_refused(coding):
+    image = torch.rand(2, 3, 16, 16)
+    image[1, 2, 3, 4] = 2.5
+    message = (
+        f'{coding} needs intensities in [0, 1], but (image * std + mean) / 255 is in '
+        f"[{image.min():.3g}, 2.5]; mean and std must be the data preprocessor's"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make(coding)(image)
+    for wrong in (-0.01, float('nan')):
+        image[1, 2, 3, 4] = wrong
+        with pytest.raises(ValueError, match='needs intensities in'):
+            make(coding)(image)
+
+
+@pytest.mark.parametrize('coding', CODINGS)
+def test_rounding_of_the_normalisation_is_allowed(coding):
+    image = torch.rand(2, 3, 16, 16)
+    image[0, 0, 0, :2] = torch.tensor([-1e-6, 1 + 1e-6])
+    clean = image.clamp(0, 1)
+    stem = make(coding).eval()
+    assert torch.equal(coded(stem, image), coded(stem, clean))
+
+
+@pytest.mark.parametrize(
+    ('coding', 'steps', 'options', 'error', 'message'),
+    [
+        (
+            'LatencyStem',
+            1,
+            {},
+            ValueError,
+            'LatencyStem is made for at least 2 steps, the first for white and the '
+            'last for black, but got num_steps=1',
+        ),
+        (
+            'PhaseStem',
+            12,
+            {},
+            ValueError,
+            'PhaseStem is made for a multiple of its period of 8 steps, but got '
+            'num_steps=12; a shorter period keeps the highest bits only',
+        ),
+        ('PhaseStem', 4, {'period': 3}, ValueError, 'its period of 3 steps, but got'),
+        (
+            'PhaseStem',
+            9,
+            {'period': 9},
+            ValueError,
+            'stem period must be at most 8, the bits of a pixel, but got 9',
+        ),
+        ('PhaseStem', 8, {'period': 0}, ValueError, 'stem period must be at least 1'),
+        ('PhaseStem', 8, {'period': 8.0}, TypeError, 'stem period must be an integer'),
+        (
+            'RateStem',
+            8,
+            {'seed': 0.5},
+            TypeError,
+            'stem seed must be an integer or None, but got 0.5 (float)',
+        ),
+        ('RateStem', 8, {'seed': -1}, ValueError, 'stem seed must be in [0, 2**63), b'),
+        (
+            'RateStem',
+            8,
+            {'mean': [0.0]},
+            ValueError,
+            'stem mean must have 3 entries, one a channel, but got [0.0]',
+        ),
+        (
+            'RateStem',
+            8,
+            {'mean': 127.5},
+            TypeError,
+            'stem mean must be a sequence of numbers, but got 127.5 (float)',
+        ),
+        ('RateStem', 8, {'std': 'abc'}, TypeError, 'stem std must be a sequence of'),
+        ('RateStem', 8, {'std': [1, 1, '1']}, TypeError, 'stem std must be a number'),
+        ('RateStem', 8, {'std': [1, 0, 1]}, ValueError, 'stem std must be positive, b'),
+        ('RateStem', 8, {'stride': 0}, ValueError, 'stem stride must be at least 1'),
+        ('RateStem', 8, {'period': 8}, TypeError, "keyword argument 'period'"),
+    ],
+)
+def test_mistakes(coding, steps, options, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        make(coding, steps, **options)
+
+
+def test_sizes_of_the_stem_are_those_of_direct_coding():
+    layers = LayerFactory(STEPS, {'type': 'IF'}, {'type': 'BN'})
+    for coding in CODINGS:
+        stem = build_stem({'type': coding}, 3, 8, layers)
+        assert stem(torch.rand(2, 3, 65, 97)).shape == (STEPS * 2, 8, 17, 25)
+        lead = build_stem({'type': coding, 'num_convs': 2}, 3, 8, layers).lead
+        assert [type(m) for m in lead] == [nn.Conv2d]

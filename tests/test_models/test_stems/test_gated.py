@@ -1,0 +1,359 @@
+"""Gated attention coding against its equations, written by hand."""
+
+import math
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mmsnn.models import MSResNet, SpikingResNet
+from mmsnn.models.layers import LayerFactory
+from mmsnn.models.stems import GatedAttentionStem, build_stem
+
+from ..helpers import count_parameters, parameters_without_gradient
+
+STEPS, TAU = 4, 2.0
+PRESETS = {'gac': (17, 10), 'gac-cifar': (33, 20), 'gac104': (17, 10)}  # of 33 x 20
+ATTENTION = [(True, True), (True, False), (False, True)]
+
+
+def layers_of(steps=STEPS):
+    return LayerFactory(steps, {'type': 'LIF', 'tau': TAU}, {'type': 'BN'})
+
+
+def make(preset='gac-cifar', steps=STEPS, channels=8, **options):
+    """Return a stem of currents large enough for its LIF neurons to fire often."""
+    if options:
+        options.update(type='GatedAttentionStem', kernel_size=3, stride=1)
+    stem = build_stem(options or preset, 3, channels, layers_of(steps)).double()
+    nn.init.constant_(stem.encode.norm.weight, 2.0)
+    return stem
+
+
+def batch(frames=False, steps=STEPS, size=(9, 7)):
+    return torch.randn(2, *([steps] if frames else []), 3, *size, dtype=torch.float64)
+
+
+def convolutions(stem):
+    return [m for m in stem.spatial_channel if isinstance(m, nn.Conv2d)]
+
+
+def spike(distance):
+    """Step, with the derivative of arctan(pi x) / pi."""
+    smooth = torch.atan(math.pi * distance) / math.pi
+    return (distance >= 0).to(distance) + smooth - smooth.detach()
+
+
+def temporal_scores(attention, x):
+    """Return one score a step and image, for x of [T, N, C, H, W]."""
+    squeeze, restore = attention.mlp[0].weight, attention.mlp[2].weight
+    steps, images = x.shape[:2]
+    scores = torch.zeros(steps, images, dtype=x.dtype)
+    for pool in (torch.mean, torch.amax):
+        for n in range(images):
+            pooled = [pool(x[t, n].flatten(), 0) for t in range(steps)]
+            hidden = [
+                sum(squeeze[j, t] * pooled[t] for t in range(steps)).clamp(min=0)
+                for j in range(steps // 2)
+            ]
+            values = [
+                sum(restore[t, j] * hidden[j] for j in range(steps // 2))
+                for t in range(steps)
+            ]
+            column = torch.stack(values)[:, None]
+            scores = scores + column * F.one_hot(torch.tensor(n), images)
+    return scores
+
+
+def reference(stem, frames):
+    """Return [T, N, C, H, W] of frames [N, T, C, H, W]: the equations, step by step."""
+    steps = frames.shape[1]
+    conv, norm = stem.encode.conv, stem.encode.norm
+    x = torch.stack(
+        [F.conv2d(frames[:, t], conv.weight, padding=1) for t in range(steps)]
+    )
+    mean = x.mean((0, 1, 3, 4), keepdim=True)
+    variance = (x - mean).square().mean((0, 1, 3, 4), keepdim=True)
+    x = (x - mean) / (variance + norm.eps).sqrt() * norm.weight[:, None, None]
+    x = x + norm.bias[:, None, None]
+    outs, v = [], torch.zeros_like(x[0])
+    for t in range(steps):
+        h = v + (x[t] - v) / TAU
+        s = spike(h - 1)
+        v = h * (1 - s)
+        score = torch.ones_like(x[t])
+        if stem.temporal is not None:
+            score = score * temporal_scores(stem.temporal, x)[t].view(-1, 1, 1, 1)
+        if stem.spatial_channel is not None:
+            first, second = (c.weight for c in convolutions(stem))
+            y = F.conv2d(x[t], first, padding='same').clamp(min=0)
+            score = score * F.conv2d(y, second, padding='same')
+        outs.append(s / (1 + torch.exp(-score)))
+    return torch.stack(outs)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize('frames', [False, True])
+@pytest.mark.parametrize('kernel_size', [3, 4])
+@pytest.mark.parametrize(('temporal', 'spatial_channel'), ATTENTION)
+def test_equals_the_equations(temporal, spatial_channel, kernel_size, frames):
+    stem = make(
+        temporal=temporal, spatial_channel=spatial_channel, sca_kernel_size=kernel_size
+    )
+    images = batch(frames).requires_grad_()
+    sequence = images if frames else images[:, None].repeat(1, STEPS, 1, 1, 1)
+    out, expected = stem(images), reference(stem, sequence).flatten(0, 1)
+    assert 0.05 < (out > 0).double().mean() < 0.6
+    torch.testing.assert_close(out, expected)
+    weight = torch.randn_like(out)
+    inputs = [images, *stem.parameters()]
+    grads = torch.autograd.grad((out * weight).sum(), inputs)
+    wanted = torch.autograd.grad((expected * weight).sum(), inputs)
+    for grad, want in zip(grads, wanted, strict=True):
+        assert want.any()
+        torch.testing.assert_close(grad, want)
+
+
+def test_counts_of_parameters():
+    stem = build_stem('gac', 3, 64, layers_of(6))
+    assert count_parameters(stem.spatial_channel) == 131_072
+    assert count_parameters(stem.temporal) == 2 * 6 * 3
+    rest = count_parameters(build_stem('ms', 3, 64, layers_of(6)))
+    assert count_parameters(stem) == rest + 131_072 + 36
+    odd = build_stem('gac', 3, 64, layers_of(5))
+    assert count_parameters(odd.temporal) == 2 * 5 * 2
+
+
+@pytest.mark.parametrize(
+    ('temporal', 'spatial_channel', 'more'),
+    [(True, False, 2 * 4 * 2), (False, True, 2 * 3**2 * 8**2)],
+)
+def test_ablations_leave_the_other_part_out(temporal, spatial_channel, more):
+    options = {'temporal': temporal, 'spatial_channel': spatial_channel}
+    stem = make(**options, sca_kernel_size=3)
+    plain = build_stem('cifar', 3, 8, layers_of())
+    assert count_parameters(stem) == count_parameters(plain) + more
+
+
+@pytest.mark.parametrize(
+    ('depth', 'exact', 'rounded'), [(18, 11_824_824, 11.82), (34, 21_932_984, 21.93)]
+)
+def test_counts_of_the_papers_networks(depth, exact, rounded):
+    with torch.device('meta'):
+        backbone = MSResNet(depth, stem='gac', strides=(2, 2, 2, 2), num_steps=4)
+        parameters = count_parameters(backbone) + count_parameters(nn.Linear(512, 1000))
+    assert parameters == exact
+    assert round(parameters / 1e6, 2) == rounded
+
+
+@pytest.mark.parametrize('frames', [False, True])
+@pytest.mark.parametrize(('preset', 'size'), PRESETS.items())
+def test_presets(preset, size, frames):
+    stem = make(preset)
+    out = stem(batch(frames, size=(33, 20)))
+    assert out.shape == (STEPS * 2, 8, *size)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize('frames', [False, True])
+@pytest.mark.parametrize('preset', PRESETS)
+def test_output_is_graded_where_spikes_are(preset, frames):
+    stem = make(preset)
+    images = batch(frames, size=(33, 20))
+    spikes = stem.fire(stem.currents(images), constant=not frames)
+    out = stem(images)
+    assert spikes.unique().tolist() == [0, 1]
+    assert not out[spikes == 0].any()
+    graded = out[spikes == 1]
+    assert graded.min() > 0
+    assert graded.max() < 1
+    assert len(graded.unique()) > 10
+
+
+@pytest.mark.parametrize(('temporal', 'spatial_channel'), ATTENTION)
+def test_a_max_pool_sees_the_graded_values(temporal, spatial_channel):
+    attention = {'temporal': temporal, 'spatial_channel': spatial_channel}
+    stem, pooled = make(**attention), make(**attention, pool=True)
+    pooled.load_state_dict(stem.state_dict())
+    image = batch()
+    expected = F.max_pool2d(stem(image), 3, stride=2, padding=1)
+    torch.testing.assert_close(pooled(image), expected)
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_a_still_film_is_the_image(preset):
+    stem = make(preset)
+    image = batch()
+    still = image[:, None].repeat(1, STEPS, 1, 1, 1)
+    torch.testing.assert_close(stem(still), stem(image))
+
+
+def test_each_frame_is_attended_to_with_its_step():
+    # the scores of a step follow its own frame, and by the temporal attention all
+    stem = make(temporal=False)
+    stem.eval()
+    frames = batch(frames=True)
+    other = frames.clone()
+    other[:, -1] += 1.0
+    before, after = (stem(x).unflatten(0, (STEPS, -1)) for x in (frames, other))
+    assert torch.equal(before[:-1], after[:-1])
+    assert not torch.equal(before[-1], after[-1])
+    stem = make().eval()
+    before, after = (stem(x).unflatten(0, (STEPS, -1)) for x in (frames, other))
+    assert not torch.equal(before[:-1], after[:-1])
+
+
+def test_convolutions_run_once_an_image():
+    stem = make()
+    sizes = []
+    for conv in (stem.encode.conv, *convolutions(stem)):
+        conv.register_forward_hook(lambda _, __, y: sizes.append(len(y)))
+    stem(batch())
+    assert sizes == [2, 2, 2]
+    sizes.clear()
+    stem(batch(frames=True))
+    assert sizes == [2 * STEPS] * 3
+
+
+def test_network_without_neurons_in_its_stem_gets_the_same():
+    # families that begin with neurons ask for an analog stem
+    spiking, analog = (
+        build_stem('gac', 3, 8, layers_of(), spiking) for spiking in (True, False)
+    )
+    analog.load_state_dict(spiking.state_dict())
+    image = torch.randn(2, 3, 33, 20)
+    assert torch.equal(spiking(image), analog(image))
+
+
+def entering(backbone, image):
+    """Return what enters the first convolution of the first block's branch."""
+    seen = []
+    conv = backbone.stages[0][0].branch[0].conv
+    conv.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    backbone(image)
+    return seen[0]
+
+
+def test_what_enters_the_first_convolution_is_binary():
+    options = {'num_steps': STEPS, 'base_channels': 8, 'out_indices': (0,)}
+    neuron = {'type': 'LIF', 'tau': 4 / 3, 'v_threshold': 0.5, 'decay_input': False}
+    image = torch.randn(2, 3, 64, 64)
+    ms = MSResNet(18, stem='gac', neuron=neuron, strides=(2,) * 4, **options)
+    ms.init_weights()
+    assert entering(ms, image).unique().tolist() == [0, 1]
+    # "GAC-based Spiking-ResNet is not entirely spike-driven"
+    spiking = SpikingResNet(18, stem='gac', neuron=neuron, **options)
+    spiking.init_weights()
+    graded = entering(spiking, image).unique()
+    assert len(graded) > 10
+    assert graded.min() == 0
+    assert graded.max() < 1
+
+
+@pytest.mark.parametrize('steps', [2, 3, 6])
+def test_every_parameter_gets_a_gradient(steps):
+    options = {'num_steps': steps, 'base_channels': 8, 'out_indices': (0,)}
+    backbone = MSResNet(18, stem='gac-cifar', zero_init_residual=False, **options)
+    backbone.init_weights()
+    (out,) = backbone(torch.randn(2, 3, 16, 16))
+    (out * torch.randn_like(out)).sum().backward()
+    assert not parameters_without_gradient(backbone)
+
+
+def test_temporal_attention_never_starts_silent():
+    # a hidden unit with negative weights would be, and of two steps it is the only one
+    for seed in range(20):
+        torch.manual_seed(seed)
+        options = {'num_steps': 2, 'base_channels': 8, 'out_indices': (0,)}
+        backbone = MSResNet(18, stem='gac-cifar', **options)
+        backbone.init_weights()
+        image = torch.randn(1, 3, 16, 16)
+        scores = backbone.stem.temporal(backbone.stem.currents(image)[None])
+        assert scores.abs().max() > 0.02
+        assert scores[0] != scores[1]
+
+
+def test_calls_do_not_depend_on_each_other():
+    stem = make().eval()
+    image = batch()
+    first = stem(image)
+    stem(batch())
+    assert torch.equal(stem(image), first)
+    assert torch.equal(stem(image[:1]).unflatten(0, (STEPS, 1)), first[::2][:, None])
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_under_autocast(dtype):
+    stem = build_stem('gac-cifar', 3, 8, layers_of())
+    with torch.autocast('cpu', dtype):
+        out = stem(torch.randn(2, 3, 9, 7))
+    out.float().sum().backward()
+    assert out.isfinite().all()
+    assert not parameters_without_gradient(stem)
+
+
+@pytest.mark.parametrize(
+    ('steps', 'options', 'error', 'message'),
+    [
+        (
+            1,
+            {},
+            ValueError,
+            'temporal attention squeezes num_steps to num_steps // 2 and needs at '
+            'least 2 steps, but got num_steps=1; temporal=False is without it',
+        ),
+        (
+            4,
+            {'temporal': False, 'spatial_channel': False},
+            ValueError,
+            'gated attention coding needs temporal or spatial_channel attention, but '
+            'both are False; DirectStem is without',
+        ),
+        (4, {'temporal': 1}, TypeError, 'stem temporal must be a bool, but got 1 (int'),
+        (
+            4,
+            {'spatial_channel': None},
+            TypeError,
+            'stem spatial_channel must be a bool, but got None (NoneType)',
+        ),
+        (
+            4,
+            {'sca_kernel_size': 0},
+            ValueError,
+            'stem sca_kernel_size must be at least 1, but got 0',
+        ),
+        (4, {'kernel_size': 0}, ValueError, 'stem kernel_size must be at least 1, but'),
+        (
+            4,
+            {'spiking': False},
+            ValueError,
+            'stem config must not set spiking: the network does',
+        ),
+    ],
+)
+def test_mistakes(steps, options, error, message):
+    cfg = {'type': 'GatedAttentionStem', **options}
+    with pytest.raises(error, match=re.escape(message)):
+        build_stem(cfg, 3, 8, layers_of(steps))
+
+
+def test_spiking_is_a_bool():
+    with pytest.raises(TypeError, match="spiking must be a bool, but got 'an"):
+        GatedAttentionStem(3, 8, layers_of(), spiking='analog')
+
+
+def test_one_step_without_temporal_attention():
+    stem = make(steps=1, temporal=False)
+    assert stem(batch()).shape == (2, 8, 9, 7)
+
+
+@pytest.mark.parametrize('shape', [(2, 1, 9, 9), (2, STEPS + 1, 3, 9, 9), (3, 9, 9)])
+def test_inputs_that_do_not_fit(shape):
+    message = (
+        'expected images of shape [N, 3, H, W] or frames of shape [N, 4, 3, H, W], '
+        f'but got {list(shape)}'
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()(torch.randn(shape, dtype=torch.float64))
