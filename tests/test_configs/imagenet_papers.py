@@ -161,7 +161,7 @@ RECIPES: dict[str, dict[str, tuple[Any, str]]] = {
     'GAC': {
         'model.backbone.neuron.v_threshold': (0.5, 'Table 4'),
         'model.backbone.neuron.tau': (1 / (1 - 0.25), 'Table 4, decay 0.25'),
-        'model.backbone.neuron.decay_input': (False, 'Section 3, LIF'),
+        'model.backbone.neuron.decay_input': (False, 'equation of the LIF'),
         'model.backbone.neuron.surrogate': (dict(type='Rectangular'), 'Table 4'),
         TOTAL: (256, 'Table 5'),
         'train_cfg.max_epochs': (250, 'Table 5'),

@@ -31,7 +31,13 @@ def separate_run() -> Iterator[None]:
     Else the next run in this process would draw into this one's folder and, in the
     same second, write to its logger.
     """
-    managers = (DefaultScope, DetLocalVisualizer, UniversalVisualizer, MessageHub, MMLogger)
+    managers = (
+        DefaultScope,
+        DetLocalVisualizer,
+        UniversalVisualizer,
+        MessageHub,
+        MMLogger,
+    )
     before = [dict(manager._instance_dict) for manager in managers]
     try:
         yield

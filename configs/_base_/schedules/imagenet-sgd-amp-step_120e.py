@@ -1,0 +1,34 @@
+# Li et al., Section V-A: one time step, for the comparison with other networks.
+# Where the warm-up starts is not said: at a hundredth, as in torchvision.
+max_epochs = 120
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=0.01,
+        begin=0,
+        end=15,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='MultiStepLR',
+        begin=0,
+        end=max_epochs,
+        by_epoch=True,
+        milestones=[60, 105, 115],
+        gamma=0.1,
+    ),
+]
+
+optim_wrapper = dict(
+    type='AmpOptimWrapper',
+    loss_scale='dynamic',
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
+)
+
+# The learning rate is for 8 GPUs x 32 images; --auto-scale-lr scales it to others.
+auto_scale_lr = dict(enable=False, base_batch_size=256)

@@ -1,0 +1,3 @@
+_base_ = './sg-r18-rate_1xb32-amp-200e_cifar100.py'
+
+model = dict(backbone=dict(type='mmsnn.SEWResNet', connect='IAND', depth=10))

@@ -1,0 +1,3 @@
+_base_ = './danet-a-r18-t1_8xb32-amp-120e_imagenet.py'
+
+model = dict(backbone=dict(variant='D', depth=34))
