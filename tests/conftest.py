@@ -1,11 +1,13 @@
-"""What every test gets: a seed, one thread, quiet initialisation."""
+"""What every test gets: a seed, one thread, quiet initialisation, its own scopes."""
 
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -25,3 +27,12 @@ def seed() -> int:
     np.random.seed(value)
     torch.manual_seed(value)
     return value
+
+
+@pytest.fixture(autouse=True)
+def _scope() -> Iterator[None]:
+    """Take back the default scopes that a test leaves behind, a Runner's for example."""
+    before = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
