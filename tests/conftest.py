@@ -31,7 +31,7 @@ def seed() -> int:
 
 @pytest.fixture(autouse=True)
 def _scope() -> Iterator[None]:
-    """Take back the default scopes that a test leaves behind, a Runner's for example."""
+    """Take back the default scopes that a test leaves behind, by a Runner for one."""
     before = dict(DefaultScope._instance_dict)
     yield
     DefaultScope._instance_dict.clear()
