@@ -141,7 +141,22 @@ def images_of_classes(model: nn.Module) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=name_of)
+def is_recipe(path: Path) -> bool:
+    """Return whether it is one of the many that differ in settings alone."""
+    return path.parent.name in (
+        *('cifar10', 'cifar100', 'imagenet'),
+        *('cifar10_dvs', 'dvs128_gesture'),
+    )
+
+
+@pytest.mark.parametrize(
+    'path',
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if is_recipe(path) else [])
+        for path in LEAVES
+    ],
+    ids=map(name_of, LEAVES),
+)
 def test_every_parameter_gets_a_gradient(path: Path) -> None:
     cfg = load(path)
     # the weights that a network starts from are not here

@@ -1,6 +1,7 @@
 """The COCO configs, from training to results, on COCO's layout in miniature."""
 
 import json
+import re
 import os
 import subprocess
 from collections.abc import Callable
@@ -18,6 +19,7 @@ OTHERS = sorted(
 )
 # An untrained detector is sure of nothing: without this it would detect nothing.
 DETECT = 'model.test_cfg.score_thr=0.0'
+FAMILIES = '_(spiking|sew-add|danet-a|ms|sg-r34)-'
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -120,7 +122,17 @@ def test_ann_baseline_trains_and_tests(coco_dir: Path) -> None:
     assert columns['tables']['coco']['columns']['mAP'] >= 0
 
 
-@pytest.mark.parametrize('path', OTHERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path',
+    [
+        # these differ from others by a word
+        pytest.param(
+            path, marks=pytest.mark.slow if re.search(FAMILIES, path.stem) else ()
+        )
+        for path in OTHERS
+    ],
+    ids=[path.stem for path in OTHERS],
+)
 def test_others_train_and_evaluate(
     path: Path,
     coco_dir: Path,
