@@ -1,8 +1,8 @@
 """The COCO configs, from training to results, on COCO's layout in miniature."""
 
 import json
-import re
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
