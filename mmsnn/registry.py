@@ -16,7 +16,11 @@ MODELS = Registry(
     'model', parent=MMENGINE_MODELS, scope='mmsnn', locations=['mmsnn.models']
 )
 DATASETS = Registry(
-    'dataset', parent=MMENGINE_DATASETS, scope='mmsnn', locations=['mmsnn.datasets']
+    'dataset',
+    parent=MMENGINE_DATASETS,
+    scope='mmsnn',
+    # the second imports MMPretrain's data sets, which only who asks for one waits for
+    locations=['mmsnn.datasets', 'mmsnn.datasets.imagenet_subset'],
 )
 TRANSFORMS = Registry(
     'transform',

@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import resize
 
 from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_choice, check_number, check_positive_int, describe
@@ -161,6 +159,10 @@ class ResizeFrames(BaseTransform):
         if self.interpolation == 'sum':
             frames = self._sum(self._sum(frames, -2, self.height), -1, self.width)
         else:
+            # here, since it takes long to import and nothing else needs it
+            from torchvision.transforms import InterpolationMode
+            from torchvision.transforms.functional import resize
+
             mode = InterpolationMode(self.interpolation)
             size = [self.height, self.width]
             resized = resize(torch.from_numpy(frames), size, mode, antialias=True)
