@@ -10,8 +10,7 @@ The layouts are told apart by their keys, which can be mixed in a file:
 """
 
 import re
-from argparse import Namespace
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from mmsnn.registry import WEIGHT_INITIALIZERS
 from mmsnn.utils import describe
-from mmsnn.utils.checkpoints import load_file
+from mmsnn.utils.checkpoints import enumerate_some, fit_weights, read_weights
 from mmsnn.utils.errors import UserError
 
 from .backbones.resnet import ResNetSNN
@@ -37,32 +36,6 @@ _LAYER = re.compile(
     r'|downsample(?:\.0)?\.(?P<in_projection>[01]))'
 )
 _CLASSIFIER = re.compile(r'(?:fc|head)\.(weight|bias)')
-
-
-def read_weights(checkpoint: str) -> dict[str, Any]:
-    """Load a checkpoint's weights on the CPU, without what wraps them.
-
-    Args:
-        checkpoint: A path, or what else MMEngine's loader takes, such as
-            ``'https://...'`` or ``'torchvision://resnet18'``.
-
-    Returns:
-        The state dict, be it the file itself or its ``'state_dict'`` or ``'model'``.
-
-    Raises:
-        UserError: If it cannot be loaded or holds no weights.
-    """
-    # the SEW authors' training script saves its options, too
-    with torch.serialization.safe_globals([Namespace]):
-        state = load_file(checkpoint)
-    for wrapper in ('state_dict', 'model'):
-        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
-            state = state[wrapper]
-    if not isinstance(state, Mapping) or not any(
-        isinstance(value, Tensor) for value in state.values()
-    ):
-        raise UserError(f'checkpoint {checkpoint!r} holds no weights')
-    return dict(state)
 
 
 def convert_resnet(
@@ -152,13 +125,6 @@ def left_out(state: Mapping[str, Any], backbone: ResNetSNN) -> list[str]:
     return behind + classifier_keys(state)
 
 
-def enumerate_some(names: Collection[str], most: int = 5) -> str:
-    """Return up to ``most`` of the names, and how many more there are."""
-    shown = ', '.join(list(names)[:most])
-    more = len(names) - most
-    return f'{shown} and {more} more' if more > 0 else shown
-
-
 def describe_backbone(backbone: ResNetSNN) -> str:
     """Return a network's class, depth and wiring, for messages."""
     wiring = backbone.family
@@ -169,53 +135,6 @@ def describe_backbone(backbone: ResNetSNN) -> str:
 def _plain(key: str) -> str:
     """Return a key without the prefix of DDP and without SpikingJelly's container."""
     return key.removeprefix('module.').replace('.module.', '.')
-
-
-def fit_weights(
-    state: Mapping[str, Tensor],
-    names: Mapping[str, str | None],
-    places: Mapping[str, torch.Size],
-    required: set[str],
-    what: str,
-) -> dict[str, Tensor]:
-    """Return the tensors of ``state`` by ``names``, if all of them fit ``places``.
-
-    Args:
-        state: Tensors by the keys of a checkpoint.
-        names: The name in the network of each key; None if it has none there.
-        places: Shapes by the names that can be given.
-        required: Names that must be given.
-        what: What the weights are for, for the message.
-
-    Raises:
-        ValueError: If a key finds no place, a name that is required remains, or shapes
-            differ; the message names them.
-    """
-    weights: dict[str, Tensor] = {}
-    unplaced, misfits = [], []
-    for key, name in names.items():
-        value = state[key]
-        free = name in places and name not in weights
-        if name is None or not free or not isinstance(value, Tensor):
-            unplaced.append(key)
-            continue
-        weights[name] = value
-        if value.shape != places[name]:
-            misfits.append(
-                f'{key} ({list(value.shape)}, but {name} is {list(places[name])})'
-            )
-    problems = [
-        f'{problem} {enumerate_some(found)}'
-        for problem, found in (
-            ('no place for', unplaced),
-            ('nothing for', sorted(required - set(weights))),
-            ('other shapes:', misfits),
-        )
-        if found
-    ]
-    if problems:
-        raise ValueError(f'weights do not fit {what}: {"; ".join(problems)}')
-    return weights
 
 
 def _places(backbone: ResNetSNN) -> tuple[dict[str, torch.Size], set[str]]:
@@ -258,7 +177,7 @@ class PretrainedResNet:
     loaded, and what it takes.
 
     Args:
-        checkpoint: See :func:`read_weights`.
+        checkpoint: See :func:`mmsnn.utils.checkpoints.read_weights`.
 
     Raises:
         TypeError: If ``checkpoint`` is not a string.

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from mmsnn.registry import WEIGHT_INITIALIZERS
 from mmsnn.utils import describe
+from mmsnn.utils.checkpoints import fit_weights, read_weights
 from mmsnn.utils.errors import UserError
 
 from .decoders import asd
-from .pretrained import fit_weights, read_weights
 from .stems import gated
 
 STEP_MODULES = (asd.TemporalAttention, gated.TemporalAttention)
@@ -75,7 +75,7 @@ class PretrainedSteps:
     values, also where ``zero_init_residual`` would zero them.
 
     Args:
-        checkpoint: See :func:`mmsnn.models.pretrained.read_weights`.
+        checkpoint: See :func:`mmsnn.utils.checkpoints.read_weights`.
         prefix: Takes only the weights whose names begin with it, and removes it, as in
             MMEngine's ``Pretrained``: ``'backbone.'`` for a backbone.
 

@@ -6,6 +6,7 @@ from .checks import (
     check_number,
     check_positive,
     check_positive_int,
+    check_sequence,
     describe,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     'check_number',
     'check_positive',
     'check_positive_int',
+    'check_sequence',
     'describe',
 ]

@@ -1,6 +1,8 @@
 """Checks of checkpoints: MMEngine loads any file's matching keys and only logs."""
 
 import zipfile
+from argparse import Namespace
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,16 +44,48 @@ def read_checkpoint(path: str, *, resume: bool = False) -> dict[str, Any] | None
     state = checkpoint
     if isinstance(checkpoint, dict):
         state = checkpoint.get('state_dict', checkpoint)
-    if not isinstance(state, dict) or not any(
-        isinstance(value, torch.Tensor) for value in state.values()
-    ):
-        raise UserError(f'checkpoint {path!r} holds no weights')
+    _check_weights(state, path)
     missing = [key for key in _RESUME_KEYS if key not in checkpoint]
     if resume and missing:
         raise UserError(
             f'cannot resume from {path!r}: it holds no {", ".join(missing)}; to start '
             f'from its weights use --cfg-options load_from={path}'
         )
+    return state
+
+
+def read_weights(checkpoint: str) -> dict[str, Any]:
+    """Load a checkpoint's weights on the CPU, without what wraps them.
+
+    Args:
+        checkpoint: A path, or what else MMEngine's loader takes, such as
+            ``'https://...'`` or ``'torchvision://resnet18'``.
+
+    Returns:
+        The state dict, be it the file itself or its ``'state_dict'`` or ``'model'``.
+
+    Raises:
+        UserError: If it cannot be loaded or holds no weights.
+    """
+    # the SEW authors' training script saves its options, too
+    with torch.serialization.safe_globals([Namespace]):
+        state = load_file(checkpoint)
+    for wrapper in ('state_dict', 'model'):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    return _check_weights(state, checkpoint)
+
+
+def _check_weights(state: Any, path: str) -> dict[str, Any]:
+    """Return ``state``, what a checkpoint holds, if there are weights in it.
+
+    Raises:
+        UserError: If there are none.
+    """
+    if not isinstance(state, dict) or not any(
+        isinstance(value, torch.Tensor) for value in state.values()
+    ):
+        raise UserError(f'checkpoint {path!r} holds no weights')
     return state
 
 
@@ -119,3 +153,57 @@ def check_fit(model: torch.nn.Module, state: dict[str, Any], path: str) -> Fit:
 
 def _some(names: dict[str, Any]) -> str:
     return ', '.join([*list(names)[:2], '...'] if len(names) > 2 else names)
+
+
+def fit_weights(
+    state: Mapping[str, torch.Tensor],
+    names: Mapping[str, str | None],
+    places: Mapping[str, torch.Size],
+    required: set[str],
+    what: str,
+) -> dict[str, torch.Tensor]:
+    """Return the tensors of ``state`` by ``names``, if all of them fit ``places``.
+
+    Args:
+        state: torch.Tensors by the keys of a checkpoint.
+        names: The name in the network of each key; None if it has none there.
+        places: Shapes by the names that can be given.
+        required: Names that must be given.
+        what: What the weights are for, for the message.
+
+    Raises:
+        ValueError: If a key finds no place, a name that is required remains, or shapes
+            differ; the message names them.
+    """
+    weights: dict[str, torch.Tensor] = {}
+    unplaced, misfits = [], []
+    for key, name in names.items():
+        value = state[key]
+        free = name in places and name not in weights
+        if name is None or not free or not isinstance(value, torch.Tensor):
+            unplaced.append(key)
+            continue
+        weights[name] = value
+        if value.shape != places[name]:
+            misfits.append(
+                f'{key} ({list(value.shape)}, but {name} is {list(places[name])})'
+            )
+    problems = [
+        f'{problem} {enumerate_some(found)}'
+        for problem, found in (
+            ('no place for', unplaced),
+            ('nothing for', sorted(required - set(weights))),
+            ('other shapes:', misfits),
+        )
+        if found
+    ]
+    if problems:
+        raise ValueError(f'weights do not fit {what}: {"; ".join(problems)}')
+    return weights
+
+
+def enumerate_some(names: Collection[str], most: int = 5) -> str:
+    """Return up to ``most`` of the names, and how many more there are."""
+    shown = ', '.join(list(names)[:most])
+    more = len(names) - most
+    return f'{shown} and {more} more' if more > 0 else shown

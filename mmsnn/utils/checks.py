@@ -1,7 +1,7 @@
 """Checks of user input: each says what was given and what is allowed."""
 
 import math
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -61,6 +61,21 @@ def check_positive_int(name: str, value: Any) -> int:
     if value < 1:
         raise ValueError(f'{name} must be at least 1, but got {value}')
     return int(value)
+
+
+def check_sequence(name: str, value: Any, of: str) -> None:
+    """Check that ``value`` is a sequence, and no text.
+
+    Args:
+        name: What it is, for the message.
+        value: What was given.
+        of: What it shall hold, for the message: ``'integers'``.
+
+    Raises:
+        TypeError: If it is none.
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise TypeError(f'{name} must be a sequence of {of}, but got {describe(value)}')
 
 
 def check_choice(name: str, value: Any, allowed: Collection[Any]) -> None:

@@ -21,8 +21,8 @@ _REQUIRED = {
     'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
     'test': ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
 }
-# Types of init_cfg that load weights.
-_LOADERS = ('Pretrained', 'mmsnn.PretrainedResNet', 'mmsnn.PretrainedSteps')
+# Types of init_cfg that load weights, without their scopes.
+_LOADERS = ('Pretrained', 'PretrainedInit', 'PretrainedResNet', 'PretrainedSteps')
 
 
 def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Config:
@@ -145,10 +145,20 @@ def explain_downloads() -> Iterator[None]:
         ) from error
 
 
+def loads_weights(init_cfg: Mapping[str, Any]) -> bool:
+    """Return whether a config is of an initialiser that loads weights.
+
+    Args:
+        init_cfg: A config whose type is a class or a name, with or without its scope.
+    """
+    kind = init_cfg.get('type')
+    return str(getattr(kind, '__name__', kind)).rpartition('.')[2] in _LOADERS
+
+
 def _find_pretrained(node: Any, where: str) -> Iterator[tuple[str, Any]]:
     """Yield (path in the config, dict) of each initialiser that loads weights."""
     if isinstance(node, Mapping):
-        if node.get('type') in _LOADERS:
+        if loads_weights(node):
             yield where, node
         for key, value in node.items():
             yield from _find_pretrained(value, f'{where}.{key}')

@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, MODELS, DefaultScope
-from mmengine.runner import Runner
+from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.datasets import CIFAR10, CIFAR100
 from mmpretrain.structures import DataSample
-from test_tools.conftest import separate_run
 from torch import Tensor, nn
 
 from mmsnn.utils.cpu import without_amp
 from test_configs.cifar_papers import FILES, SG_FILES, cached
 from test_configs.narrow import narrow
+from test_configs.runs import images, train_and_test
 
 
 def write_cifar(folder: Path, dataset: type[CIFAR10]) -> list[list[list[str]]]:
@@ -84,18 +83,7 @@ def small(name: str, data: Path, work_dir: Path) -> Config:
 def test_an_epoch_and_an_evaluation(name: str, data: Path, tmp_path: Path) -> None:
     cfg = small(name, data, tmp_path)
     assert without_amp(cfg) == (name in SG_FILES)
-    with separate_run():
-        runner = Runner.from_cfg(cfg)
-        before = {n: p.clone() for n, p in runner.model.named_parameters()}
-        runner.train()
-        metrics = runner.test()
-    assert runner.iter == 3
-    assert any(
-        not torch.equal(before[n], p) for n, p in runner.model.named_parameters()
-    )
-    assert metrics.keys() == {'accuracy/top1', 'accuracy/top5'}
-    assert 0 <= metrics['accuracy/top1'] <= metrics['accuracy/top5'] <= 100
-    assert (tmp_path / 'epoch_1.pth').is_file()
+    train_and_test(cfg)
 
 
 @pytest.mark.parametrize('folder', ['cifar10', 'cifar100'])
@@ -103,12 +91,6 @@ def test_training_and_testing_take_different_images(
     folder: str, data: Path, tmp_path: Path
 ) -> None:
     cfg = small(next(n for n in FILES if n.startswith(f'{folder}/')), data, tmp_path)
-
-    def images(loader: Any) -> set[bytes]:
-        with DefaultScope.overwrite_default_scope('mmpretrain'):
-            dataset = DATASETS.build(loader.dataset)
-        return {dataset.get_data_info(i)['img'].tobytes() for i in range(len(dataset))}
-
     assert len(images(cfg.train_dataloader)) == 10
     assert len(images(cfg.test_dataloader)) == 8
     assert images(cfg.train_dataloader).isdisjoint(images(cfg.test_dataloader))

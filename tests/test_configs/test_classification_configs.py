@@ -1,18 +1,15 @@
 """The configs that a machine without a GPU trains: digits and Fashion-MNIST."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, MODELS, DefaultScope
-from mmengine.runner import Runner
-from test_tools.conftest import separate_run
+from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmsnn.models import FAMILIES, DirectStem, GatedAttentionStem
+from test_configs.runs import images, train_and_test
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 PATHS = sorted(
@@ -104,18 +101,7 @@ def test_the_network_is_what_the_name_says(path: Path) -> None:
 
 @pytest.mark.parametrize('path', PATHS, ids=name_of)
 def test_an_epoch_and_an_evaluation(path: Path, fashion: Path, tmp_path: Path) -> None:
-    with separate_run():
-        runner = Runner.from_cfg(load(path, fashion, tmp_path))
-        before = {n: p.clone() for n, p in runner.model.named_parameters()}
-        runner.train()
-        metrics = runner.test()
-    assert runner.iter == 3
-    assert any(
-        not torch.equal(before[n], p) for n, p in runner.model.named_parameters()
-    )
-    assert metrics.keys() == {'accuracy/top1', 'accuracy/top5'}
-    assert 0 <= metrics['accuracy/top1'] <= metrics['accuracy/top5'] <= 100
-    assert (tmp_path / 'epoch_1.pth').is_file()
+    train_and_test(load(path, fashion, tmp_path))
 
 
 @pytest.mark.parametrize('path', PATHS, ids=name_of)
@@ -123,12 +109,6 @@ def test_training_and_testing_take_different_images(
     path: Path, fashion: Path, tmp_path: Path
 ) -> None:
     cfg = load(path, fashion, tmp_path)
-
-    def images(loader: Any) -> set[bytes]:
-        with DefaultScope.overwrite_default_scope('mmpretrain'):
-            dataset = DATASETS.build(loader.dataset)
-        return {dataset.get_data_info(i)['img'].tobytes() for i in range(len(dataset))}
-
     assert len(images(cfg.train_dataloader)) == 12
     assert len(images(cfg.test_dataloader)) == 8
     assert images(cfg.train_dataloader).isdisjoint(images(cfg.test_dataloader))

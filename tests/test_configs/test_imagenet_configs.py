@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
-from test_tools.conftest import separate_run
 
 from mmsnn.models import FAMILIES
 from mmsnn.utils.cpu import without_amp
@@ -18,6 +16,7 @@ from mmsnn.utils.preflight import check_pretrained
 
 from .imagenet_papers import CONFIGS, NETWORKS, RECIPES, build, load, setting
 from .narrow import narrow
+from .runs import train_and_test
 
 
 def test_table_has_every_config() -> None:
@@ -151,21 +150,6 @@ def tiny(name: str, root: Path, work_dir: Path) -> Config:
         }
     )
     return cfg
-
-
-def train_and_test(cfg: Config) -> None:
-    with separate_run():
-        runner = Runner.from_cfg(cfg)
-        before = {n: p.clone() for n, p in runner.model.named_parameters()}
-        runner.train()
-        metrics = runner.test()
-    parameters = dict(runner.model.named_parameters())
-    # ten images in ImageNet-5, twelve otherwise, by four
-    assert runner.iter == 3
-    assert any(not torch.equal(before[n], p) for n, p in parameters.items())
-    assert all(p.isfinite().all() for p in parameters.values())
-    assert metrics.keys() == {'accuracy/top1', 'accuracy/top5'}
-    assert 0 <= metrics['accuracy/top1'] <= metrics['accuracy/top5'] <= 100
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ Usage:
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 # a checkout works without being installed
@@ -52,15 +51,15 @@ COLUMNS = (
 )
 
 
-def configs(name: str) -> Iterator[str]:
-    """Yield what a config says to get the family ``name``."""
+def config(name: str) -> str:
+    """Return what a config says to get the family ``name``, by its own entry if any."""
+    if name == 'MS':
+        return "`type='mmsnn.MSResNet'`"
     for entry, option in ENTRIES.items():
         for choice, family in entry.choices.items():
             if family == name:
-                yield f"`type='mmsnn.{entry.__name__}', {option}='{choice}'`"
-    if name == 'MS':
-        yield "`type='mmsnn.MSResNet'`"
-    yield f"`type='mmsnn.ResNetSNN', family='{name}'`"
+                return f"`type='mmsnn.{entry.__name__}', {option}='{choice}'`"
+    return f"`type='mmsnn.ResNetSNN', family='{name}'`"
 
 
 def row(name: str, wiring: Wiring) -> str:
@@ -74,7 +73,7 @@ def row(name: str, wiring: Wiring) -> str:
     norms = ', tdBN' if wiring.threshold_norm else ''
     cells = (
         f'**{name}**',
-        next(configs(name)),
+        config(name),
         f'{wiring.unit}, {wiring.last_unit}{norms}',
         shortcut,
         merge,

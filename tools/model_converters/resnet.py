@@ -136,7 +136,7 @@ def main() -> None:
     """Convert."""
     args = parse_args()
     from mmsnn import __version__
-    from mmsnn.models.pretrained import enumerate_some, read_weights
+    from mmsnn.utils.checkpoints import enumerate_some, read_weights
     from mmsnn.utils.errors import UserError
 
     if args.out.exists():

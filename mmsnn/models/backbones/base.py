@@ -9,15 +9,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmsnn.models.layers import LayerFactory, Unit
 from mmsnn.models.residual import ResidualBlock, Values, Wiring
-from mmsnn.utils import check_bool, describe
+from mmsnn.utils import check_bool, check_sequence, describe
+from mmsnn.utils.preflight import loads_weights
 
 IF_NEURON: Mapping[str, Any] = dict(type='IF')
 BATCH_NORM: Mapping[str, Any] = dict(type='BN', requires_grad=True)
 
 InitCfg = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
-
-# Initialisers that load weights, which nothing must change afterwards.
-_LOADERS = ('Pretrained', 'PretrainedInit', 'PretrainedResNet', 'PretrainedSteps')
 
 
 def check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int, ...]:
@@ -27,10 +25,7 @@ def check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int,
         TypeError: If it is no sequence.
         ValueError: If a stage does not exist, or they do not ascend.
     """
-    if isinstance(out_indices, (str, bytes)) or not isinstance(out_indices, Sequence):
-        raise TypeError(
-            f'out_indices must be a sequence of stages, but got {describe(out_indices)}'
-        )
+    check_sequence('out_indices', out_indices, 'stages')
     indices = tuple(out_indices)
     allowed = range(num_stages)
     if not indices or any(type(i) is not int or i not in allowed for i in indices):
@@ -87,12 +82,6 @@ def values_behind(stem: nn.Module, values: Values, carried: bool) -> Values:
             next projection.
     """
     return 'analog' if carried and getattr(stem, 'graded', False) else values
-
-
-def _type_name(cfg: Mapping[str, Any]) -> str:
-    """Return the type of a config, a class or its name, without its scope."""
-    kind = cfg['type']
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
 
 
 class SpikingBackbone(BaseModule):
@@ -163,7 +152,7 @@ class SpikingBackbone(BaseModule):
         fresh = not self.is_init
         super().init_weights()
         cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
-        loaded = any(_type_name(cfg) in _LOADERS for cfg in cfgs)
+        loaded = any(map(loads_weights, cfgs))
         if fresh and self.zero_init_residual and not loaded:
             for module in self.modules():
                 if isinstance(module, ResidualBlock):

@@ -16,7 +16,7 @@ from mmsnn.models.residual import (
 )
 from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
-from mmsnn.utils import check_bool, check_choice, check_positive_int, describe
+from mmsnn.utils import check_bool, check_choice, check_positive_int, check_sequence
 
 from .base import (
     BATCH_NORM,
@@ -97,10 +97,7 @@ class ResNetOptions(TypedDict, total=False):
 
 
 def _check_strides(strides: Sequence[int], num_stages: int) -> tuple[int, ...]:
-    if isinstance(strides, (str, bytes)) or not isinstance(strides, Sequence):
-        raise TypeError(
-            f'strides must be a sequence of integers, but got {describe(strides)}'
-        )
+    check_sequence('strides', strides, 'integers')
     if len(strides) != num_stages:
         raise ValueError(
             f'strides must have {num_stages} entries, one a stage, '

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmsnn.models.build import build_part
 from mmsnn.registry import MODELS
-from mmsnn.utils import check_positive_int, describe
+from mmsnn.utils import check_positive_int, check_sequence
 
 RATE: Mapping[str, Any] = dict(type='Rate')
 
@@ -43,11 +43,7 @@ class SpikeDecoder(BaseModule):
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if isinstance(in_channels, str) or not isinstance(in_channels, Sequence):
-            raise TypeError(
-                f'in_channels must be a sequence of ints, one a level, '
-                f'but got {describe(in_channels)}'
-            )
+        check_sequence('in_channels', in_channels, 'ints, one a level')
         if not in_channels:
             raise ValueError('in_channels must name at least one level, but got none')
         self.num_steps = check_positive_int('num_steps', num_steps)

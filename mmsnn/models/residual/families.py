@@ -5,7 +5,7 @@ Adding a family is adding a row here, and a class in ``merges`` if its merge is 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mmsnn.models.layers import check_order
@@ -219,12 +219,9 @@ FAMILIES: dict[str, Wiring] = {
     ),
     'PA-A': _PA_A,
     'PA-B': _PA_B,
-    'MS': Wiring(
-        AddMerge,
-        f'{_MS}; Qiu et al., Gated attention coding for training SNNs',
-        unit='SCN',
-        last_unit='SCN',
-        projection='CN',
+    'MS': replace(
+        _PA_A,
+        citation=f'{_MS}; Qiu et al., Gated attention coding for training SNNs',
         threshold_norm=True,
         advice='PA-A with norms that start at the threshold: classification with few '
         'steps, and the network of gated attention coding',
@@ -233,22 +230,16 @@ FAMILIES: dict[str, Wiring] = {
     ),
     'DANet-A': _PA_A,
     'DANet-B': _PA_B,
-    'DANet-C': Wiring(
-        AddMerge,
-        f'{_DANET}, Eq. 11 and Listing 1',
-        last_unit='CN',
-        projection='CN',
-        post='S',
+    'DANet-C': replace(
+        _ORIGIN,
+        citation=f'{_DANET}, Eq. 11 and Listing 1',
         densely_additive=True,
         advice="integers instead of PA-A's real numbers, at some accuracy",
         reported='ImageNet, T = 4: 68.26 / 70.90 % (ResNet34 / 50)',
     ),
-    'DANet-D': Wiring(
-        AddMerge,
-        f'{_DANET}, Eq. 11 and Listing 1',
-        last_unit='C',
-        projection='C',
-        post='NS',
+    'DANet-D': replace(
+        _BAA,
+        citation=f'{_DANET}, Eq. 11 and Listing 1',
         densely_additive=True,
         advice='to compare with DANet-C',
         reported='ImageNet, T = 4: 65.50 % (ResNet34)',

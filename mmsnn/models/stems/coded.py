@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmsnn.models.layers import LayerFactory
-from mmsnn.utils import check_number, check_positive, describe
+from mmsnn.utils import check_number, check_positive, check_sequence
 
 from .base import BaseStem
 
@@ -36,10 +36,7 @@ def _per_channel(name: str, values: Sequence[float], channels: int) -> Tensor:
         TypeError: If ``values`` is no sequence of numbers.
         ValueError: If there are more or fewer of them than channels.
     """
-    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-        raise TypeError(
-            f'{name} must be a sequence of numbers, but got {describe(values)}'
-        )
+    check_sequence(name, values, 'numbers')
     if len(values) != channels:
         raise ValueError(
             f'{name} must have {channels} entries, one a channel, '
