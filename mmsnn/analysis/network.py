@@ -1,0 +1,165 @@
+"""What collectors must know of a network: its parts, its neurons, its images."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from mmsnn.models.backbones.base import SpikingBackbone
+from mmsnn.models.decoders import BaseDecoder
+from mmsnn.models.neurons import BaseNeuron
+from mmsnn.models.residual import ResidualBlock
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return the model inside a wrapper for distributed training, or the model."""
+    inner: Any = model.module if is_model_wrapper(model) else model
+    return inner
+
+
+def named_neurons(model: nn.Module) -> list[tuple[str, BaseNeuron]]:
+    """Return the layers of spiking neurons and their names, in the model's order.
+
+    Raises:
+        ValueError: If there is none: the model is not a spiking one.
+    """
+    neurons = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, BaseNeuron)
+    ]
+    if not neurons:
+        raise ValueError(
+            f'{type(model).__name__} has no spiking neurons (modules derived from '
+            'mmsnn.models.neurons.BaseNeuron): it is not a spiking network'
+        )
+    return neurons
+
+
+def named_blocks(model: nn.Module) -> list[tuple[str, ResidualBlock]]:
+    """Return the residual blocks and their names, in the model's order."""
+    return [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, ResidualBlock)
+    ]
+
+
+def find_parts(model: nn.Module) -> dict[str, str]:
+    """Return which part of the model each module is in.
+
+    Parts are ``'encoder'`` (the stem of a spiking backbone), ``'backbone'`` (the rest
+    of it, or a backbone that is not spiking), ``'decoder'`` (spike decoders), and, for
+    all else, the name of the model's child that holds it: ``'neck'``,
+    ``'bbox_head'``, ...
+
+    Args:
+        model: A detector, a classifier or a bare backbone.
+
+    Returns:
+        The part of each name that ``model.named_modules()`` gives.
+    """
+    parts: dict[str, str] = {'': 'model'}
+    for name, module in model.named_modules():
+        parent = name.rpartition('.')[0]
+        if isinstance(module, SpikingBackbone):
+            parts[name] = 'backbone'
+            parts[f'{name}.stem' if name else 'stem'] = 'encoder'
+        elif isinstance(module, BaseDecoder):
+            parts[name] = 'decoder'
+        elif name and name not in parts:
+            parts[name] = parts[parent] if parent or parts[''] != 'model' else name
+    return parts
+
+
+def count_images(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
+    """Return the batch size N of a model's call: the length of its first tensor.
+
+    Raises:
+        ValueError: If it is not called with a batch of images.
+    """
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Tensor) and value.dim() in (4, 5) and len(value):
+            return len(value)
+    raise ValueError(
+        'the model must be called with a batch of images [N, C, H, W] or of frames '
+        '[N, T, C, H, W], but got none'
+    )
+
+
+class Collector:
+    """Watches a model while it is entered, and leaves it as it was.
+
+    Derived classes register hooks in :meth:`attach`; all are removed on exit, whether
+    by an exception or not. What they keep are numbers, never tensors with a graph. They
+    may be entered again, and go on adding up; ``result()`` returns what was seen so
+    far as frozen dataclasses.
+
+    Args:
+        model: The model, in whatever mode; a wrapper's inner model is watched.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = unwrap(model)
+        self._handles: list[RemovableHandle] = []
+
+    def attach(self) -> Iterator[RemovableHandle]:
+        """Register the hooks; yield their handles."""
+        raise NotImplementedError(f'{type(self).__name__} defines no attach')
+
+    def __enter__(self) -> Self:
+        """Attach the hooks.
+
+        Raises:
+            RuntimeError: If the collector is entered already.
+        """
+        if self._handles:
+            raise RuntimeError(f'{type(self).__name__} is entered already')
+        try:
+            for handle in self.attach():
+                self._handles.append(handle)
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the hooks."""
+        self._remove()
+
+    def _remove(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+
+def steps_and_images(x: Tensor, num_steps: int) -> Tensor:
+    """Return what neurons take or return as ``[T, N, ...]``, detached.
+
+    Args:
+        x: ``[T * N, ...]``, or ``[T, N, C, H, W]`` as direct coding's stem has it.
+        num_steps: Number of time steps T.
+    """
+    x = x.detach()
+    if x.dim() == 5 and len(x) == num_steps:
+        return x
+    return x.unflatten(0, (num_steps, -1))
+
+
+__all__ = [
+    'Collector',
+    'count_images',
+    'find_parts',
+    'named_blocks',
+    'named_neurons',
+    'steps_and_images',
+    'unwrap',
+]
