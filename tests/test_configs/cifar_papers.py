@@ -1,14 +1,11 @@
 """What Zhang et al. 2023 ("SG") and Qiu et al. ("GAC") say of their CIFAR training."""
 
-import functools
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from mmsnn.models import DirectStem, GatedAttentionStem
-
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+from test_configs.files import CONFIGS, shared
 
 # SG, Table 1: blocks a stage.
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
@@ -114,6 +111,5 @@ PARAMETERS = {
 }
 
 
-@functools.cache
 def cached(name: str) -> Config:
-    return Config.fromfile(CONFIGS / f'{name}.py')
+    return shared(CONFIGS / f'{name}.py')

@@ -3,8 +3,6 @@
 SG: Zhang et al. 2023. SEW: Fang et al. 2021. DANet: Li et al. GAC: Qiu et al.
 """
 
-import functools
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
@@ -13,7 +11,9 @@ from torch import nn
 
 from mmsnn.models import DirectStem, GatedAttentionStem
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs/imagenet'
+from . import files
+
+CONFIGS = files.CONFIGS / 'imagenet'
 
 RESNETS = {18: 11.69, 34: 21.80, 50: 25.56, 101: 44.55, 152: 60.19}
 """Millions of parameters, of a family without norms of its own (Li et al., Tab. 6)"""
@@ -175,9 +175,8 @@ RECIPES: dict[str, dict[str, tuple[Any, str]]] = {
 }
 
 
-@functools.cache
 def load(name: str) -> Config:
-    return Config.fromfile(CONFIGS / f'{name}.py')
+    return files.load(CONFIGS / f'{name}.py')
 
 
 def setting(cfg: Any, key: str) -> Any:

@@ -1,13 +1,23 @@
 """A classification config at work on little data, and what must come of it."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
 from test_tools.conftest import separate_run
+
+
+def quick_first(names: Iterable[str], quick: Collection[str]) -> list[Any]:
+    """Return names as parameters of a test, slow ones unless they are the quick."""
+    names = list(names)
+    assert set(quick) <= set(names)
+    slow = [name for name in names if name not in quick]
+    return [*quick, *(pytest.param(name, marks=pytest.mark.slow) for name in slow)]
 
 
 def train_and_test(cfg: Config) -> None:

@@ -14,7 +14,6 @@ from torch import nn
 
 from mmsnn.models import FAMILIES
 from test_configs.cifar_papers import (
-    CONFIGS,
     COSINE,
     FILES,
     GAC_FILES,
@@ -25,6 +24,7 @@ from test_configs.cifar_papers import (
     STEPS_100,
     cached,
 )
+from test_configs.files import CONFIGS
 
 
 def setting(cfg: Any, key: str) -> Any:

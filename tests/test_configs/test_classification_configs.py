@@ -9,9 +9,10 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmsnn.models import FAMILIES, DirectStem, GatedAttentionStem
+from test_configs import files
+from test_configs.files import CONFIGS
 from test_configs.runs import images, train_and_test
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 PATHS = sorted(
     path
     for name in ('digits', 'fashion_mnist')
@@ -51,7 +52,7 @@ def fashion(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def load(path: Path, fashion: Path, work_dir: Path) -> Config:
     """Return a config of one epoch on little data."""
-    cfg = Config.fromfile(path)
+    cfg = files.load(path)
     for split, number in (('train', 12), ('val', 8), ('test', 8)):
         loader = cfg[f'{split}_dataloader']
         loader.batch_size = 4
@@ -72,7 +73,7 @@ def load(path: Path, fashion: Path, work_dir: Path) -> Config:
 
 
 def build(path: Path) -> tuple[Config, nn.Module]:
-    cfg = Config.fromfile(path)
+    cfg = files.load(path)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         return cfg, MODELS.build(cfg.model)
 

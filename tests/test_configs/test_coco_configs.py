@@ -1,13 +1,12 @@
 """The COCO configs against the SG ResNet paper (Zhang et al. 2023)."""
 
-import functools
-from pathlib import Path
 from typing import Any
 
 import pytest
 from mmengine.config import Config
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+from .files import CONFIGS, shared
+
 SUFFIX = 'fpn_8xb2-amp-72e_coco.py'
 
 # Table 4: network, backbone, its depth, decoder.
@@ -76,9 +75,8 @@ PAPER: dict[tuple[str, str], Any] = {
 }
 
 
-@functools.cache
 def load(name: str) -> Config:
-    return Config.fromfile(CONFIGS / name)
+    return shared(CONFIGS / name)
 
 
 def setting(cfg: Any, key: str) -> Any:

@@ -22,8 +22,10 @@ from torch.optim import lr_scheduler
 from mmsnn.models import FAMILIES, PLIF
 from mmsnn.models.neurons import ATan
 from mmsnn.utils.cpu import without_amp
+from test_configs import files
+from test_configs.files import CONFIGS
+from test_configs.runs import quick_first
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 FOLDERS = ('cifar10_dvs', 'dvs128_gesture')
 
 
@@ -73,9 +75,8 @@ PAPERS = {
 }
 
 
-@functools.cache
 def load(name: str) -> Config:
-    return Config.fromfile(CONFIGS / name)
+    return files.load(CONFIGS / name)
 
 
 @functools.cache
@@ -229,19 +230,19 @@ def written(folder: str, parent: Path) -> Path:
     return root
 
 
-RUN = [
+QUICK = [
     f'dvs128_gesture/sew-add-7b_{GESTURE}',
     f'cifar10_dvs/sew-add-wide-7b-t4_{CIFAR}',
     'cifar10_dvs/sg-7b-rate_1xb8-amp-64e_cifar10-dvs.py',
 ]
 
 
-@pytest.mark.parametrize('name', RUN)
+@pytest.mark.parametrize('name', quick_first(PAPERS, QUICK))
 def test_an_epoch_and_an_evaluation(
     name: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The whole network on a few files in the data set's own format."""
-    row, cfg = PAPERS[name], Config.fromfile(CONFIGS / name)
+    row, cfg = PAPERS[name], load(name)
     folder = name.partition('/')[0]
     root = written(folder, tmp_path_factory.getbasetemp())
     assert cfg.train_dataloader.dataset.data_root == f'data/{folder}/'

@@ -1,4 +1,4 @@
-"""The ImageNet configs against their papers; one of each kind runs on tiny data."""
+"""The ImageNet configs against their papers, and at work on tiny data."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,14 @@ from mmsnn.utils.preflight import check_pretrained
 
 from .imagenet_papers import CONFIGS, NETWORKS, RECIPES, build, load, setting
 from .narrow import narrow
-from .runs import train_and_test
+from .runs import quick_first, train_and_test
+
+# The configs of a second phase -> that of the first one, from which they start.
+FIRST = {
+    name: name.replace('-t4_8xb32-amp-45e', '-t1_8xb32-amp-120e')
+    for name in NETWORKS
+    if '-45e_' in name
+}
 
 
 def test_table_has_every_config() -> None:
@@ -87,10 +94,9 @@ def test_subset_has_one_number_of_classes(number: int) -> None:
     assert model.head.num_classes == model.data_preprocessor.num_classes == number
 
 
-@pytest.mark.parametrize('name', [n for n in NETWORKS if '-45e_' in n])
-def test_second_phase_starts_from_the_first(name: str) -> None:
+@pytest.mark.parametrize(('name', 'first'), FIRST.items())
+def test_second_phase_starts_from_the_first(name: str, first: str) -> None:
     checkpoint = Path(load(name).model.init_cfg.checkpoint)
-    first = name.replace('-t4_8xb32-amp-45e', '-t1_8xb32-amp-120e')
     assert checkpoint == Path('work_dirs', first, 'epoch_120.pth')
     assert first in NETWORKS
 
@@ -126,15 +132,18 @@ def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tiny(name: str, root: Path, work_dir: Path) -> Config:
     """Return a config of one epoch with a narrow network on tiny images."""
-    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    cfg = load(name)
     narrow(cfg)
     model = cfg.model
-    if model.head.num_classes == 1000:
-        model.head.num_classes = model.data_preprocessor.num_classes = len(CLASSES)
+    subset = model.head.num_classes < 1000
+    number = len(CLASSES) - 1 if subset else len(CLASSES)
+    model.head.num_classes = model.data_preprocessor.num_classes = number
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']
         loader.update(batch_size=4, num_workers=0, persistent_workers=False)
         loader.dataset.update(data_root=str(root), metainfo=dict(classes=CLASSES))
+        if subset:
+            loader.dataset.num_classes = number
         pipeline = loader.dataset.pipeline
         if split == 'train':
             pipeline[1].scale = 64
@@ -152,28 +161,32 @@ def tiny(name: str, root: Path, work_dir: Path) -> Config:
     return cfg
 
 
-@pytest.mark.parametrize(
-    'name',
-    [
-        'sg-r18-asd_8xb32-amp-320e_imagenet',
-        'sew-add-r50-rate_8xb32-amp-320e_imagenet',
-        'spiking-r18-rate_8xb32-amp-320e_imagenet',
-        'danet-b-r50-t1_8xb32-amp-50e_imagenet',
-        'danet-a-r50-t4_1xb32-amp-100e_imagenet-5',
-        'gac-ms-r18-t4_8xb32-amp-250e_imagenet',
-        'ms-r18-t6_8xb32-amp-250e_imagenet',
-    ],
-)
+SINGLE = [name for name in NETWORKS if name not in {*FIRST, *FIRST.values()}]
+QUICK = [
+    'sg-r18-asd_8xb32-amp-320e_imagenet',
+    'sew-add-r50-rate_8xb32-amp-320e_imagenet',
+    'spiking-r18-rate_8xb32-amp-320e_imagenet',
+    'danet-b-r50-t1_8xb32-amp-50e_imagenet',
+    'danet-a-r50-t4_1xb32-amp-100e_imagenet-5',
+    'gac-ms-r18-t4_8xb32-amp-250e_imagenet',
+    'ms-r18-t6_8xb32-amp-250e_imagenet',
+]
+
+
+@pytest.mark.parametrize('name', quick_first(SINGLE, QUICK))
 def test_an_epoch_and_an_evaluation(name: str, imagenet: Path, tmp_path: Path) -> None:
     train_and_test(tiny(name, imagenet, tmp_path))
 
 
-def test_two_phases(imagenet: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    'name', quick_first(FIRST, ['danet-a-r18-t4_8xb32-amp-45e_imagenet'])
+)
+def test_two_phases(name: str, imagenet: Path, tmp_path: Path) -> None:
     first = tmp_path / 'first'
-    train_and_test(tiny('danet-a-r18-t1_8xb32-amp-120e_imagenet', imagenet, first))
+    train_and_test(tiny(FIRST[name], imagenet, first))
     given = torch.load(first / 'epoch_1.pth', weights_only=False)['state_dict']
 
-    second = tiny('danet-a-r18-t4_8xb32-amp-45e_imagenet', imagenet, tmp_path)
+    second = tiny(name, imagenet, tmp_path)
     second.model.init_cfg.checkpoint = str(first / 'epoch_1.pth')
     model = build(second)
     model.init_weights()
