@@ -3,8 +3,8 @@
 dataset_type = 'FashionMNIST'
 data_root = 'data/fashion_mnist/'
 
+# No crops: in a few epochs, they cost more accuracy than they bring.
 train_pipeline = [
-    dict(type='RandomCrop', crop_size=28, padding=2),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
@@ -12,7 +12,7 @@ test_pipeline = [dict(type='PackInputs')]
 
 # No workers: loading is cheap, and on a CPU a worker takes a core from the training.
 train_dataloader = dict(
-    batch_size=128,
+    batch_size=64,
     num_workers=0,
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=True),
@@ -22,7 +22,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=128,
+    batch_size=64,
     num_workers=0,
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),

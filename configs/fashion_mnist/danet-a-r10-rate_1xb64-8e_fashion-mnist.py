@@ -1,7 +1,7 @@
-_base_ = './sg-r10-asd_1xb128-8e_fashion-mnist.py'
+_base_ = './sg-r10-asd_1xb64-8e_fashion-mnist.py'
 
 model = dict(
-    backbone=dict(type='mmsnn.SEWResNet', connect='ADD'),
+    backbone=dict(type='mmsnn.DANet', variant='A'),
     neck=[
         dict(
             type='mmsnn.SpikeDecoder',

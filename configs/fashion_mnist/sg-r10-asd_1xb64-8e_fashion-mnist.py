@@ -2,7 +2,7 @@
 _base_ = [
     '../_base_/models/sg_r10_classifier.py',
     '../_base_/datasets/fashion_mnist.py',
-    '../_base_/schedules/adamw-bs128_8e.py',
+    '../_base_/schedules/adamw-bs64_8e.py',
     '../_base_/classification_runtime.py',
 ]
 

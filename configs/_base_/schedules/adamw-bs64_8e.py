@@ -1,4 +1,4 @@
-# As adamw-bs64_30e.py, for more images: fewer epochs, batches of 128.
+# As adamw-bs64_30e.py, for more images: fewer epochs.
 max_epochs = 8
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')
@@ -21,4 +21,4 @@ optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05)
 )
 
-auto_scale_lr = dict(enable=False, base_batch_size=128)
+auto_scale_lr = dict(enable=False, base_batch_size=64)

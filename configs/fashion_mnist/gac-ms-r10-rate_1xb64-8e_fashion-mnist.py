@@ -1,4 +1,4 @@
-_base_ = './sg-r10-asd_1xb128-8e_fashion-mnist.py'
+_base_ = './sg-r10-asd_1xb64-8e_fashion-mnist.py'
 
 model = dict(
     backbone=dict(type='mmsnn.MSResNet', stem=dict(type='GatedAttentionStem')),
