@@ -81,6 +81,7 @@ setup(
     ],
     python_requires='>=3.11',
     packages=find_packages(include=['mmsnn', 'mmsnn.*']),
+    package_data={'mmsnn.kernels': ['*.cpp']},
     install_requires=read_requirements('runtime'),
     extras_require={
         name: read_requirements(name) for name in ('demo', 'tests', 'lint')

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from mmsnn import kernels
+
 from .surrogate import Surrogate
 
 
@@ -90,6 +92,32 @@ def _reset(h: Tensor, fired: Tensor, dynamics: Dynamics, out: Tensor | None) -> 
     return v.add_(fired, alpha=dynamics.v_reset) if dynamics.v_reset else v
 
 
+def _run(
+    x_seq: Tensor, decay: Tensor | float | None, dynamics: Dynamics, keep: bool
+) -> tuple[Tensor, Tensor]:
+    """Return spikes and, of all steps if ``keep`` or else of one, potentials ``h``."""
+    dtype = torch.promote_types(x_seq.dtype, torch.float32)
+    spikes = _state_like(x_seq, x_seq.dtype)
+    h_seq = _state_like(x_seq if keep else x_seq[:1], dtype)
+    if kernels.multi_step(x_seq, decay, dynamics, spikes, h_seq if keep else None):
+        return spikes, h_seq
+    # a comparison writes straight into the spikes; the reset wants h's dtype
+    fired = spikes if dtype == x_seq.dtype else _state_like(x_seq[:1], dtype)
+    # only IF without a backward pass can overwrite its potential in place
+    in_place = decay is None and not keep
+    scratch = h_seq[0] if in_place else torch.empty_like(h_seq[0])
+    v = None
+    for t in range(len(x_seq)):
+        h = _charge(v, x_seq[t], decay, dynamics, h_seq[t if keep else 0])
+        now = fired[t if fired is spikes else 0]
+        torch.ge(h, dynamics.v_threshold, out=now)
+        if fired is not spikes:
+            spikes[t].copy_(now)
+        if t + 1 < len(x_seq):
+            v = _reset(h, now, dynamics, out=scratch)
+    return spikes, h_seq
+
+
 class _MultiStep(torch.autograd.Function):
     """Keeps the potentials before the reset, ``h``, and nothing else.
 
@@ -105,23 +133,7 @@ class _MultiStep(torch.autograd.Function):
         dynamics: Dynamics,
         keep: bool,
     ) -> Tensor:
-        dtype = torch.promote_types(x_seq.dtype, torch.float32)
-        spikes = _state_like(x_seq, x_seq.dtype)
-        h_seq = _state_like(x_seq if keep else x_seq[:1], dtype)
-        # a comparison writes straight into the spikes; the reset wants h's dtype
-        fired = spikes if dtype == x_seq.dtype else _state_like(x_seq[:1], dtype)
-        # only IF without a backward pass can overwrite its potential in place
-        in_place = decay is None and not keep
-        scratch = h_seq[0] if in_place else torch.empty_like(h_seq[0])
-        v = None
-        for t in range(len(x_seq)):
-            h = _charge(v, x_seq[t], decay, dynamics, h_seq[t if keep else 0])
-            now = fired[t if fired is spikes else 0]
-            torch.ge(h, dynamics.v_threshold, out=now)
-            if fired is not spikes:
-                spikes[t].copy_(now)
-            if t + 1 < len(x_seq):
-                v = _reset(h, now, dynamics, out=scratch)
+        spikes, h_seq = _run(x_seq, decay, dynamics, keep)
         if keep:
             ctx.dynamics = dynamics
             ctx.decay = None if isinstance(decay, Tensor) else decay
@@ -137,7 +149,14 @@ class _MultiStep(torch.autograd.Function):
         decay = ctx.decay if learned is None else learned
         dynamics: Dynamics = ctx.dynamics
         grad_x = _state_like(h_seq, grad_spikes.dtype)
-        grad_decay = torch.zeros_like(learned) if ctx.needs_input_grad[1] else None
+        learns = ctx.needs_input_grad[1]
+        by_decay = kernels.multi_step_backward(
+            grad_spikes, h_seq, decay, dynamics, grad_x, learns
+        )
+        if by_decay is not None:
+            grad_decay = torch.full_like(learned, by_decay) if learns else None
+            return grad_x, grad_decay, None, None
+        grad_decay = torch.zeros_like(learned) if learns else None
         grad_v = None
         for t in reversed(range(len(h_seq))):
             grad_h = _grad_potential(grad_spikes[t], h_seq[t], grad_v, dynamics)
@@ -220,3 +239,16 @@ def multi_step(
     learns = x_seq.requires_grad or (isinstance(decay, Tensor) and decay.requires_grad)
     keep = torch.is_grad_enabled() and learns
     return _MultiStep.apply(x_seq, decay, dynamics, keep)
+
+
+@torch.no_grad()
+def potentials(
+    x_seq: Tensor, decay: Tensor | float | None, dynamics: Dynamics
+) -> Tensor:
+    """Return the potentials before the reset, ``h`` of :func:`multi_step`.
+
+    Returns:
+        ``[T, ...]``, in fp32 at least, without a graph; ``h >= v_threshold`` is where
+        :func:`multi_step` has spikes.
+    """
+    return _run(x_seq, decay, dynamics, keep=True)[1]

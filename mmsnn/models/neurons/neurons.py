@@ -12,7 +12,7 @@ from mmsnn.models.build import build_part
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_number, check_positive, check_positive_int
 
-from .functional import Dynamics, multi_step
+from .functional import Dynamics, multi_step, potentials
 from .surrogate import Surrogate, build_surrogate
 
 
@@ -90,6 +90,29 @@ class BaseNeuron(nn.Module):
             ValueError: If the first dimension is no multiple of ``num_steps``.
             TypeError: If ``x`` is not a floating tensor.
         """
+        x_seq = self._unfold(x)
+        return multi_step(x_seq, self.decay(), self.dynamics).flatten(0, 1)
+
+    def potentials(self, x: Tensor) -> Tensor:
+        """Return the membrane potentials before the reset, which make the spikes.
+
+        A neuron fires where they are at least ``dynamics.v_threshold``.
+
+        Args:
+            x: Currents, as :meth:`forward` takes them.
+
+        Returns:
+            A tensor of the same shape, in fp32 at least and without a graph.
+
+        Raises:
+            ValueError: If the first dimension is no multiple of ``num_steps``.
+            TypeError: If ``x`` is not a floating tensor.
+        """
+        x_seq = self._unfold(x)
+        return potentials(x_seq, self.decay(), self.dynamics).flatten(0, 1)
+
+    def _unfold(self, x: Tensor) -> Tensor:
+        """Return ``x``, checked, as ``[T, N, ...]``."""
         if not x.is_floating_point():
             raise TypeError(f'neurons take floating tensors, but got {x.dtype}')
         if x.dim() == 0 or x.shape[0] == 0 or x.shape[0] % self.num_steps:
@@ -97,8 +120,7 @@ class BaseNeuron(nn.Module):
                 f'the first dimension must be a multiple of num_steps='
                 f'{self.num_steps}, but got shape {tuple(x.shape)}'
             )
-        x_seq = x.unflatten(0, (self.num_steps, -1))
-        return multi_step(x_seq, self.decay(), self.dynamics).flatten(0, 1)
+        return x.unflatten(0, (self.num_steps, -1))
 
     def extra_repr(self) -> str:
         """Show the settings in ``print(model)``."""

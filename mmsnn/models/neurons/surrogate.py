@@ -48,6 +48,17 @@ class Surrogate:
         """
         raise NotImplementedError(f'{type(self).__name__} defines no derivative')
 
+    def derivative(self, x: Tensor) -> Tensor:
+        """Return the surrogate derivative at ``x``, the distance to the threshold.
+
+        Args:
+            x: Any floating tensor; it is left as it is.
+
+        Returns:
+            A tensor of the same shape and dtype.
+        """
+        return self.scale_(torch.ones_like(x), x.clone())
+
 
 @dataclass(frozen=True)
 class ATan(Surrogate):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from mmsnn import kernels
 from mmsnn.models.layers import Unit
 from mmsnn.models.neurons import BaseNeuron, Surrogate, build_surrogate, heaviside
 from mmsnn.utils import check_number, check_positive_int
@@ -93,12 +94,17 @@ class _Gate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor, x: Tensor) -> Tensor:
         ctx.save_for_backward(h, x)
-        return torch.addcmul(x, h, h - x)
+        y = kernels.gate(h, x)
+        return torch.addcmul(x, h, h - x) if y is None else y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         h, x = ctx.saved_tensors
+        if all(ctx.needs_input_grad):
+            both = kernels.gate_backward(grad, h, x)
+            if both is not None:
+                return both
         grad_h = grad_x = None
         if ctx.needs_input_grad[0]:
             grad_h = torch.sub(h, x, alpha=0.5).mul_(2).mul_(grad)
