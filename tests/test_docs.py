@@ -18,12 +18,20 @@ DOCS = sorted((ROOT / 'docs').glob('*.md'))
 GUIDE = (ROOT / 'docs' / 'families.md').read_text(encoding='utf-8')
 
 
-def load_tool():
-    path = ROOT / 'tools' / 'docs_tools' / 'families.py'
-    spec = importlib.util.spec_from_file_location('families_tool', path)
+def load_tool(name='families'):
+    path = ROOT / 'tools' / 'docs_tools' / f'{name}.py'
+    spec = importlib.util.spec_from_file_location(f'{name}_tool', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_energies_are_generated():
+    tool = load_tool('energy_tables')
+    page = (ROOT / 'docs' / 'energy.md').read_text(encoding='utf-8')
+    assert tool.render(page) == page, 'run python tools/docs_tools/energy_tables.py'
+    with pytest.raises(ValueError, match='energy.md must hold the lines'):
+        tool.render('a page without marks')
 
 
 def test_the_guide_is_generated_from_the_wiring_table():

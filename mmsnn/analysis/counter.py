@@ -15,7 +15,7 @@ from mmsnn.models.residual.merges import Merge
 from mmsnn.models.stems import GatedAttentionStem
 
 from .arithmetic import ARITHMETIC, Arithmetic, Kind
-from .network import Collector, count_images, find_parts, steps_and_images
+from .network import Collector, find_batch, find_parts, steps_and_images
 from .operations import (
     VALUES,
     ImageOperations,
@@ -209,7 +209,7 @@ class OperationCounter(Collector):
     def _start(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        self._batch_size = count_images(args, kwargs)
+        self._batch_size = len(find_batch(args, kwargs))
         self._stack = [('', module, self._batch_size)]
         self._watch = _Watch(self)
         self._watch.__enter__()

@@ -75,15 +75,15 @@ def find_parts(model: nn.Module) -> dict[str, str]:
     return parts
 
 
-def count_images(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
-    """Return the batch size N of a model's call: the length of its first tensor.
+def find_batch(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
+    """Return the images of a model's call, its first tensor of four or five dimensions.
 
     Raises:
         ValueError: If it is not called with a batch of images.
     """
     for value in (*args, *kwargs.values()):
         if isinstance(value, Tensor) and value.dim() in (4, 5) and len(value):
-            return len(value)
+            return value
     raise ValueError(
         'the model must be called with a batch of images [N, C, H, W] or of frames '
         '[N, T, C, H, W], but got none'
@@ -156,7 +156,7 @@ def steps_and_images(x: Tensor, num_steps: int) -> Tensor:
 
 __all__ = [
     'Collector',
-    'count_images',
+    'find_batch',
     'find_parts',
     'named_blocks',
     'named_neurons',

@@ -9,13 +9,13 @@ from spikingjelly.activation_based.op_counter import (
     MACCounter,
     SynOpCounter,
 )
+from test_models.helpers import FAMILY_ENTRIES, SILENT, calibrate, make_backbone
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmsnn.analysis import OperationCounter, Operations
 from mmsnn.models import DirectStem, SpikeDecoder  # noqa: F401
 
-from test_models.helpers import FAMILY_ENTRIES, SILENT, calibrate, make_backbone
 from .nets import Holder, TwoLayers
 
 

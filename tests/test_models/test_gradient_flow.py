@@ -35,7 +35,7 @@ ANALOG = ('DANet-A', 'DANet-B', 'MS')
 
 
 def load_tool() -> ModuleType:
-    path = ROOT / 'tools' / 'docs_tools' / 'gradient_flow.py'
+    path = ROOT / 'tools' / 'docs_tools' / 'gradient_tables.py'
     spec = importlib.util.spec_from_file_location('gradient_flow_tool', path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up

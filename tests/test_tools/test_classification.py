@@ -25,7 +25,7 @@ GUIDE = (ROOT / 'docs' / 'classification.md').read_text(encoding='utf-8')
 SNIPPETS = re.findall(r'```python\n(.*?)```', GUIDE, re.DOTALL)
 BLOCKS = re.findall(r'```bash\n(.*?)```', GUIDE, re.DOTALL)
 DIGITS = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
-FASHION = CONFIGS / 'fashion_mnist' / 'sg-r10-asd_1xb128-8e_fashion-mnist.py'
+FASHION = CONFIGS / 'fashion_mnist' / 'sg-r10-asd_1xb64-8e_fashion-mnist.py'
 # An epoch of a few images.
 FEW = [
     'train_cfg.max_epochs=1',

@@ -10,6 +10,9 @@ from pathlib import Path
 
 # a checkout works without being installed
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from _pages import replace_part  # noqa: E402
 
 from mmsnn.models import (  # noqa: E402
     DANet,
@@ -101,11 +104,7 @@ def render(page: str) -> str:
     Raises:
         ValueError: If a mark is missing.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f'{PAGE.name} must hold the lines {BEGIN!r} and {END!r}')
-    return f'{before}{BEGIN}\n\n{table()}\n\n{END}{after}'
+    return replace_part(page, PAGE.name, BEGIN, END, table())
 
 
 def main() -> None:

@@ -1,5 +1,15 @@
 """Hooks of MMEngine's Runner."""
 
+from .collect import CollectHook
+from .energy import EnergyHook
+from .firing_rate import FiringRateHook
+from .gradient_flow import GradientFlowHook
 from .train_steps import TrainStepsHook
 
-__all__ = ['TrainStepsHook']
+__all__ = [
+    'CollectHook',
+    'EnergyHook',
+    'FiringRateHook',
+    'GradientFlowHook',
+    'TrainStepsHook',
+]

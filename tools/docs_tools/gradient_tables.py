@@ -1,11 +1,10 @@
 """Print the tables of docs/gradient_flow.md: gradients of untrained 152-layer networks.
 
 Usage:
-    python tools/docs_tools/gradient_flow.py [--seeds 3]
+    python tools/docs_tools/gradient_tables.py [--seeds 3]
 """
 
 import argparse
-import math
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,8 @@ from torch.nn import functional as F
 # a checkout works without being installed
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmsnn.analysis.gradients import gradient_norm, watch_passed  # noqa: E402
+from mmsnn.analysis.gradients import norm_ratio as ratio  # noqa: E402
 from mmsnn.models import ResNetSNN  # noqa: E402
 from mmsnn.models.residual import FAMILIES  # noqa: E402
 
@@ -57,8 +58,8 @@ class Flow:
 
     @property
     def norms(self) -> list[float]:
-        """L2 norms of the gradients; in double precision, their squares overflow."""
-        return [gradient.double().norm().item() for gradient in self.gradients]
+        """L2 norms of the gradients."""
+        return [gradient_norm(gradient) for gradient in self.gradients]
 
 
 def measure(
@@ -110,30 +111,17 @@ def measure(
     network.train()
     values: list[Tensor] = []
 
-    def keep_input(module: nn.Module, inputs: tuple[Tensor]) -> None:
-        values.append(inputs[0])
+    def keep(name: str, value: Tensor) -> None:
+        values.append(value)
 
-    def keep_output(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        values.append(output)
-
-    for stage in network.stages:
-        for block in list(stage.children())[1:]:
-            block.register_forward_pre_hook(keep_input)
-        stage.register_forward_hook(keep_output)
+    for _ in watch_passed(network, keep):
+        pass  # registered; the network is not used again
     features = network(torch.randn(num_images, 3, image_size, image_size))[0]
     decoded = features.mean((0, 3, 4))
     logits = nn.Linear(decoded.shape[1], 10)(decoded)
     loss = F.cross_entropy(logits, torch.randint(10, (num_images,)))
     gradients = torch.autograd.grad(loss, values)
     return Flow([value.detach() for value in values], list(gradients))
-
-
-def ratio(norms: Sequence[float]) -> float:
-    """Return the first norm in units of the last; infinite beyond fp32's range."""
-    first, last = norms[0], norms[-1]
-    if not math.isfinite(first):
-        return math.inf
-    return first / last if first else 0.0
 
 
 def cell(ratios: Sequence[float]) -> str:

@@ -1,0 +1,301 @@
+"""Samples of a data set, of image files and of noise, as a test pipeline packs them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mmcv
+import numpy as np
+from mmdet.structures.bbox import HorizontalBoxes
+from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
+from torch.utils.data import Dataset
+
+from mmsnn.datasets.events.frames import SENSOR_SIZE
+from mmsnn.utils.errors import UserError
+from mmsnn.utils.preflight import innermost_dataset
+
+SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+# Of random images whose config does not say a size.
+DEFAULT_SIZE = (224, 224)
+# Mean number of events of a pixel, polarity and step of random event frames.
+EVENT_RATE = 0.1
+NUM_BOXES = 3
+# Height and width of data sets that keep their images in memory: their pipelines
+# neither load nor resize.
+_IN_MEMORY = {
+    'CIFAR10': (32, 32),
+    'CIFAR100': (32, 32),
+    'DigitsClassification': (8, 8),
+    'FashionMNIST': (28, 28),
+    'MNIST': (28, 28),
+}
+# The option of a transform that says which size it makes, and whether the width is its
+# first number.
+_SIZES = {
+    'CenterCrop': ('crop_size', False),
+    'Resize': ('scale', True),
+    'ResizeEdge': ('scale', True),
+    'ResizeFrames': ('size', False),
+}
+
+
+class Samples(Dataset):
+    """Chosen samples of a data set.
+
+    Args:
+        dataset: The data set.
+        indices: Which of its samples.
+
+    Raises:
+        UserError: When one is taken whose image is missing.
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        self.dataset = dataset
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        try:
+            return self.dataset[self.indices[index]]
+        except FileNotFoundError as error:
+            raise UserError(f'an image of the test set is missing: {error}') from error
+
+
+class NoiseSamples(Dataset):
+    """Uniform noise, or for event models Poisson counts, with random labels.
+
+    What a sample is depends on the seed and its index only.
+
+    Args:
+        cfg: The config of a whole run, whose test pipeline's last transform packs.
+        num_images: How many there are.
+        size: Height and width; None is what the test pipeline makes.
+        seed: Of the noise.
+
+    Raises:
+        UserError: If the config has no test pipeline.
+    """
+
+    def __init__(
+        self, cfg: Config, num_images: int, size: tuple[int, int] | None, seed: int
+    ) -> None:
+        pipeline = _pipeline(cfg)
+        self.num_images = num_images
+        self.size = size or _made_size(cfg)
+        self.seed = seed
+        self.channels = _channels(cfg)
+        self.num_steps = _event_steps(pipeline)
+        self._num_classes = _num_classes(cfg.model)
+        self._pack = TRANSFORMS.build(pipeline[-1])
+
+    def __len__(self) -> int:
+        return self.num_images
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        rng = np.random.default_rng((self.seed, index))
+        results = dict(img_id=index, sample_idx=index, img_path='')
+        if self.num_steps:
+            frames = rng.poisson(EVENT_RATE, (self.num_steps, 2, *self.size))
+            results |= dict(frames=frames.astype(np.float32))
+            results |= dict(img_shape=self.size, ori_shape=self.size)
+        else:
+            shape = (*self.size, self.channels)
+            results |= _image(rng.integers(0, 256, shape, dtype=np.uint8))
+        return self._pack(results | _targets(rng, self.size, self._num_classes))
+
+    def __str__(self) -> str:
+        height, width = self.size
+        if self.num_steps:
+            kind = (
+                f'random samples of {self.num_steps} event frames (Poisson counts with '
+                f'mean {EVENT_RATE})'
+            )
+        else:
+            kind = 'random images (uniform noise)'
+        return f'{self.num_images} {kind}, {height}x{width} pixels, seed {self.seed}'
+
+
+class FileSamples(Dataset):
+    """Image files through a config's test pipeline, with random labels.
+
+    Images of a data set that is kept in memory are small: files are resized to its
+    images' size.
+
+    Args:
+        cfg: The config of a whole run.
+        files: The images.
+        seed: Of the labels and boxes.
+
+    Raises:
+        UserError: If the config has no test pipeline, or one for event frames; when a
+            sample is taken whose file is no image.
+    """
+
+    def __init__(self, cfg: Config, files: Sequence[Path], seed: int) -> None:
+        pipeline = _pipeline(cfg)
+        if _event_steps(pipeline):
+            raise UserError(
+                f'config {cfg.filename!r} is for event frames, which image files do '
+                'not hold: use its data set or random input'
+            )
+        steps = [step for step in pipeline if 'Annotations' not in _kind(step)]
+        self.files = files
+        self.seed = seed
+        self._load: Callable[[dict], dict | None]
+        if _kind(steps[0]).startswith('LoadImage'):
+            self._load = TRANSFORMS.build(steps.pop(0))
+        else:
+            size, channels = _made_size(cfg), _channels(cfg)
+            self._load = partial(_load_small, size=size, channels=channels)
+        *self._transforms, self._pack = (TRANSFORMS.build(step) for step in steps)
+        self._num_classes = _num_classes(cfg.model)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        results = self._read(index)
+        for transform in self._transforms:
+            results = transform(results)
+        rng = np.random.default_rng((self.seed, index))
+        size = results['img'].shape[:2]
+        return self._pack(results | _targets(rng, size, self._num_classes))
+
+    def _read(self, index: int) -> dict[str, Any]:
+        """Load an image.
+
+        Raises:
+            UserError: If the file is none.
+        """
+        path = self.files[index]
+        message = f'{str(path)!r} is not an image that can be read'
+        try:
+            results = self._load(
+                dict(img_path=str(path), img_id=index, sample_idx=index)
+            )
+        except Exception as error:
+            # decoders raise anything at broken files
+            raise UserError(message) from error
+        if results is None:
+            raise UserError(message)
+        return results
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return the image files of a folder, at any depth, sorted.
+
+    Raises:
+        UserError: If the folder is missing or holds none.
+    """
+    if not folder.is_dir():
+        problem = 'is not a folder' if folder.exists() else 'does not exist'
+        raise UserError(f'image folder {str(folder)!r} {problem}')
+    files = sorted(
+        path
+        for path in folder.rglob('*')
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    )
+    if not files:
+        raise UserError(
+            f'image folder {str(folder)!r} holds no image: no file ends in '
+            + ', '.join(SUFFIXES)
+        )
+    return files
+
+
+def _load_small(
+    results: dict[str, Any], size: tuple[int, int], channels: int
+) -> dict[str, Any]:
+    """Load an image as RGB, as data sets hold them that keep them in memory."""
+    flag = 'grayscale' if channels == 1 else 'color'
+    pixels = mmcv.imread(results['img_path'], flag, channel_order='rgb')
+    pixels = mmcv.imresize(pixels, size[::-1])
+    return results | _image(pixels.reshape(*size, channels))
+
+
+def _image(pixels: np.ndarray) -> dict[str, Any]:
+    """Return what a loader says of an image that is not resized."""
+    size = pixels.shape[:2]
+    return dict(img=pixels, img_shape=size, ori_shape=size, scale_factor=(1.0, 1.0))
+
+
+def _targets(
+    rng: np.random.Generator, size: tuple[int, int], num_classes: int
+) -> dict[str, Any]:
+    """Return a random label, and boxes, for a loss; packing takes what it knows."""
+    corners = rng.uniform(0, 0.5, (NUM_BOXES, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(0.25, 0.5, (3, 2))], axis=1)
+    scale = np.array(size[::-1] * 2)
+    return dict(
+        gt_label=int(rng.integers(num_classes)),
+        gt_bboxes=HorizontalBoxes((boxes * scale).astype(np.float32)),
+        gt_bboxes_labels=rng.integers(num_classes, size=NUM_BOXES),
+        gt_ignore_flags=np.zeros(NUM_BOXES, dtype=bool),
+    )
+
+
+def _kind(setting: Mapping[str, Any]) -> str:
+    """Return the name of a config's class, without its scope."""
+    kind = setting['type']
+    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
+
+
+def _pipeline(cfg: Config) -> list[Mapping[str, Any]]:
+    """Return the test pipeline.
+
+    Raises:
+        UserError: If the config has none.
+    """
+    pipeline = innermost_dataset(cfg.test_dataloader.dataset).get('pipeline')
+    if not pipeline:
+        raise UserError(f'the test set of config {cfg.filename!r} has no pipeline')
+    return list(pipeline)
+
+
+def _event_steps(pipeline: Sequence[Mapping[str, Any]]) -> int:
+    """Return the number of event frames of a sample, 0 of images."""
+    steps = [step['num_steps'] for step in pipeline if _kind(step) == 'LoadEventFrames']
+    return steps[0] if steps else 0
+
+
+def _channels(cfg: Config) -> int:
+    """Return how many channels the model's images have."""
+    mean = (cfg.model.get('data_preprocessor') or {}).get('mean') or (0, 0, 0)
+    return (cfg.model.get('backbone') or {}).get('in_channels', len(mean))
+
+
+def _num_classes(node: Any) -> int:
+    """Return the smallest number of classes that the heads in a config say, or 1."""
+    if not isinstance(node, Mapping | list | tuple):
+        return 1
+    numbers = []
+    if isinstance(node, Mapping) and isinstance(node.get('num_classes'), int):
+        numbers = [node['num_classes']]
+    children = node.values() if isinstance(node, Mapping) else node
+    found = [number for number in map(_num_classes, children) if number > 1]
+    return min(numbers + found, default=1)
+
+
+def _made_size(cfg: Config) -> tuple[int, int]:
+    """Return height and width of what the test pipeline makes, as far as it says."""
+    pipeline = _pipeline(cfg)
+    for step in reversed(pipeline):
+        option, width_first = _SIZES.get(_kind(step), ('', False))
+        size = step.get(option)
+        if isinstance(size, int):
+            return size, size
+        if isinstance(size, Sequence) and len(size) == 2:
+            first, second = int(size[0]), int(size[1])
+            return (second, first) if width_first else (first, second)
+    if _event_steps(pipeline):
+        return SENSOR_SIZE
+    dataset = innermost_dataset(cfg.test_dataloader.dataset)
+    return _IN_MEMORY.get(_kind(dataset), DEFAULT_SIZE)
+
+
+__all__ = ['SUFFIXES', 'FileSamples', 'NoiseSamples', 'Samples', 'find_images']

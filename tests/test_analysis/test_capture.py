@@ -1,0 +1,183 @@
+"""Spikes and potentials of one image."""
+
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from torch import Tensor, nn
+
+from mmsnn.analysis.capture import SpikeCapture, choose_neurons, spread_neurons
+from mmsnn.models import SGResNet
+
+from .nets import TwoLayers
+
+NUM_STEPS = 3
+
+
+def small(**options: object) -> SGResNet:
+    """A network of 13 layers of neurons that fire."""
+    settings = dict(depth=10, base_channels=4, num_steps=NUM_STEPS) | options
+    model = SGResNet(**settings).eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.constant_(module.bias, 0.4)
+    return model
+
+
+def test_by_hand() -> None:
+    """Constant currents into IF neurons of threshold 1 that are reset to 0."""
+    model = TwoLayers(num_steps=4)
+    image = torch.tensor([[0.5, 1.0], [0.3, -1.0]]).view(1, 1, 2, 2)
+    wanted = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]
+    with SpikeCapture(model, 'neuron', traces=wanted) as capture:
+        model(image)
+    (layer,) = capture.result().layers
+    assert layer.name == 'neuron'
+    assert layer.spikes.tolist() == [
+        [[[False, True], [False, False]]],
+        [[[True, True], [False, False]]],
+        [[[False, True], [False, False]]],
+        [[[True, True], [True, False]]],
+    ]
+    assert layer.firing_rate == 7 / 16
+    assert layer.firing_rates.tolist() == [[[0.5, 1.0], [0.25, 0.0]]]
+    assert layer.firing_rate_per_step == (0.25, 0.5, 0.25, 0.75)
+    half, one, less, none = layer.traces
+    assert half.neuron == (0, 0, 0)
+    assert half.potentials == (0.5, 1.0, 0.5, 1.0)
+    assert half.fired == (False, True, False, True)
+    assert half.potentials_after == (0.5, 0.0, 0.5, 0.0)
+    assert one.potentials == (1.0,) * 4
+    assert less.potentials == pytest.approx((0.3, 0.6, 0.9, 1.2))
+    assert less.fired == (False, False, False, True)
+    assert none.potentials_after == none.potentials == (-1.0, -2.0, -3.0, -4.0)
+    assert (half.v_threshold, half.v_reset, half.rest) == (1.0, 0.0, 0.0)
+
+
+def test_soft_reset() -> None:
+    model = TwoLayers(num_steps=2)
+    model.neuron = type(model.neuron)(num_steps=2, v_reset=None)
+    with SpikeCapture(model, 'neuron', traces=[(0, 0, 0)]) as capture:
+        model(torch.full((1, 1, 1, 1), 1.5))
+    (trace,) = capture.result().layers[0].traces
+    assert trace.potentials == (1.5, 2.0)
+    assert trace.potentials_after == (0.5, 1.0)
+
+
+@pytest.mark.parametrize('frames', [False, True])
+def test_an_image_of_a_batch(frames: bool) -> None:
+    model = small(in_channels=2)
+    shape = (3, NUM_STEPS, 2, 32, 32) if frames else (3, 2, 32, 32)
+    batch = 3 * torch.randn(shape)
+    # alone it is what it is in a batch, whose neurons in the stem are fed unfolded
+    found = []
+    for images, index in ((batch, 1), (batch[1:2], 0)):
+        capture = SpikeCapture(model, ['stem', 'stages.1'], index)
+        with capture, torch.no_grad():
+            model(images)
+        found.append(capture.result())
+    together, alone = found
+    assert together.image.values.tolist() == batch[1].tolist()
+    names = [layer.name for layer in alone.layers]
+    assert names[0] == 'stem.neuron' and names[1].startswith('stages.1.')
+    for one, other in zip(together.layers, alone.layers, strict=True):
+        assert one.spikes.shape[0] == NUM_STEPS and one.spikes.ndim == 4
+        assert 0 < one.firing_rate < 1
+        assert (one.spikes == other.spikes).all()
+        assert [trace.neuron for trace in one.traces] == [
+            trace.neuron for trace in other.traces
+        ]
+        for trace in one.traces:
+            place = (slice(None), *trace.neuron)
+            assert one.spikes[place].tolist() == list(trace.fired)
+            assert [h >= 1 for h in trace.potentials] == list(trace.fired)
+
+
+def test_no_side_effects() -> None:
+    model = small()
+    image = torch.randn(1, 3, 32, 32, requires_grad=True)
+    before = model(image)[-1]
+    with SpikeCapture(model, 'stem') as capture:
+        during = model(image)[-1]
+    assert torch.equal(before, during) and during.requires_grad
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    held = capture.result()
+    # outside, nothing is seen any more
+    model(torch.zeros(1, 3, 32, 32))
+    assert capture.result().layers[0] is held.layers[0]
+    assert isinstance(held.layers[0].spikes[0, 0, 0, 0].item(), bool)
+    with capture:
+        model(torch.zeros(1, 3, 32, 32))
+    assert not capture.result().image.values.any()
+
+
+class Detector(nn.Module):
+    """Called as MMDetection's are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = small()
+
+    def forward(self, inputs: Tensor, data_samples: list) -> tuple[Tensor, ...]:
+        """Return the features."""
+        return self.backbone(inputs)
+
+
+def test_padding_is_known() -> None:
+    model = Detector()
+    samples = [DetDataSample(metainfo=dict(img_shape=(20 + i, 30))) for i in range(2)]
+    with SpikeCapture(model, 'backbone.stem', 1) as capture:
+        model(torch.randn(2, 3, 32, 32), data_samples=samples)
+    image = capture.result().image
+    assert image.values.shape == (3, 32, 32)
+    assert (image.height, image.width) == (21, 30)
+
+
+def test_names() -> None:
+    model = small()
+    names = [name for name, _ in choose_neurons(model, ['stages.1', 'stem'])]
+    assert names[0] == 'stem.neuron'
+    assert len(names) == 4 and all(name.startswith('stages.1.') for name in names[1:])
+    assert choose_neurons(model, 'stem.neuron')[0][1] is model.stem.neuron
+    with pytest.raises(ValueError, match=r"begins with 'stem.neurom'.*'stem.neuron'"):
+        choose_neurons(model, 'stem.neurom')
+    # a prefix ends at a dot
+    with pytest.raises(ValueError, match=r"'st'; there are \['stem.neuron', 'stages"):
+        choose_neurons(model, 'st')
+    with pytest.raises(ValueError, match='at least one'):
+        choose_neurons(model, [])
+    with pytest.raises(ValueError, match='no spiking neurons'):
+        SpikeCapture(nn.Conv2d(1, 1, 1), 'stem')
+
+
+def test_misuse() -> None:
+    model = small()
+    with pytest.raises(ValueError, match='image must be an index.*-1'):
+        SpikeCapture(model, 'stem', image=-1)
+    with pytest.raises(ValueError, match='traces'):
+        SpikeCapture(model, 'stem', traces=0)
+    with pytest.raises(RuntimeError, match='was not called'):
+        SpikeCapture(model, 'stem').result()
+    image = torch.randn(2, 3, 32, 32)
+    with (
+        SpikeCapture(model, 'stem', image=2),
+        pytest.raises(ValueError, match='image 2 was asked for, but the batch has 2'),
+    ):
+        model(image)
+    for index in [(4, 0, 0), (0, 0), (0, -1, 0)]:
+        with (
+            SpikeCapture(model, 'stem', traces=[index]),
+            pytest.raises(ValueError, match=r'indices below \(4, 16, 16\)'),
+        ):
+            model(image)
+
+
+def test_spread_neurons() -> None:
+    counts = torch.tensor([0, 0, 3, 1, 0, 1, 2, 0])
+    spikes = torch.arange(3)[:, None] < counts
+    # one of each count, from the busiest; of several the one in the middle
+    assert spread_neurons(spikes, 4) == [(2,), (6,), (5,), (4,)]
+    assert spread_neurons(spikes, 2) == [(2,), (4,)]
+    # the shares of those that have no more go to others
+    assert spread_neurons(spikes, 6) == [(2,), (6,), (3,), (5,), (1,), (7,)]
+    assert len(spread_neurons(spikes, 99)) == 8
+    assert spread_neurons(spikes.view(3, 2, 2, 2), 1) == [(0, 1, 0)]

@@ -1,0 +1,157 @@
+"""tools/analysis_tools/coco_error_analysis.py on detections made by hand."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools import mask
+
+from .tiny_coco import TOOLS
+
+Call = Callable[..., None]
+Fail = Callable[..., str]
+TOOL = 'analysis_tools/coco_error_analysis.py'
+# boxes of three objects
+CAT, DOG, CAR = [0, 0, 100, 100], [200, 0, 100, 100], [0, 200, 100, 100]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run in; the tools' own is on the path, as when run."""
+    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rle(box: list[int]) -> dict[str, Any]:
+    area = np.zeros((400, 400), np.uint8, order='F')
+    x, y, w, h = box
+    area[y : y + h, x : x + w] = 1
+    code = mask.encode(area)
+    return {**code, 'counts': code['counts'].decode()}
+
+
+def detection(category: int, box: list[int], score: float) -> dict[str, Any]:
+    return dict(
+        image_id=7, category_id=category, bbox=box, score=score, segmentation=rle(box)
+    )
+
+
+@pytest.fixture
+def annotated() -> dict[str, Any]:
+    """Annotations, in ann.json, and detections, in results.json."""
+    kinds = [('cat', 'animal'), ('dog', 'animal'), ('car/van', 'vehicle')]
+    truth = dict(
+        images=[dict(id=7, width=400, height=400, file_name='a.png')],
+        categories=[
+            dict(id=i, name=name, supercategory=kind)
+            for i, (name, kind) in enumerate(kinds, 1)
+        ],
+        annotations=[
+            dict(
+                id=i, image_id=7, category_id=i, bbox=box, area=1e4, iscrowd=0,
+                segmentation=rle(box),
+            )
+            for i, box in enumerate((CAT, DOG, CAR), 1)
+        ],
+    )  # fmt: skip
+    results = [
+        detection(1, DOG, 0.9),
+        detection(1, CAR, 0.8),
+        detection(1, [300, 300, 50, 50], 0.7),
+        # of the cat's box 60 %
+        detection(1, [0, 0, 100, 60], 0.6),
+        detection(3, CAR, 0.5),
+    ]
+    Path('ann.json').write_text(json.dumps(truth))
+    Path('results.json').write_text(json.dumps(results))
+    return dict(truth=truth, results=results)
+
+
+def test_each_kind_of_error(
+    annotated: dict, call_tool: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    types = ['--types', 'bbox', 'segm', '--extraplots']
+    call_tool(TOOL, 'results.json', 'out', '--ann', 'ann.json', *types)
+    content = json.loads(Path('out/errors.json').read_text())
+    # of the cat's 4 detections the last is right; the dog is not found
+    cat = [0, 1 / 4, 1 / 4, 1 / 3, 1 / 2, 1, 1]
+    dog, car = [0] * 6 + [1], [1] * 7
+    everything = np.mean([cat, dog, car], axis=0).tolist()
+    for kind in ('bbox', 'segm'):
+        found = {
+            name: list(areas['all'].values()) for name, areas in content[kind].items()
+        }
+        assert found == {
+            'allclass': pytest.approx(everything, abs=1e-5),
+            'cat': pytest.approx(cat, abs=1e-5),
+            'dog': dog,
+            'car/van': car,
+        }
+        assert set(content[kind]['dog']['small'].values()) == {None}
+        assert content[kind]['car/van']['large']['C75'] == 1
+        pictures = {path.name for path in Path('out', kind).iterdir()}
+        names = {'allclass', 'cat', 'dog', 'car_van', 'bars'}
+        assert pictures == {f'{name}.png' for name in names}
+    printed = capfd.readouterr().out
+    assert 'loading' not in printed.lower()
+    row = next(line for line in printed.splitlines() if line.startswith('cat '))
+    assert row.split() == ['cat', 'all', *(f'{value:.3f}' for value in cat)]
+
+
+def test_a_similar_object_takes_one_detection(annotated: dict, call_tool: Call) -> None:
+    """A second one on it is wrong, as a duplicate on an object of one's own is."""
+    results = [detection(1, DOG, 0.95), *annotated['results']]
+    Path('results.json').write_text(json.dumps(results))
+    small = ['--areas', 10, 20, 30000, '--score-thr', 0.6]
+    call_tool(TOOL, 'results.json', 'out', '--ann', 'ann.json', *small)
+    found = json.loads(Path('out/errors.json').read_text())['bbox']
+    assert found['cat']['all']['Sim'] == pytest.approx(1 / 4)
+    assert found['cat']['all']['Oth'] == pytest.approx(1 / 3)
+    # below the threshold
+    assert found['car/van']['all']['BG'] == 0
+
+
+@pytest.mark.parametrize(
+    ('results', 'options', 'message'),
+    [
+        (None, [], "results 'results.json' does not exist"),
+        ('text', [], "results 'results.json' is not a JSON file"),
+        (
+            '{}',
+            [],
+            'are not a list of detections with bbox, category_id, image_id, score',
+        ),
+        ('[]', [], 'hold no detection with a score of 0 or more'),
+        (
+            '[{"image_id": 7, "category_id": 1, "score": 1, "bbox": [0, 0, 1, 1]}]',
+            ['--types', 'bbox', 'segm'],
+            'segmentation, which --types segm needs',
+        ),
+        (dict(image_id=8), [], 'image_id 8 is not among those of --ann'),
+        (dict(category_id=9), [], 'category_id 9 is not among those of --ann'),
+        ({}, ['--score-thr', 0.99], 'no detection with a score of 0.99 or more'),
+        ({}, ['--areas', 3, 2, 1], '--areas must be three rising areas'),
+        ({}, ['--ann', 'none.json'], "annotations 'none.json' does not exist"),
+        ({}, ['--ann', 'results.json'], 'lack annotations, categories, images'),
+        ({}, ['--ann', 'bare.json'], "annotations 'bare.json' hold no object"),
+    ],
+)
+def test_mistakes_of_the_analysis(
+    annotated: dict, fail_tool: Fail, results: Any, options: list, message: str
+) -> None:
+    bare = {**annotated['truth'], 'annotations': []}
+    Path('bare.json').write_text(json.dumps(bare))
+    path = Path('results.json')
+    if results is None:
+        path.unlink()
+    elif isinstance(results, str):
+        path.write_text(results)
+    else:
+        changed = [{**each, **results} for each in annotated['results']]
+        path.write_text(json.dumps(changed))
+    given = [] if '--ann' in options else ['--ann', 'ann.json']
+    assert message in fail_tool(TOOL, 'results.json', 'out', *given, *options)

@@ -1,0 +1,174 @@
+"""tools/analysis_tools/confusion_matrix.py on predictions made by hand."""
+
+import json
+import pickle
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmsnn.datasets import make_digits_detection
+
+from .tiny_coco import CONFIGS, TOOLS
+
+Call = Callable[..., None]
+Fail = Callable[..., str]
+TOOL = 'analysis_tools/confusion_matrix.py'
+DIGITS = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
+DETECTOR = (
+    CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run in; the tools' own is on the path, as when run."""
+    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def dump(content: Any, name: str = 'predictions.pkl') -> str:
+    Path(name).write_bytes(pickle.dumps(content))
+    return name
+
+
+def matrix() -> np.ndarray:
+    assert Image.open('out/confusion_matrix.png').width > 400
+    return np.array(json.loads(Path('out/confusion_matrix.json').read_text())['matrix'])
+
+
+def label_of(true: int, predicted: int) -> dict[str, torch.Tensor]:
+    return dict(pred_label=torch.tensor([predicted]), gt_label=torch.tensor([true]))
+
+
+def found(image: int, *objects: tuple[list[float], int, float]) -> dict[str, Any]:
+    """What is dumped of an image: boxes [x, y, w, h], labels and scores."""
+    boxes, labels, scores = zip(*objects, strict=True) if objects else ((), (), ())
+    corners = torch.tensor(boxes, dtype=torch.float).reshape(-1, 4)
+    corners[:, 2:] += corners[:, :2]
+    instances = dict(
+        bboxes=corners,
+        labels=torch.tensor(labels, dtype=torch.long),
+        scores=torch.tensor(scores, dtype=torch.float),
+    )
+    return dict(img_id=image, pred_instances=instances)
+
+
+def test_confusion_of_a_classifier(
+    call_tool: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pairs = [(0, 0), (0, 0), (3, 8), (3, 8), (3, 3), (9, 1)]
+    call_tool(TOOL, DIGITS, dump([label_of(*pair) for pair in pairs]), 'out')
+    expected = np.zeros((10, 10), int)
+    np.add.at(expected, tuple(zip(*pairs, strict=True)), 1)
+    assert (matrix() == expected).all()
+    printed = capfd.readouterr().out
+    assert '3 of 6 are taken for what they are\n' in printed
+    lines = [line.split() for line in printed.splitlines() if '->' in line][1:]
+    assert lines == [['2', '3', '->', '8'], ['1', '9', '->', '1']]
+
+
+def test_confusion_of_a_detector(
+    call_tool: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_digits_detection(num_train=1, num_val=3)
+    path = Path('data/digits_detection/annotations/instances_val.json')
+    content = json.loads(path.read_text())
+    # an object each: of 0, of 1, and one to be ignored
+    box = [20.0, 20.0, 40.0, 40.0]
+    images = [image['id'] for image in content['images']]
+    content['annotations'] = [
+        dict(
+            id=i + 1, image_id=image, category_id=content['categories'][i]['id'],
+            bbox=box, area=1600, iscrowd=int(i == 2),
+        )
+        for i, image in enumerate(images)
+    ]  # fmt: skip
+    path.write_text(json.dumps(content))
+    shifted = [22.0, 20.0, 40.0, 40.0]
+    predictions = [
+        # of two on the object the surer one counts, though it overlaps less
+        found(images[0], (shifted, 7, 0.9), (box, 0, 0.8), ([90, 90, 20, 20], 5, 0.6)),
+        found(images[1], (box, 1, 0.1), (shifted, 4, 0.2)),
+        found(images[2], ([30, 30, 5, 5], 3, 0.9)),
+    ]
+    call_tool(TOOL, DETECTOR, dump(predictions), 'out')
+    assert {tuple(place) for place in np.argwhere(matrix())} == {
+        (0, 7),
+        (10, 0),
+        (10, 5),
+        (1, 10),
+    }
+    printed = capfd.readouterr().out
+    assert '0 of 2 are taken for what they are, 1 are missed, 2 found where' in printed
+
+    low = ['--score-thr', 0.05, '--tp-iou-thr', 0.96]
+    call_tool(TOOL, DETECTOR, 'predictions.pkl', 'out', *low)
+    assert matrix()[[0, 1], [0, 1]].tolist() == [1, 1]
+    # the same box twice in a class: suppressed
+    predictions[0] = found(images[0], (box, 0, 0.9), (shifted, 0, 0.8))
+    once = ['--nms-iou-thr', 0.7]
+    call_tool(TOOL, DETECTOR, dump(predictions), 'out', *once)
+    assert matrix()[[0, 10], [0, 0]].tolist() == [1, 0]
+
+    del predictions[1]
+    with pytest.raises(SystemExit):
+        call_tool(TOOL, DETECTOR, dump(predictions), 'out')
+    assert f'there is no prediction for image {images[1]}' in capfd.readouterr().err
+    predictions.insert(1, found(images[1], (box, 10, 0.9)))
+    with pytest.raises(SystemExit):
+        call_tool(TOOL, DETECTOR, dump(predictions), 'out')
+    assert 'have class 10, but the data set has 10' in capfd.readouterr().err
+
+
+def test_large_matrix_has_no_numbers() -> None:
+    draw = SimpleNamespace(**runpy.run_path(str(TOOLS / TOOL))).draw
+    small = draw(np.eye(3, dtype=int), list('abc'), 'viridis').axes[0]
+    assert [text.get_text() for text in small.texts] == ['100', '100', '100']
+    assert [label.get_text() for label in small.get_xticklabels()] == list('abc')
+    large = draw(np.eye(30, dtype=int), [f'c{i}' for i in range(30)], 'viridis').axes[0]
+    assert not large.texts
+    assert large.get_xticklabels()[29].get_text() == 'c29'
+
+
+@pytest.mark.parametrize(
+    ('content', 'options', 'message'),
+    [
+        (None, [], "'predictions.pkl' do not exist: tools/test.py --out"),
+        (b'nothing', [], "'predictions.pkl' cannot be read: "),
+        (dict(a=1), [], 'are not what tools/test.py --out dumps'),
+        ([], [], "'predictions.pkl' are empty"),
+        ([dict(a=1)], [], "are not a classifier's: pred_label or gt_label is missing"),
+        (
+            [dict(pred_instances=1)],
+            [],
+            "are not a detector's: img_id or",
+        ),
+        ([label_of(0, 10)], [], 'have class 10, but the data set has 10 classes'),
+        ([], ['--score-thr', 2], '--score-thr must be from 0 to 1, but got 2'),
+        ([], ['--tp-iou-thr', -1], '--tp-iou-thr must be from 0 to 1, but got -1'),
+        ([], ['--nms-iou-thr', 7], '--nms-iou-thr must be from 0 to 1, but got 7'),
+        ([], ['--color-theme', 'x'], "--color-theme 'x' is none of matplotlib's"),
+    ],
+)
+def test_mistakes_of_confusion(
+    fail_tool: Fail, content: Any, options: list, message: str
+) -> None:
+    if isinstance(content, bytes):
+        Path('predictions.pkl').write_bytes(content)
+    elif content is not None:
+        dump(content)
+    assert message in fail_tool(TOOL, DIGITS, 'predictions.pkl', 'out', *options)
+
+
+def test_confusion_of_another_file(fail_tool: Fail) -> None:
+    Path('a.pth').touch()
+    line = fail_tool(TOOL, DIGITS, 'a.pth', 'out')
+    assert line.startswith("predictions 'a.pth' must end in .pkl or .pickle")

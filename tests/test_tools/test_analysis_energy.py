@@ -1,0 +1,144 @@
+"""tools/analysis_tools/energy.py on narrow networks and noise."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from test_configs.narrow import narrow
+
+from mmsnn.analysis.inputs import build_model
+
+from .tiny_coco import ANN, CONFIGS
+
+TOOL = 'analysis_tools/energy.py'
+DIGITS = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
+DETECTOR = (
+    CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
+)
+Call = Callable[..., None]
+Fail = Callable[..., str]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A narrow digits classifier."""
+    cfg = Config.fromfile(DIGITS)
+    narrow(cfg)
+    path = tmp_path / DIGITS.name
+    cfg.dump(path)
+    return path
+
+
+def measure(call_tool: Call, folder: Path, *args: object) -> dict:
+    """Run the tool; return its JSON report."""
+    call_tool(TOOL, *args, '--out-dir', folder / 'out')
+    return json.loads((folder / 'out' / 'report.json').read_text(encoding='utf-8'))
+
+
+def test_report_of_a_checkpoint(
+    call_tool: Call, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Numbers agree between text, JSON and what the library says."""
+    checkpoint = tmp_path / 'weights.pth'
+    model = build_model(Config.fromfile(config))
+    torch.nn.init.constant_(model.backbone.stem.encode.norm.bias, 0.6)
+    torch.save(model.state_dict(), checkpoint)
+    found = measure(call_tool, tmp_path, config, checkpoint, '--num-images', 3)
+    data = found['data']
+    total = data['total']
+    assert total['accumulations'] > 0
+    assert total['energy_pj'] == pytest.approx(
+        3.1 * total['macs'] + 0.1 * total['accumulations']
+    )
+    assert data['without_spikes']['accumulations'] == 0
+    assert data['without_spikes']['macs'] > total['macs']
+    assert data['operations']['num_images'] == 3
+    assert data['memory']['weights_bytes'] > 0
+    assert found['facts']['Checkpoint'] == str(checkpoint)
+    shown = capsys.readouterr().out
+    assert f'{total["energy_pj"]:.3e}' in shown
+    for text in ('Assumptions', '3.1 pJ a MAC', 'Eq. 19', 'norms: folded', 'Memory'):
+        assert text in shown
+    for name in ('report.json', 'report.html', 'parts.png', 'layers.png'):
+        assert (tmp_path / 'out' / name).stat().st_size > 1000
+    html = (tmp_path / 'out' / 'report.html').read_text(encoding='utf-8')
+    html = html.replace('<wbr>', '')
+    assert 'http://' not in html.replace('http://www.w3.org', '')
+    assert 'backbone.stages.0.0.branch.0.conv' in html
+
+
+def test_options_change_what_they_say(
+    call_tool: Call, config: Path, tmp_path: Path
+) -> None:
+    """Costs and rules of the command line reach the estimate."""
+
+    def total(*options: object) -> dict:
+        return measure(
+            call_tool, tmp_path, config, '--random', '--num-images', 1, *options
+        )['data']
+
+    base = total()
+    own = total('--mac-pj', 2, '--ac-pj', 1)['total']
+    assert own['energy_pj'] == pytest.approx(2 * own['macs'] + own['accumulations'])
+    gac = total('--costs', 'GAC')['total']['energy_pj']
+    assert gac == pytest.approx(
+        4.6 * base['total']['macs'] + 0.9 * base['total']['accumulations']
+    )
+    more = total('--neuron-updates', '--norms', '--spikes', 'exact')
+    assert more['total']['macs'] > base['total']['macs']
+    rules = more['estimate']['rules']
+    assert (rules['spikes'], rules['norms'], rules['neuron_updates']) == (
+        'exact',
+        True,
+        True,
+    )
+    less = total('--no-projections', '--no-products', '--integer', 'mac')
+    assert less['without_spikes']['macs'] < base['without_spikes']['macs']
+    assert less['estimate']['rules']['integer'] == 'mac'
+
+
+def test_a_detector_on_a_folder(
+    call_tool: Call, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neck and head are reported beside the backbone."""
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    cv2.imwrite(str(folder / 'a.png'), np.full((64, 64, 3), 128, np.uint8))
+    found = measure(call_tool, tmp_path, DETECTOR, '--images', folder)
+    parts = {layer['part'] for layer in found['data']['estimate']['layers']}
+    assert parts == {'encoder', 'backbone', 'decoder', 'neck', 'bbox_head'}
+    assert 'untrained' in found['facts']['Checkpoint']
+    assert 'only 1 images' in capfd.readouterr().err
+
+
+def test_an_ordinary_detector_is_said_to_be_one(
+    call_tool: Call, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without spikes every layer multiplies, and nothing is saved."""
+    options = ['--random', 64, '--num-images', 1]
+    found = measure(call_tool, tmp_path, ANN, *options)
+    assert found['data']['total']['accumulations'] == 0
+    assert found['headline']['Times less'] == '1.00'
+    assert 'no spiking neurons' in capfd.readouterr().err
+
+
+def test_promised_errors(fail_tool: Fail, config: Path, tmp_path: Path) -> None:
+    """One line that says what was given and what is allowed."""
+    assert 'one of SG, GAC' in fail_tool(TOOL, config, '--costs', 'TPU')
+    assert 'belong together' in fail_tool(TOOL, config, '--mac-pj', '1')
+    both = ['--mac-pj', '1', '--ac-pj', '1', '--costs', 'SG']
+    assert 'without --costs' in fail_tool(TOOL, config, *both)
+    negative = fail_tool(TOOL, config, '--mac-pj', '-1', '--ac-pj', '1')
+    assert 'mac_pj' in negative
+    assert '-1' in negative
+    empty = tmp_path / 'empty'
+    empty.mkdir()
+    assert str(empty) in fail_tool(TOOL, config, '--images', empty)
+    other = tmp_path / 'other.pth'
+    torch.save({'state_dict': {'somewhere.else': torch.ones(1)}}, other)
+    assert str(other) in fail_tool(TOOL, config, other, '--random')

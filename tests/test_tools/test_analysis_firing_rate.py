@@ -1,0 +1,142 @@
+"""tools/analysis_tools/firing_rate.py on narrow networks."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from test_configs.narrow import WIDTH, narrow
+
+from mmsnn.analysis.firing import FiringRates
+from mmsnn.analysis.inputs import InputSource, build_model, make_batches
+
+from .tiny_coco import CONFIGS, TOOLS
+
+TOOL = 'analysis_tools/firing_rate.py'
+SEW = CONFIGS / 'digits' / 'sew-add-r10-rate_1xb64-30e_digits.py'
+MS = CONFIGS / 'digits' / 'danet-a-r10-rate_1xb64-30e_digits.py'
+Call = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def beside_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tool's own folder is on the path, as when it is run."""
+    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
+
+
+def write(folder: Path, path: Path, **backbone: object) -> Path:
+    """Write a narrow version of a config, which keeps its name."""
+    cfg = Config.fromfile(path)
+    narrow(cfg)
+    cfg.model.backbone.update(backbone)
+    cfg.dump(folder / path.name)
+    return folder / path.name
+
+
+def measure(call_tool: Call, folder: Path, *args: object) -> dict:
+    call_tool(TOOL, *args, '--out-dir', folder / 'out')
+    return json.loads((folder / 'out' / 'report.json').read_text(encoding='utf-8'))
+
+
+def read(name: str, printed: str) -> list[str]:
+    """Return the cells of a printed table's row."""
+    (line,) = (ln for ln in printed.splitlines() if ln.startswith(f'{name} '))
+    return line.split()
+
+
+def test_report(
+    call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write(tmp_path, SEW, depth=18)
+    checkpoint = tmp_path / 'weights.pth'
+    cfg = Config.fromfile(config)
+    model = build_model(cfg, None)
+    for name, parameter in model.named_parameters():
+        if name.endswith('norm.bias'):
+            torch.nn.init.constant_(parameter, 0.4)
+    torch.save(model.state_dict(), checkpoint)
+    options = ['--num-images', 5, '--batch-size', 2]
+    found = measure(call_tool, tmp_path, config, checkpoint, *options)
+
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = build_model(cfg, str(checkpoint))
+        batches = make_batches(cfg, InputSource('dataset'), 5, 5)
+        with FiringRates(model) as rates, torch.no_grad():
+            for batch in batches:
+                model.test_step(batch)
+    firing = rates.result()
+    data = found['data']
+    assert data['num_images'] == firing.num_images == 5
+    assert found['headline']['Neurons'].endswith('in 20 layers')
+    assert data['firing_rate'] == pytest.approx(firing.firing_rate)
+    assert data['image_firing_rates'] == pytest.approx(firing.image_firing_rates)
+    assert 0.05 < firing.firing_rate < 0.95
+    assert data['neurons'][0]['num_neurons'] == WIDTH * 8 * 8
+    assert len(data['blocks']) == 8
+
+    printed = capsys.readouterr().out
+    for neurons in firing.neurons:
+        short = neurons.name.removeprefix('backbone.').removesuffix('.neuron')
+        assert f'{neurons.firing_rate:.4f}' in read(short, printed)
+    assert f'{firing.firing_rate:.4f}' in read('all', printed)
+    for block in firing.blocks:
+        cells = read(block.name.removeprefix('backbone.'), printed)
+        # beside each other: what was measured, and what is expected
+        assert cells.count(f'{block.output_mean:.4f}') == 2
+        assert cells[1:3] == ['Add', 'yes' if block.downsamples else 'no']
+    files = {path.name for path in (tmp_path / 'out').iterdir()}
+    pictures = {'layers.png', 'steps.png', 'blocks.png'}
+    assert files == {'report.json', 'report.html'} | pictures
+
+
+def test_batch_statistics_wake_an_untrained_network(
+    call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write(tmp_path, MS)
+    options = [config, '--random', 16, '--num-images', 2, '--batch-size', 2]
+    asleep = measure(call_tool, tmp_path, *options)
+    awake = measure(call_tool, tmp_path, *options, '--batch-stats')
+    assert awake['data']['firing_rate'] > 0.1
+    assert asleep['data']['firing_rate'] != awake['data']['firing_rate']
+    assert any('--batch-stats' in note for note in asleep['assumptions'])
+    assert any('batch of up to 2 images' in note for note in awake['assumptions'])
+    # blocks that exchange analog values
+    assert any('have no rate' in note for note in awake['assumptions'])
+    assert 'Residual blocks' not in capsys.readouterr().out
+    assert not (tmp_path / 'out' / 'blocks.png').exists()
+
+
+def test_many_steps_fit_the_table(
+    call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write(tmp_path, SEW, num_steps=9)
+    cfg = Config.fromfile(config)
+    cfg.model.neck[0].num_steps = 9
+    cfg.dump(config)
+    options = [config, '--random', 16, '--num-images', 1, '--batch-stats']
+    found = measure(call_tool, tmp_path, *options)
+    assert len(found['data']['neurons'][0]['step_firing_rates']) == 9
+    assert 't = 1' not in capsys.readouterr().out
+
+
+def test_a_network_without_neurons(fail_tool: Call, tmp_path: Path) -> None:
+    cfg = Config.fromfile(SEW)
+    cfg.model = dict(
+        type='ImageClassifier',
+        backbone=dict(type='LeNet5', num_classes=10),
+        head=dict(type='ClsHead'),
+    )
+    cfg.dump(tmp_path / 'lenet.py')
+    error = fail_tool(TOOL, tmp_path / 'lenet.py', '--random', 32)
+    assert error.startswith('ImageClassifier has no spiking neurons')
+
+
+def test_no_images(fail_tool: Call, tmp_path: Path) -> None:
+    config = write(tmp_path, SEW)
+    (tmp_path / 'empty').mkdir()
+    error = fail_tool(TOOL, config, '--images', tmp_path / 'empty')
+    assert 'holds no image' in error

@@ -1,0 +1,136 @@
+"""tools/analysis_tools/analyze_logs.py on logs written by hand."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from .tiny_coco import TOOLS
+
+Call = Callable[..., None]
+Fail = Callable[..., str]
+TOOL = 'analysis_tools/analyze_logs.py'
+
+
+@pytest.fixture(autouse=True)
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The work dir of two runs; the log of the later one has 2 epochs."""
+    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
+    monkeypatch.chdir(tmp_path)
+    write(Path('run/20260101_000000'), [dict(loss=9.0, iter=1, step=1)])
+    entries = []
+    for epoch in (1, 2):
+        entries += [
+            dict(loss=1 / i, time=time, epoch=epoch, iter=i, step=i)
+            for i, time in zip(
+                range(3 * epoch - 2, 3 * epoch + 1), (9, epoch, epoch), strict=True
+            )
+        ]
+        entries.append({'coco/bbox_mAP': 0.1 * epoch, 'time': 7, 'step': epoch})
+    write(Path('run/20260102_000000'), entries)
+    return Path('run')
+
+
+def write(folder: Path, entries: list[dict]) -> Path:
+    path = folder / 'vis_data' / 'scalars.json'
+    path.parent.mkdir(parents=True)
+    path.write_text('\n'.join(map(json.dumps, entries)) + '\n')
+    return path
+
+
+def test_times(run: Path, call_tool: Call, capfd: pytest.CaptureFixture[str]) -> None:
+    call_tool(TOOL, 'cal_train_time', run)
+    assert capfd.readouterr().out.strip().splitlines() == [
+        f'-----Analyze train time of {run}/20260102_000000/vis_data/scalars.json-----',
+        'slowest epoch 2, average time is 2.0000 s/iter',
+        'fastest epoch 1, average time is 1.0000 s/iter',
+        'time std over epochs is 0.5000',
+        'average iter time: 1.5000 s/iter',
+    ]
+    call_tool(TOOL, 'cal_train_time', run, '--include-outliers')
+    assert 'average iter time: 4.0000 s/iter' in capfd.readouterr().out
+
+
+def test_times_of_a_run_by_iterations(
+    call_tool: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    entries = [dict(time=time, iter=i, step=i) for i, time in enumerate((9, 1, 3))]
+    call_tool(TOOL, 'cal_train_time', write(Path('other'), entries))
+    assert 'average iter time: 2.0000 s/iter' in capfd.readouterr().out
+
+
+def test_curves(run: Path, call_tool: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    figures: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, 'savefig', lambda self, *args: (figures.append(self), save(self, *args))
+    )
+    keys = ['--keys', 'loss', 'coco/bbox_mAP']
+    call_tool(TOOL, 'plot_curve', run, *keys, '--out', 'new/a.png', '--start-epoch', 2)
+    assert Image.open('new/a.png').width > 500
+    (figure,) = figures
+    train, evaluation = figure.axes
+    assert train.get_xlabel() == 'iteration'
+    assert evaluation.get_xlabel() == 'epoch'
+    (curve,) = train.lines
+    assert curve.get_label() == 'run: loss'
+    assert curve.get_xdata().tolist() == [4, 5, 6]
+    assert curve.get_ydata().tolist() == [1 / 4, 1 / 5, 1 / 6]
+    (curve,) = evaluation.lines
+    assert curve.get_xdata().tolist() == [2]
+    assert curve.get_ydata().tolist() == [0.2]
+
+
+def test_legend_and_title(
+    run: Path, call_tool: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, 'savefig', lambda self, *_: figures.append(self))
+    first = run / '20260101_000000'
+    names = ['--legend', 'old', 'new', '--title', 'Two runs']
+    call_tool(TOOL, 'plot_curve', first, run, *names)
+    (axis,) = figures[0].axes
+    assert [line.get_label() for line in axis.lines] == ['old', 'new']
+    assert axis.get_ylabel() == 'loss'
+    assert figures[0].get_suptitle() == 'Two runs'
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['none.json'], "log 'none.json' does not exist"),
+        (['empty'], "'empty' holds no log: no */vis_data/scalars.json is in it"),
+        (['text.json'], 'line 2 is not a JSON object'),
+        (['list.json'], 'line 1 is not a JSON object'),
+        (
+            ['run', '--keys', 'mAP'],
+            "has no 'mAP'; it has coco/bbox_mAP, loss, time",
+        ),
+        (['run', '--start-epoch', 3], "has no 'loss' from epoch 3 on"),
+        (
+            ['run', 'run', '--legend', 'a'],
+            '--legend must name each of the 2 curves, but got 1',
+        ),
+        (['run', '--out', 'a.xyz'], "--out 'a.xyz': "),
+        (['run', '--out', 'text.json/a.png'], "--out 'text.json/a.png': "),
+    ],
+)
+def test_mistakes_of_curves(fail_tool: Fail, options: list, message: str) -> None:
+    Path('empty').mkdir()
+    Path('text.json').write_text('{"loss": 1, "iter": 1}\nloss: 3\n')
+    Path('list.json').write_text('[1]\n')
+    assert message in fail_tool(TOOL, 'plot_curve', *options)
+
+
+def test_mistakes_of_times(fail_tool: Fail) -> None:
+    line = fail_tool(TOOL, 'cal_train_time', 'run/20260101_000000')
+    assert line.endswith('has no times of a training')
+    entries = [dict(time=1.0, epoch=i, iter=i, step=i) for i in (1, 2)]
+    line = fail_tool(TOOL, 'cal_train_time', write(Path('short'), entries))
+    assert line.endswith('the one that is left out: give --include-outliers')

@@ -1,0 +1,237 @@
+"""The analysis tools of MMDetection's users: speeds, counts, data and logs."""
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from test_datasets.event_files import write_dvs128_gesture
+
+from mmsnn.datasets import make_digits_detection
+
+from .tiny_coco import CONFIGS, TOOLS
+
+Call = Callable[..., None]
+Fail = Callable[..., str]
+Captured = pytest.CaptureFixture[str]
+FOLDER = TOOLS / 'analysis_tools'
+FLOPS = 'analysis_tools/get_flops.py'
+BROWSE = 'analysis_tools/browse_dataset.py'
+LOGS = 'analysis_tools/analyze_logs.py'
+SPEED = 'analysis_tools/benchmark.py'
+DIGITS = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
+DETECTOR = (
+    CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
+)
+GESTURE = CONFIGS / 'dvs128_gesture' / 'plain-7b_1xb16-amp-192e_dvs128-gesture.py'
+VGG = """
+default_scope = 'mmpretrain'
+model = dict(
+    type='ImageClassifier',
+    backbone=dict(type='VGG', depth=11),
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(type='LinearClsHead', in_channels=512, num_classes=10),
+    init_cfg=dict(type='Pretrained', checkpoint='missing.pth'),
+)
+test_dataloader = dict(
+    dataset=dict(type='CIFAR10', pipeline=[dict(type='PackInputs')]),
+    collate_fn=dict(type='default_collate'),
+)
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run in; the tools' own is on the path, as when run."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def detector(folder: Path) -> Path:
+    """A detector's config, and its data: 4 training images and 2 others."""
+    make_digits_detection(num_train=4, num_val=2)
+    return DETECTOR
+
+
+def tool(name: str) -> SimpleNamespace:
+    """What a tool defines."""
+    return SimpleNamespace(**runpy.run_path(str(TOOLS / name)))
+
+
+# get_flops.py --------------------------------------------------------------------
+
+
+def test_flops_of_vgg(folder: Path, call_tool: Call, capfd: Captured) -> None:
+    """By hand; and no weights are needed to count."""
+    (folder / 'vgg.py').write_text(VGG)
+    call_tool(FLOPS, 'vgg.py', '--shape', 32)
+    # channels in and out, and size, of the 3x3 convolutions
+    layers = [(3, 64, 32), (64, 128, 16), (128, 256, 8), (256, 256, 8), (256, 512, 4)]
+    layers += [(512, 512, 4), (512, 512, 2), (512, 512, 2)]
+    convolutions = sum(9 * i * o * size**2 for i, o, size in layers)
+    assert convolutions + 5120 == 152_769_536
+    printed, errors = capfd.readouterr()
+    assert 'MACs:        152.8 M\n' in printed
+    assert 'Parameters:  9.226 M\n' in printed
+    assert 'Input shape: 3x32x32\n' in printed
+    assert 'dense' not in errors
+
+
+def test_flops_of_a_spiking_classifier(call_tool: Call, capfd: Captured) -> None:
+    call_tool(FLOPS, DIGITS, '--num-images', 3, '--table')
+    printed, errors = capfd.readouterr()
+    assert '3 of the 359' in printed
+    assert 'Input shape: 3x8x8\n' in printed
+    assert 'backbone.stages.0.0' in printed
+    assert 'this is the dense count' in errors
+    assert 'energy.py' in errors
+    assert 'Unsupported operator' not in printed + errors
+
+
+def test_flops_of_a_detector(detector: Path, call_tool: Call, capfd: Captured) -> None:
+    call_tool(FLOPS, detector, '--shape', 64, 96)
+    printed = capfd.readouterr().out
+    assert 'Input shape: 3x64x96\n' in printed
+
+
+@pytest.mark.parametrize('shape', [[0], [8, -8], [8, 8, 8]])
+def test_flops_shape(fail_tool: Fail, shape: list[int]) -> None:
+    line = fail_tool(FLOPS, DIGITS, '--shape', *shape)
+    assert line.startswith('--shape takes one number or HEIGHT WIDTH, each at least 1')
+
+
+def test_flops_num_images(fail_tool: Fail) -> None:
+    assert 'num_images must be at least 1' in fail_tool(
+        *(FLOPS, DIGITS, '--num-images', 0)
+    )
+
+
+@pytest.mark.parametrize('name', [FLOPS, BROWSE, SPEED])
+def test_missing_config_and_data(fail_tool: Fail, name: str) -> None:
+    assert fail_tool(name, 'none.py').startswith("config 'none.py' does not exist")
+    line = fail_tool(name, DETECTOR)
+    assert "data_root: 'data/digits_detection/' does not exist" in line
+
+
+# browse_dataset.py ---------------------------------------------------------------
+
+
+def test_browse_detection(detector: Path, call_tool: Call, capfd: Captured) -> None:
+    call_tool(BROWSE, detector, '--num-images', 2, '--not-show')
+    out_dir = Path('work_dirs', DETECTOR.stem, 'browse/train')
+    assert f'Saved 2 pictures of 4 in {out_dir}' in capfd.readouterr().out
+    names = ['000000_000000.png', '000003_000003.png']
+    assert sorted(path.name for path in out_dir.iterdir()) == names
+    picture = np.asarray(Image.open(out_dir / names[0]), int)
+    source = Image.open('data/digits_detection/train/000000.png').convert('RGB')
+    # enlarged, the colours as they were but for the boxes and their names
+    image = np.asarray(source.resize((384, 384), Image.Resampling.NEAREST), int)
+    changed = np.abs(picture - image).max(axis=2) > 8
+    assert 0.005 < changed.mean() < 0.3
+
+
+def test_browse_classification(call_tool: Call) -> None:
+    options = ['--phase', 'test', '--num-images', 3, '--output-dir', 'pictures']
+    call_tool(BROWSE, DIGITS, *options)
+    paths = sorted(Path('pictures').iterdir())
+    assert [path.stem[:6] for path in paths] == ['000000', '000179', '000358']
+    assert Image.open(paths[0]).size == (320, 320)
+
+
+def test_browse_events(folder: Path, call_tool: Call, fail_tool: Fail) -> None:
+    write_dvs128_gesture(folder / 'set' / 'DvsGesture')
+    part = 'train_dataloader.dataset'
+    options = [GESTURE, '--num-images', 1, '--output-dir', 'pictures']
+    options += ['--cfg-options', f'{part}.data_root=set']
+    # of them the training sees 12
+    steps = f'{part}.pipeline.0.num_steps='
+    line = fail_tool(BROWSE, *options, f'{steps}3')
+    assert line.startswith('sample 0 of the train set cannot be prepared: ValueError: ')
+    call_tool(BROWSE, *options, f'{steps}14')
+    (path,) = Path('pictures').iterdir()
+    # rows of 8 frames of 128 pixels and their borders, enlarged
+    assert Image.open(path).size == (2 * 8 * 130, 2 * 2 * 130)
+
+
+def test_pictures_of_arrays() -> None:
+    browse = tool(BROWSE)
+    frames = torch.zeros(9, 2, 4, 5)
+    frames[0, 0, 1, 2] = frames[0, 1, 3, 4] = frames[1, :, 0, 0] = 3
+    picture = browse.to_image(frames, rgb=False)
+    # 8 frames in the first row, with a border of a pixel around each
+    assert picture.shape == (2 * 6, 8 * 7, 3)
+    # the data sets' first channel is OFF
+    assert picture[1 + 1, 1 + 2].tolist() == [0, 0, 255]
+    assert picture[1 + 3, 1 + 4].tolist() == [255, 0, 0]
+    assert picture[1, 7 + 1].tolist() == [0, 0, 0]
+    assert (picture[1:5, 15:20] == 255).all()
+    blue = torch.tensor([200, 10, 0], dtype=torch.uint8).view(3, 1, 1)
+    assert browse.to_image(blue, rgb=False).tolist() == [[[0, 10, 200]]]
+    assert browse.to_image(blue, rgb=True).tolist() == [[[200, 10, 0]]]
+    assert browse.to_image(blue[:1], rgb=False).tolist() == [[[200, 200, 200]]]
+
+
+def test_browse_mistakes(folder: Path, fail_tool: Fail) -> None:
+    line = fail_tool(BROWSE, DIGITS, '--num-images', 0)
+    assert line == '--num-images must be at least 1, but got 0'
+    (folder / 'vgg.py').write_text(VGG)
+    line = fail_tool(BROWSE, 'vgg.py')
+    assert line == "config 'vgg.py' defines no train_dataloader"
+    line = fail_tool(BROWSE, DIGITS, '--cfg-options', 'visualizer=None')
+    assert line == f"config '{DIGITS}' defines no visualizer"
+
+
+# benchmark.py --------------------------------------------------------------------
+
+
+def few(*options: object) -> list[object]:
+    return ['--max-iter', 3, '--num-warmup', 1, '--work-dir', 'out', *options]
+
+
+def saved() -> dict:
+    return json.loads(Path('out/benchmark.json').read_text())
+
+
+def test_speed_of_inference(detector: Path, call_tool: Call, capfd: Captured) -> None:
+    call_tool(SPEED, detector, *few('--repeat-num', 2, '--batch-size', 2))
+    result = saved()
+    assert result['images_per_iteration'] == 2
+    assert len(result['medians_ms']) == 2
+    assert 0 < result['p5_ms'] <= result['median_ms'] <= result['p95_ms']
+    assert result['images_per_s'] == pytest.approx(2000 / result['median_ms'])
+    assert result['peak_memory_mib']['ram'] > 50
+    printed = capfd.readouterr().out
+    assert 'repetition 2: ' in printed
+    assert 'peak memory: RAM ' in printed
+
+
+def test_speed_of_data(detector: Path, call_tool: Call) -> None:
+    call_tool(SPEED, detector, *few('--task', 'dataset', '--dataset-type', 'train'))
+    parts = saved()['parts_ms']
+    names = ['LoadImageFromFile', 'LoadAnnotations', 'Resize', 'PackDetInputs']
+    assert [name.split()[1] for name in parts] == ['get_data_info', *names]
+    call_tool(SPEED, detector, *few('--task', 'dataloader', '--dataset-type', 'train'))
+    assert saved()['images_per_iteration'] == 8
+
+
+def test_speed_mistakes(detector: Path, fail_tool: Fail) -> None:
+    for option, least in (('repeat-num', 1), ('max-iter', 1), ('num-warmup', 0)):
+        line = fail_tool(SPEED, detector, f'--{option}', least - 1)
+        assert line == f'--{option} must be at least {least}, but got {least - 1}'
+    line = fail_tool(SPEED, detector, '--batch-size', 3)
+    assert line == '--batch-size 3: the test set has 2 images'
+    line = fail_tool(SPEED, detector, '--checkpoint', 'none.pth')
+    assert line == "checkpoint 'none.pth' does not exist"
+    train = ['--task', 'dataloader', '--dataset-type', 'train', '--cfg-options']
+    line = fail_tool(SPEED, detector, *train, 'train_dataloader.drop_last=True')
+    assert line == (
+        'train_dataloader drops its last batch of 8, and has no other: the data set '
+        'has 4'
+    )

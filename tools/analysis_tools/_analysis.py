@@ -1,0 +1,198 @@
+"""What the analysis tools share: options, the model and its inputs, the report."""
+
+import argparse
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from _config import add_config_options, note, run
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import nn
+
+    from mmsnn.analysis.inputs import Batches, InputSource
+    from mmsnn.analysis.report import Report
+
+
+def add_input_options(parser: argparse.ArgumentParser) -> None:
+    """Add the config, the checkpoint and what says which images are taken."""
+    add_config_options(parser)
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='path of the checkpoint (default: the weights as initialised)',
+    )
+    parser.add_argument(
+        '--images',
+        metavar='DIR',
+        help="take the images of this folder in place of the config's test set",
+    )
+    parser.add_argument(
+        '--random',
+        nargs='*',
+        type=int,
+        metavar='PIXELS',
+        help='take noise: of the size of the config, or of HEIGHT WIDTH pixels, or of '
+        'one number for both',
+    )
+    parser.add_argument(
+        '--num-images',
+        type=int,
+        default=8,
+        help='how many at most (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--batch-size', type=int, default=1, help='images a batch (default: 1)'
+    )
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='of noise and of initial weights (default: 0)',
+    )
+    parser.add_argument(
+        '--out-dir',
+        help='folder of the report (default: work_dirs/NAME_OF_CONFIG/analysis/TOOL)',
+    )
+
+
+def load(
+    args: argparse.Namespace,
+) -> 'tuple[Config, nn.Module, Batches, dict[str, str]]':
+    """Read the config, build the model and the batches, and note the facts.
+
+    Returns:
+        The config; the model in eval mode; the batches, each for ``model.test_step``;
+        what a report says of them.
+
+    Raises:
+        UserError: If any of them cannot be had.
+    """
+    from mmengine.runner import set_random_seed
+
+    import mmsnn  # noqa: F401
+    from mmsnn.analysis.inputs import build_model, make_batches
+    from mmsnn.utils.preflight import load_config
+
+    source = _source(args)
+    cfg = load_config(args.config, args.cfg_options)
+    batches = make_batches(cfg, source, args.num_images, args.batch_size, args.seed)
+    if batches.num_images < batches.requested:
+        note(
+            f'--num-images {batches.requested}: there are only {batches.num_images} '
+            'images'
+        )
+    set_random_seed(args.seed)
+    model = build_model(cfg, args.checkpoint, note)
+    facts = {
+        'Config': str(args.config),
+        'Checkpoint': args.checkpoint or _initialised(cfg, args.seed),
+        'Images': batches.source,
+        'Time steps': _time_steps(model),
+        'Versions': _versions(),
+        'Command': shlex.join(['python', *sys.argv]),
+    }
+    if args.cfg_options:
+        facts['Settings'] = ', '.join(
+            f'{key}={value}' for key, value in args.cfg_options.items()
+        )
+    return cfg, model, batches, facts
+
+
+def _source(args: argparse.Namespace) -> 'InputSource':
+    """Return what ``--images`` and ``--random`` say.
+
+    Raises:
+        UserError: If both are given, or a size that is none.
+    """
+    from mmsnn.analysis.inputs import InputSource
+    from mmsnn.utils.errors import UserError
+
+    if args.images is not None and args.random is not None:
+        raise UserError('--images and --random exclude each other')
+    if args.images is not None:
+        return InputSource('folder', folder=Path(args.images).expanduser())
+    if args.random is None:
+        return InputSource('dataset')
+    sides = args.random * 2 if len(args.random) == 1 else args.random
+    if len(sides) not in (0, 2) or any(side < 1 for side in sides):
+        raise UserError(
+            '--random takes nothing, one number or HEIGHT WIDTH, each at least 1, but '
+            f'got {" ".join(map(str, args.random))}'
+        )
+    return InputSource('random', size=(sides[0], sides[1]) if sides else None)
+
+
+def _initialised(cfg: 'Config', seed: int) -> str:
+    """Say which weights a model has without a checkpoint."""
+    if _has_initial_weights(cfg.model):
+        return f'none (as the config initialises it, from other weights, seed {seed})'
+    return f'untrained (weights as initialised, seed {seed})'
+
+
+def _has_initial_weights(node: Any) -> bool:
+    """Return whether something in a model's config is initialised from a file."""
+    from mmsnn.utils.preflight import loads_weights
+
+    if isinstance(node, Mapping):
+        return loads_weights(node) or any(map(_has_initial_weights, node.values()))
+    return isinstance(node, list | tuple) and any(map(_has_initial_weights, node))
+
+
+def _time_steps(model: 'nn.Module') -> str:
+    """Return T of the model's neurons."""
+    from mmsnn.models.neurons import BaseNeuron
+
+    steps = {
+        module.num_steps for module in model.modules() if isinstance(module, BaseNeuron)
+    }
+    return ', '.join(map(str, sorted(steps))) or 'none (not a spiking model)'
+
+
+def _versions() -> str:
+    """Return the versions that the numbers may depend on."""
+    import mmdet
+    import mmengine
+    import mmpretrain
+    import torch
+
+    import mmsnn
+
+    packages = (mmsnn, torch, mmengine, mmdet, mmpretrain)
+    versions = [f'{package.__name__} {package.__version__}' for package in packages]
+    return ', '.join([*versions, f'python {platform.python_version()}'])
+
+
+def out_dir(args: argparse.Namespace) -> Path:
+    """Return the folder of the report."""
+    if args.out_dir is not None:
+        return Path(args.out_dir)
+    tool = Path(sys.argv[0]).stem
+    return Path('work_dirs', Path(args.config).stem, 'analysis', tool)
+
+
+def finish(report: 'Report', folder: 'str | Path') -> None:
+    """Print the report, save it and say where.
+
+    Raises:
+        UserError: If it cannot be saved.
+    """
+    from mmsnn.utils.errors import UserError, first_line
+
+    print(report.text())
+    try:
+        files = report.save(folder)
+    except OSError as error:
+        raise UserError(
+            f'the report cannot be saved in {str(folder)!r}: {first_line(error)}'
+        ) from error
+    print()
+    for path in files.values():
+        print(f'Saved {path}')
+
+
+__all__ = ['add_input_options', 'finish', 'load', 'note', 'out_dir', 'run']

@@ -1,0 +1,181 @@
+"""COCO's analysis of errors: reading, and the computation."""
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+
+KINDS = ('C75', 'C50', 'Loc', 'Sim', 'Oth', 'BG', 'FN')
+AREAS = ('all', 'small', 'medium', 'large')
+# What each type of result needs in a detection.
+TYPES = {'bbox': 'bbox', 'segm': 'segmentation'}
+
+
+def read_json(path: str, what: str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: If there is none.
+    """
+    from mmsnn.utils.errors import UserError
+
+    if not Path(path).is_file():
+        raise UserError(f'{what} {path!r} does not exist')
+    try:
+        return json.loads(Path(path).read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise UserError(f'{what} {path!r} is not a JSON file: {error}') from error
+
+
+def read_annotations(path: str) -> 'COCO':
+    """Read the annotations.
+
+    Raises:
+        UserError: If they are missing or have no objects.
+    """
+    from pycocotools.coco import COCO
+
+    from mmsnn.utils.errors import UserError
+
+    content = read_json(path, 'annotations')
+    needed = {'images', 'annotations', 'categories'}
+    if not isinstance(content, dict) or not needed <= content.keys():
+        raise UserError(f'annotations {path!r} lack {", ".join(sorted(needed))}')
+    if not content['annotations']:
+        raise UserError(f'annotations {path!r} hold no object')
+    coco = COCO()
+    coco.dataset = content
+    with contextlib.redirect_stdout(None):
+        coco.createIndex()
+    return coco
+
+
+def read_results(path: str, kind: str, coco: 'COCO', score_thr: float) -> list[dict]:
+    """Read the detections and check that they are of the annotations' images.
+
+    Raises:
+        UserError: If they are missing, are none, or are of something else.
+    """
+    from mmsnn.utils.errors import UserError
+
+    results = read_json(path, 'results')
+    needed = {'image_id', 'category_id', 'score', TYPES[kind]}
+    if not isinstance(results, list) or not all(
+        isinstance(result, dict) and needed <= result.keys() for result in results
+    ):
+        raise UserError(
+            f'results {path!r} are not a list of detections with '
+            f'{", ".join(sorted(needed))}, which --types {kind} needs'
+        )
+    for key, known in (('image_id', coco.imgs), ('category_id', coco.cats)):
+        unknown = {result[key] for result in results} - set(known)
+        if unknown:
+            raise UserError(
+                f'results {path!r} are of other annotations: {key} {min(unknown)} is '
+                'not among those of --ann'
+            )
+    kept = [result for result in results if result['score'] >= score_thr]
+    if not kept:
+        raise UserError(
+            f'results {path!r} hold no detection with a score of {score_thr:g} or more'
+        )
+    return kept
+
+
+def precisions(
+    coco: 'COCO',
+    detections: 'COCO',
+    kind: str,
+    thresholds: Sequence[float],
+    areas: Sequence[float],
+    confused: Mapping[int, set[int]] | None = None,
+) -> np.ndarray:
+    """Evaluate as COCO does, with objects of other classes as ignored ones.
+
+    Args:
+        coco: The annotations.
+        detections: The detections.
+        kind: 'bbox' or 'segm'.
+        thresholds: Of the IoU.
+        areas: Upper limits of small, medium and large objects.
+        confused: For a class, the classes whose objects a detection of it may match
+            without being counted as right or wrong.
+
+    Returns:
+        Precisions, -1 where there is no object, at recalls from 0 to 1 in steps of
+        0.01: [thresholds, recalls, classes, areas].
+    """
+    from pycocotools.cocoeval import COCOeval
+
+    class Evaluation(COCOeval):
+        def _prepare(self) -> None:
+            super()._prepare()
+            own = dict(self._gts)
+            # Not crowds: an ignored object takes one detection, by its IoU.
+            ignored = {
+                place: [{**truth, 'ignore': 1} for truth in truths]
+                for place, truths in own.items()
+            }
+            for image, label in list(self._dts):
+                for other in (confused or {}).get(label, ()):
+                    more = ignored.get((image, other), [])
+                    self._gts[image, label] = self._gts[image, label] + more
+
+    evaluation = Evaluation(coco, detections, kind)
+    small, medium, large = areas
+    evaluation.params.areaRng = [
+        [0, large],
+        [0, small],
+        [small, medium],
+        [medium, large],
+    ]
+    evaluation.params.areaRngLbl = list(AREAS)
+    evaluation.params.iouThrs = np.array(thresholds)
+    evaluation.params.maxDets = [100]
+    with contextlib.redirect_stdout(None):
+        evaluation.evaluate()
+        evaluation.accumulate()
+    return evaluation.eval['precision'][..., 0]
+
+
+def analyze(
+    coco: 'COCO', results: list[dict], kind: str, areas: Sequence[float]
+) -> np.ndarray:
+    """Compute the curves of all kinds of errors.
+
+    Returns:
+        Precisions [7 kinds, 101 recalls, classes, 4 areas], -1 where there is no
+        object.
+    """
+    with contextlib.redirect_stdout(None):
+        detections = coco.loadRes(results)
+    groups = {
+        label: category.get('supercategory', category['name'])
+        for label, category in coco.cats.items()
+    }
+    others = {label: set(groups) - {label} for label in groups}
+    similar = {
+        label: {other for other in others[label] if groups[other] == groups[label]}
+        for label in groups
+    }
+    plain = precisions(coco, detections, kind, (0.75, 0.5, 0.1), areas)
+    alike = precisions(coco, detections, kind, (0.1,), areas, similar)
+    other = precisions(coco, detections, kind, (0.1,), areas, others)
+    background = np.where(other > 0, 1.0, other)
+    everything = np.where(other > -1, 1.0, other)
+    return np.concatenate([plain, alike, other, background, everything])
+
+
+def averages(curves: np.ndarray) -> np.ndarray:
+    """Return the average precision of each kind [7] of curves [7, 101, classes].
+
+    Classes without an object are left out; without any, it is nan.
+    """
+    known = curves[:, :, curves[-1, 0] > -1]
+    return known.mean(axis=(1, 2)) if known.size else np.full(len(curves), np.nan)

@@ -1,0 +1,175 @@
+"""Plots of firing rates, for firing_rate.py."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from mmsnn.analysis.block_firing import BlockFiring
+    from mmsnn.analysis.firing import Firing, NeuronFiring
+    from mmsnn.analysis.report import Picture
+
+ROW = 0.24
+"""Height of a layer in the plots, in inches."""
+
+
+def short_name(name: str) -> str:
+    """Return a layer's name without what most of them share."""
+    return name.removeprefix('backbone.').removesuffix('.neuron')
+
+
+def draw(firing: 'Firing') -> list['Picture']:
+    """Return the plots of what was measured."""
+    from mmsnn.analysis.report import Picture, plot_style
+
+    with plot_style():
+        pictures = [
+            Picture(
+                'layers',
+                'Firing rate of each layer of neurons',
+                _draw_layers(firing),
+                'Spikes a neuron and step, from the first layer (top) to the last. The '
+                'dashed line is the rate of all neurons, the thin line of each bar '
+                'spans what single images have.',
+            ),
+            Picture(
+                'steps',
+                'Firing rate of each layer at each time step',
+                _draw_steps(firing.neurons),
+                'Spikes a neuron, from the first layer (top) to the last.',
+            ),
+        ]
+        if has_spikes(firing.blocks):
+            pictures.append(
+                Picture(
+                    'blocks',
+                    'Firing rates of residual blocks',
+                    _draw_blocks(firing.blocks),
+                    "The last neurons of each block, A, and the block's output, O, as "
+                    'in Figs. 4, 5 and 11 of the SEW paper. Triangles are blocks whose '
+                    'shortcut is a projection. Where blocks add spikes, O is a mean '
+                    'value and may be above 1.',
+                )
+            )
+    return pictures
+
+
+def has_spikes(blocks: 'Sequence[BlockFiring]') -> bool:
+    """Return whether blocks end with spikes, which there are rates of."""
+    return any(
+        block.last_firing_rate is not None or block.output_mean is not None
+        for block in blocks
+    )
+
+
+def _make_rows(neurons: 'Sequence[NeuronFiring]', width: float) -> tuple:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, 1.1 + ROW * len(neurons)))
+    axes = figure.subplots()
+    axes.set_yticks(range(len(neurons)), [short_name(n.name) for n in neurons])
+    axes.tick_params(axis='y', labelsize='small', length=0)
+    axes.set_ylim(len(neurons) - 0.5, -0.5)
+    axes.grid(False, axis='y')
+    return figure, axes
+
+
+def _draw_layers(firing: 'Firing') -> 'Figure':
+    from mmsnn.analysis.report import COLORS
+
+    neurons = firing.neurons
+    figure, axes = _make_rows(neurons, 7.5)
+    parts = list(dict.fromkeys(n.part for n in neurons))
+    for color, part in zip(COLORS * len(parts), parts, strict=False):
+        rows = [i for i, n in enumerate(neurons) if n.part == part]
+        rates = [neurons[i].firing_rate for i in rows]
+        axes.barh(rows, rates, height=0.7, color=color, label=part)
+    for i, n in enumerate(neurons):
+        rates = [rate for rate in n.image_firing_rates if rate == rate]
+        axes.plot([min(rates), max(rates)], [i, i], color='#222831', linewidth=1)
+    axes.axvline(firing.firing_rate, color='#222831', linestyle='--', linewidth=1)
+    axes.set_xlim(left=0)
+    axes.set_xlabel('firing rate [spikes a neuron and step]')
+    if len(parts) > 1:
+        figure.legend(loc='outside upper right', ncols=len(parts), fontsize='small')
+    return figure
+
+
+def _draw_steps(neurons: 'Sequence[NeuronFiring]') -> 'Figure':
+    import numpy as np
+
+    steps = max(len(n.step_firing_rates) for n in neurons)
+    rates = np.full((len(neurons), steps), np.nan)
+    for row, n in zip(rates, neurons, strict=True):
+        row[: len(n.step_firing_rates)] = n.step_firing_rates
+    figure, axes = _make_rows(neurons, 3.4 + 0.5 * max(steps, 4))
+    top = max(float(np.nanmax(rates)), 1e-9)
+    image = axes.imshow(rates, aspect='auto', vmin=0, vmax=top)
+    axes.set_xticks(range(steps), [str(t + 1) for t in range(steps)])
+    axes.set_xlabel('time step')
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(image, label='firing rate [spikes a neuron]', pad=0.02)
+    if rates.size <= 400:
+        for (i, t), rate in np.ndenumerate(rates):
+            if rate == rate:
+                color = 'black' if rate > 0.6 * top else 'white'
+                text = f'{rate:.2f}'
+                axes.text(t, i, text, ha='center', va='center', color=color, size=7)
+    return figure
+
+
+def _draw_blocks(blocks: 'Sequence[BlockFiring]') -> 'Figure':
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6))
+    left, right = figure.subplots(1, 2)
+    left.set_title('(a) last spiking neurons $A^l$')
+    _draw_curve(left, blocks, lambda b: b.last_firing_rate, 'measured', '-')
+    left.set_ylabel('firing rate')
+    right.set_title('(b) output $O^l$')
+    _draw_curve(right, blocks, lambda b: b.output_mean, 'measured', '-')
+    _draw_curve(
+        right, blocks, lambda b: b.expected_mean, 'of independent inputs', '--', 1
+    )
+    _draw_curve(right, blocks, lambda b: b.sum_mean, 'sum over the stage', ':', 2)
+    sums = any(b.output_values != 'binary' or b.sum_mean is not None for b in blocks)
+    right.set_ylabel('firing rate (mean value)' if sums else 'firing rate')
+    for axes in (left, right):
+        axes.set_xlabel('block index $l$')
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_ylim(0, 1.08 * max(axes.get_ylim()[1], 1e-3))
+    if len(right.get_lines()) > 1:
+        right.legend(fontsize='small')
+    return figure
+
+
+def _draw_curve(
+    axes: 'Axes',
+    blocks: 'Sequence[BlockFiring]',
+    value: 'Callable[[BlockFiring], float | None]',
+    label: str,
+    style: str,
+    color: int = 0,
+) -> None:
+    """Draw a number of each block that has it, with gaps where one has not."""
+    from mmsnn.analysis.report import COLORS
+
+    values = [value(block) for block in blocks]
+    if all(y is None for y in values):
+        return
+    drawn = [float('nan') if y is None else y for y in values]
+    axes.plot(drawn, style, color=COLORS[color], linewidth=1.3, label=label)
+    if color:
+        return
+    for marker, down in (('v', True), ('o', False)):
+        chosen = [i for i, block in enumerate(blocks) if block.downsamples == down]
+        axes.plot(
+            chosen,
+            [drawn[i] for i in chosen],
+            marker,
+            color=COLORS[color],
+            markersize=7 if down else 4,
+        )
