@@ -24,6 +24,13 @@ def coco_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @contextmanager
 def separate_run() -> Iterator[None]:
     """Forget MMEngine's global instances of a run afterwards.

@@ -9,21 +9,12 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
-from .tiny_coco import TOOLS
-
 Call = Callable[..., None]
 Fail = Callable[..., str]
 TOOL = 'analysis_tools/coco_error_analysis.py'
 # boxes of three objects
 CAT, DOG, CAR = [0, 0, 100, 100], [200, 0, 100, 100], [0, 200, 100, 100]
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to run in; the tools' own is on the path, as when run."""
-    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures('folder')
 
 
 def rle(box: list[int]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """tools/analysis_tools/coding_dynamics.py on narrow networks."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
-from test_configs.narrow import WIDTH, narrow
+from test_configs.narrow import WIDTH
 
 from mmsnn.analysis.coding import CodingDynamics
 from mmsnn.analysis.inputs import build_model
@@ -19,7 +18,8 @@ from mmsnn.visualization.coding import (
     draw_outputs,
 )
 
-from .tiny_coco import ANN, CONFIGS, TOOLS
+from .reports import measure, write_narrow
+from .tiny_coco import ANN, CONFIGS
 
 TOOL = 'analysis_tools/coding_dynamics.py'
 GATED = CONFIGS / 'digits' / 'gac-ms-r10-rate_1xb64-30e_digits.py'
@@ -27,36 +27,16 @@ DIRECT = CONFIGS / 'digits' / 'sew-add-r10-rate_1xb64-30e_digits.py'
 Call = Callable[..., None]
 
 
-@pytest.fixture(autouse=True)
-def beside_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tool's own folder is on the path, as when it is run."""
-    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
-
-
-def write(folder: Path, path: Path, **backbone: object) -> Path:
-    """Write a narrow version of a config, which keeps its name."""
-    cfg = Config.fromfile(path)
-    narrow(cfg)
-    cfg.model.backbone.update(backbone)
-    cfg.dump(folder / path.name)
-    return folder / path.name
-
-
-def measure(call_tool: Call, folder: Path, *args: object) -> dict:
-    call_tool(TOOL, *args, '--out-dir', folder / 'out')
-    return json.loads((folder / 'out' / 'report.json').read_text(encoding='utf-8'))
-
-
 def test_report(
     call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write(tmp_path, GATED)
+    config = write_narrow(tmp_path, GATED)
     checkpoint = tmp_path / 'weights.pth'
     model = build_model(Config.fromfile(config))
     torch.nn.init.constant_(model.backbone.stem.encode.norm.bias, 0.6)
     torch.save(model.state_dict(), checkpoint)
     options = ['--num-images', 5, '--batch-size', 2, '--compare', '--channels', 2]
-    found = measure(call_tool, tmp_path, config, checkpoint, *options)
+    found = measure(call_tool, TOOL, tmp_path, config, checkpoint, *options)
     gated, direct = found['data']['encoders']
     assert found['facts']['Checkpoint'] == str(checkpoint)
     assert (gated['name'], gated['coding']) == ('backbone.stem', 'GatedAttentionStem')
@@ -91,17 +71,17 @@ def test_few_samples_are_said(
     stem = dict(type='RateStem', kernel_size=3, stride=1, pool=False)
     preprocessor = Config.fromfile(DIRECT).model.data_preprocessor
     stem.update(mean=preprocessor.mean, std=preprocessor.std)
-    cfg = write(tmp_path, DIRECT, stem=stem, num_steps=16)
+    cfg = write_narrow(tmp_path, DIRECT, stem=stem, num_steps=16)
     text = cfg.read_text(encoding='utf-8').replace('num_steps=4', 'num_steps=16')
     cfg.write_text(text, encoding='utf-8')
-    measure(call_tool, tmp_path, cfg, '--num-images', 1, '--channels', 1)
+    measure(call_tool, TOOL, tmp_path, cfg, '--num-images', 1, '--channels', 1)
     printed = capsys.readouterr().out
     assert 'of the positions are alone with their history' in printed
     assert 'untrained' in printed
 
 
 def test_mistakes(fail_tool: Callable[..., str], tmp_path: Path) -> None:
-    gated, direct = write(tmp_path, GATED), write(tmp_path, DIRECT)
+    gated, direct = write_narrow(tmp_path, GATED), write_narrow(tmp_path, DIRECT)
     assert fail_tool(TOOL, ANN, '--random', 64) == (
         f"config '{ANN}': RetinaNet has no spiking backbone (a module derived from "
         'mmsnn.models.backbones.base.SpikingBackbone), and so no encoder'
@@ -116,7 +96,9 @@ def test_mistakes(fail_tool: Callable[..., str], tmp_path: Path) -> None:
         '--channels must be at least 1, but got 0'
     )
     rate = dict(type='RateStem', kernel_size=3, stride=1, pool=False)
-    assert fail_tool(TOOL, write(tmp_path, DIRECT, stem=rate), '--random').startswith(
+    assert fail_tool(
+        TOOL, write_narrow(tmp_path, DIRECT, stem=rate), '--random'
+    ).startswith(
         'the model does not run: ValueError: RateStem needs intensities in [0, 1]'
     )
 

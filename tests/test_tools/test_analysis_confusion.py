@@ -24,14 +24,7 @@ DIGITS = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
 DETECTOR = (
     CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
 )
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to run in; the tools' own is on the path, as when run."""
-    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures('folder')
 
 
 def dump(content: Any, name: str = 'predictions.pkl') -> str:

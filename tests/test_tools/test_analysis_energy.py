@@ -1,6 +1,5 @@
 """tools/analysis_tools/energy.py on narrow networks and noise."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from test_configs.narrow import narrow
 
 from mmsnn.analysis.inputs import build_model
 
+from .reports import measure, write_narrow
 from .tiny_coco import ANN, CONFIGS
 
 TOOL = 'analysis_tools/energy.py'
@@ -27,17 +26,7 @@ Fail = Callable[..., str]
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A narrow digits classifier."""
-    cfg = Config.fromfile(DIGITS)
-    narrow(cfg)
-    path = tmp_path / DIGITS.name
-    cfg.dump(path)
-    return path
-
-
-def measure(call_tool: Call, folder: Path, *args: object) -> dict:
-    """Run the tool; return its JSON report."""
-    call_tool(TOOL, *args, '--out-dir', folder / 'out')
-    return json.loads((folder / 'out' / 'report.json').read_text(encoding='utf-8'))
+    return write_narrow(tmp_path, DIGITS)
 
 
 def test_report_of_a_checkpoint(
@@ -48,7 +37,7 @@ def test_report_of_a_checkpoint(
     model = build_model(Config.fromfile(config))
     torch.nn.init.constant_(model.backbone.stem.encode.norm.bias, 0.6)
     torch.save(model.state_dict(), checkpoint)
-    found = measure(call_tool, tmp_path, config, checkpoint, '--num-images', 3)
+    found = measure(call_tool, TOOL, tmp_path, config, checkpoint, '--num-images', 3)
     data = found['data']
     total = data['total']
     assert total['accumulations'] > 0
@@ -79,7 +68,7 @@ def test_options_change_what_they_say(
 
     def total(*options: object) -> dict:
         return measure(
-            call_tool, tmp_path, config, '--random', '--num-images', 1, *options
+            call_tool, TOOL, tmp_path, config, '--random', '--num-images', 1, *options
         )['data']
 
     base = total()
@@ -109,7 +98,7 @@ def test_a_detector_on_a_folder(
     folder = tmp_path / 'images'
     folder.mkdir()
     cv2.imwrite(str(folder / 'a.png'), np.full((64, 64, 3), 128, np.uint8))
-    found = measure(call_tool, tmp_path, DETECTOR, '--images', folder)
+    found = measure(call_tool, TOOL, tmp_path, DETECTOR, '--images', folder)
     parts = {layer['part'] for layer in found['data']['estimate']['layers']}
     assert parts == {'encoder', 'backbone', 'decoder', 'neck', 'bbox_head'}
     assert 'untrained' in found['facts']['Checkpoint']
@@ -121,7 +110,7 @@ def test_an_ordinary_detector_is_said_to_be_one(
 ) -> None:
     """Without spikes every layer multiplies, and nothing is saved."""
     options = ['--random', 64, '--num-images', 1]
-    found = measure(call_tool, tmp_path, ANN, *options)
+    found = measure(call_tool, TOOL, tmp_path, ANN, *options)
     assert found['data']['total']['accumulations'] == 0
     assert found['headline']['Times less'] == '1.00'
     assert 'no spiking neurons' in capfd.readouterr().err

@@ -1,6 +1,5 @@
 """tools/analysis_tools/firing_rate.py on narrow networks."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,37 +8,18 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from test_configs.narrow import WIDTH, narrow
+from test_configs.narrow import WIDTH
 
 from mmsnn.analysis.firing import FiringRates
 from mmsnn.analysis.inputs import InputSource, build_model, make_batches
 
-from .tiny_coco import CONFIGS, TOOLS
+from .reports import measure, write_narrow
+from .tiny_coco import CONFIGS
 
 TOOL = 'analysis_tools/firing_rate.py'
 SEW = CONFIGS / 'digits' / 'sew-add-r10-rate_1xb64-30e_digits.py'
 MS = CONFIGS / 'digits' / 'danet-a-r10-rate_1xb64-30e_digits.py'
 Call = Callable[..., Any]
-
-
-@pytest.fixture(autouse=True)
-def beside_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tool's own folder is on the path, as when it is run."""
-    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
-
-
-def write(folder: Path, path: Path, **backbone: object) -> Path:
-    """Write a narrow version of a config, which keeps its name."""
-    cfg = Config.fromfile(path)
-    narrow(cfg)
-    cfg.model.backbone.update(backbone)
-    cfg.dump(folder / path.name)
-    return folder / path.name
-
-
-def measure(call_tool: Call, folder: Path, *args: object) -> dict:
-    call_tool(TOOL, *args, '--out-dir', folder / 'out')
-    return json.loads((folder / 'out' / 'report.json').read_text(encoding='utf-8'))
 
 
 def read(name: str, printed: str) -> list[str]:
@@ -51,7 +31,7 @@ def read(name: str, printed: str) -> list[str]:
 def test_report(
     call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write(tmp_path, SEW, depth=18)
+    config = write_narrow(tmp_path, SEW, depth=18)
     checkpoint = tmp_path / 'weights.pth'
     cfg = Config.fromfile(config)
     model = build_model(cfg, None)
@@ -60,7 +40,7 @@ def test_report(
             torch.nn.init.constant_(parameter, 0.4)
     torch.save(model.state_dict(), checkpoint)
     options = ['--num-images', 5, '--batch-size', 2]
-    found = measure(call_tool, tmp_path, config, checkpoint, *options)
+    found = measure(call_tool, TOOL, tmp_path, config, checkpoint, *options)
 
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         model = build_model(cfg, str(checkpoint))
@@ -96,10 +76,10 @@ def test_report(
 def test_batch_statistics_wake_an_untrained_network(
     call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write(tmp_path, MS)
+    config = write_narrow(tmp_path, MS)
     options = [config, '--random', 16, '--num-images', 2, '--batch-size', 2]
-    asleep = measure(call_tool, tmp_path, *options)
-    awake = measure(call_tool, tmp_path, *options, '--batch-stats')
+    asleep = measure(call_tool, TOOL, tmp_path, *options)
+    awake = measure(call_tool, TOOL, tmp_path, *options, '--batch-stats')
     assert awake['data']['firing_rate'] > 0.1
     assert asleep['data']['firing_rate'] != awake['data']['firing_rate']
     assert any('--batch-stats' in note for note in asleep['assumptions'])
@@ -113,12 +93,12 @@ def test_batch_statistics_wake_an_untrained_network(
 def test_many_steps_fit_the_table(
     call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write(tmp_path, SEW, num_steps=9)
+    config = write_narrow(tmp_path, SEW, num_steps=9)
     cfg = Config.fromfile(config)
     cfg.model.neck[0].num_steps = 9
     cfg.dump(config)
     options = [config, '--random', 16, '--num-images', 1, '--batch-stats']
-    found = measure(call_tool, tmp_path, *options)
+    found = measure(call_tool, TOOL, tmp_path, *options)
     assert len(found['data']['neurons'][0]['step_firing_rates']) == 9
     assert 't = 1' not in capsys.readouterr().out
 
@@ -136,7 +116,7 @@ def test_a_network_without_neurons(fail_tool: Call, tmp_path: Path) -> None:
 
 
 def test_no_images(fail_tool: Call, tmp_path: Path) -> None:
-    config = write(tmp_path, SEW)
+    config = write_narrow(tmp_path, SEW)
     (tmp_path / 'empty').mkdir()
     error = fail_tool(TOOL, config, '--images', tmp_path / 'empty')
     assert 'holds no image' in error

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mmengine.config import Config
-from test_configs.narrow import narrow
 
-from .tiny_coco import ANN, CONFIGS, TOOLS
+from . import reports
+from .reports import write_narrow
+from .tiny_coco import ANN, CONFIGS
 
 TOOL = 'analysis_tools/gradient_flow.py'
 DIGITS = CONFIGS / 'digits' / 'sew-add-r10-rate_1xb64-30e_digits.py'
@@ -21,12 +21,6 @@ DETECTOR = (
 Call = Callable[..., None]
 
 
-@pytest.fixture(autouse=True)
-def beside_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tool's own folder is on the path, as when it is run."""
-    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
-
-
 @pytest.fixture
 def measure(
     call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -34,12 +28,8 @@ def measure(
     """Run the tool on a narrow classifier; return the report and the text."""
 
     def run(*args: object, **backbone: object) -> tuple[dict[str, Any], str]:
-        cfg = Config.fromfile(DIGITS)
-        narrow(cfg)
-        cfg.model.backbone.update({'depth': 18, **backbone})
-        cfg.dump(tmp_path / DIGITS.name)
-        call_tool(TOOL, tmp_path / DIGITS.name, *args, '--out-dir', tmp_path / 'out')
-        report = json.loads((tmp_path / 'out' / 'report.json').read_text('utf-8'))
+        config = write_narrow(tmp_path, DIGITS, **{'depth': 18, **backbone})
+        report = reports.measure(call_tool, TOOL, tmp_path, config, *args)
         return report, capsys.readouterr().out
 
     return run

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from .tiny_coco import TOOLS
-
 Call = Callable[..., None]
 Fail = Callable[..., str]
 TOOL = 'analysis_tools/analyze_logs.py'
@@ -17,7 +15,6 @@ TOOL = 'analysis_tools/analyze_logs.py'
 @pytest.fixture(autouse=True)
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The work dir of two runs; the log of the later one has 2 epochs."""
-    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
     monkeypatch.chdir(tmp_path)
     write(Path('run/20260101_000000'), [dict(loss=9.0, iter=1, step=1)])
     entries = []

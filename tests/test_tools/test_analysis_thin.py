@@ -43,14 +43,7 @@ test_dataloader = dict(
     collate_fn=dict(type='default_collate'),
 )
 """
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to run in; the tools' own is on the path, as when run."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures('folder')
 
 
 @pytest.fixture
