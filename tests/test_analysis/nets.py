@@ -1,8 +1,12 @@
-"""Small networks whose operations can be counted by hand."""
+"""Small networks whose operations can be counted, by hand or not."""
 
 import torch
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+from test_models.helpers import calibrate
 from torch import Tensor, nn
 
+from mmsnn.analysis import OperationCounter, Operations
 from mmsnn.models.neurons import IF
 
 
@@ -36,3 +40,49 @@ class Holder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return what the layer makes of it."""
         return self.layer(x)
+
+
+@torch.no_grad()
+def count(model: nn.Module, *images: Tensor) -> Operations:
+    """Return the operations of the model's calls."""
+    with OperationCounter(model) as counter:
+        for image in images:
+            model(image)
+    return counter.result()
+
+
+def layer_of(operations: Operations, name: str):
+    """Return the one layer of this name."""
+    (layer,) = (layer for layer in operations.layers if layer.name == name)
+    return layer
+
+
+def make_classifier(decoder: str = 'ASD', num_steps: int = 2, stem='cifar', **backbone):
+    """Return a narrow classifier whose neurons fire in evaluation mode."""
+    model = MODELS.build(
+        Config(
+            dict(
+                type='ImageClassifier',
+                backbone=dict(
+                    type='mmsnn.SGResNet',
+                    depth=10,
+                    base_channels=8,
+                    num_steps=num_steps,
+                    stem=stem,
+                    **backbone,
+                ),
+                neck=[
+                    dict(
+                        type='mmsnn.SpikeDecoder',
+                        decoder=dict(type=decoder),
+                        in_channels=[64],
+                        num_steps=num_steps,
+                    ),
+                    dict(type='GlobalAveragePooling'),
+                ],
+                head=dict(type='LinearClsHead', num_classes=10, in_channels=64),
+            )
+        )
+    )
+    model.init_weights()
+    return calibrate(model, torch.randn(8, 3, 16, 16)).eval()

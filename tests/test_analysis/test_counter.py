@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from mmengine.config import Config
-from mmpretrain.registry import MODELS
 from spikingjelly.activation_based.op_counter import (
     DispatchCounterMode,
     MACCounter,
@@ -13,56 +11,10 @@ from test_models.helpers import FAMILY_ENTRIES, SILENT, calibrate, make_backbone
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmsnn.analysis import OperationCounter, Operations
+from mmsnn.analysis import FiringRates, OperationCounter, Operations
 from mmsnn.models import DirectStem, SpikeDecoder  # noqa: F401
 
-from .nets import Holder, TwoLayers
-
-
-@torch.no_grad()
-def count(model: nn.Module, *images: Tensor) -> Operations:
-    """Return the operations of the model's calls."""
-    with OperationCounter(model) as counter:
-        for image in images:
-            model(image)
-    return counter.result()
-
-
-def layer_of(operations: Operations, name: str):
-    """Return the one layer of this name."""
-    (layer,) = (layer for layer in operations.layers if layer.name == name)
-    return layer
-
-
-def make_classifier(decoder: str = 'ASD', num_steps: int = 2, stem='cifar', **backbone):
-    """Return a narrow classifier whose neurons fire in evaluation mode."""
-    model = MODELS.build(
-        Config(
-            dict(
-                type='ImageClassifier',
-                backbone=dict(
-                    type='mmsnn.SGResNet',
-                    depth=10,
-                    base_channels=8,
-                    num_steps=num_steps,
-                    stem=stem,
-                    **backbone,
-                ),
-                neck=[
-                    dict(
-                        type='mmsnn.SpikeDecoder',
-                        decoder=dict(type=decoder),
-                        in_channels=[64],
-                        num_steps=num_steps,
-                    ),
-                    dict(type='GlobalAveragePooling'),
-                ],
-                head=dict(type='LinearClsHead', num_classes=10, in_channels=64),
-            )
-        )
-    )
-    model.init_weights()
-    return calibrate(model, torch.randn(8, 3, 16, 16)).eval()
+from .nets import Holder, TwoLayers, count, layer_of, make_classifier
 
 
 def test_two_layers_to_the_last_accumulation() -> None:
@@ -338,3 +290,19 @@ def test_promised_errors() -> None:
         counter.result()
     with counter, pytest.raises(ValueError, match='a batch of images'):
         counter.model(torch.ones(4))
+
+
+def test_agrees_with_the_firing_rates() -> None:
+    """Two collectors at once see the same spikes."""
+    model = make_classifier()
+    images = torch.randn(3, 3, 16, 16)
+    with (
+        torch.no_grad(),
+        OperationCounter(model) as counter,
+        FiringRates(model) as rates,
+    ):
+        model(images)
+    counted = {n.name: n.firing_rate for n in counter.result().neurons}
+    assert counted == pytest.approx(
+        {n.name: n.firing_rate for n in rates.result().neurons}
+    )

@@ -19,8 +19,7 @@ from mmsnn.analysis import (
     without_spikes,
 )
 
-from .nets import Holder, TwoLayers
-from .test_counter import count, make_classifier
+from .nets import Holder, TwoLayers, count, make_classifier
 
 CIFAR = 'configs/cifar100/sg-r18-asd_1xb32-amp-200e_cifar100.py'
 AS_TABLE_5 = CountingRules(projections=False)

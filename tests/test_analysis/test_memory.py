@@ -5,8 +5,7 @@ import torch
 
 from mmsnn.analysis import estimate_memory
 
-from .nets import TwoLayers
-from .test_counter import count
+from .nets import TwoLayers, count
 
 
 def test_two_layers_by_hand() -> None:
