@@ -4,6 +4,8 @@
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 ARGS ?=
+# Processes that run the tests; a test itself has one thread.
+JOBS ?= 2
 
 # The interpreter that the environment is made with. Without PYTHON=... an
 # environment that works is kept, whatever python3 is by now.
@@ -31,10 +33,10 @@ demo: env ## Make data, train a spiking RetinaNet, evaluate it, draw what it det
 	$(VENV_PYTHON) tools/demo.py $(ARGS)
 
 test: env ## Run the tests, apart from the slow ones.
-	$(VENV_PYTHON) -m pytest $(ARGS)
+	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
 
 test-slow: env ## Run the slow tests.
-	$(VENV_PYTHON) -m pytest -m slow $(ARGS)
+	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadscope -m slow $(ARGS)
 
 lint: env ## Check style, formatting and types.
 	$(VENV_PYTHON) -m ruff check .

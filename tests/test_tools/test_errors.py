@@ -226,7 +226,7 @@ def test_of_two_processes_one_speaks(tmp_path: Path) -> None:
     result = run_tool(
         *('dist_train.sh', SPIKING, 2),
         cwd=tmp_path,
-        PORT=str(20002 + os.getpid() % 20000),
+        PORT=str(34000 + os.getpid() % 7000),
     )
     assert result.returncode != 0
     errors = [line for line in result.stderr.splitlines() if line[:6] == 'error:']

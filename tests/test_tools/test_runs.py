@@ -177,7 +177,7 @@ def test_two_processes_end_with_equal_weights(coco_dir: Path, tmp_path: Path) ->
         *(*SMALL, 'env_cfg.dist_cfg.backend=gloo', 'default_hooks.logger.interval=1'),
         'default_hooks.visualization.draw=False',
         cwd=coco_dir,
-        PORT=str(20000 + os.getpid() % 20000),
+        PORT=str(20000 + os.getpid() % 7000),
         PYTHONPATH=str(tmp_path),
     )
     check(result)
@@ -201,7 +201,7 @@ def test_two_processes_test_as_one_does(
         *('dist_test.sh', SPIKING, checkpoint, 2, '--work-dir', tmp_path),
         *('--cfg-options', *SMALL, DETECT),
         cwd=coco_dir,
-        PORT=str(20001 + os.getpid() % 20000),
+        PORT=str(27000 + os.getpid() % 7000),
     )
     printed = check(result)
     assert sum(line.startswith('metric ') for line in printed.splitlines()) == 1
