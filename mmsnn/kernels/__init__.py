@@ -61,10 +61,14 @@ def _pack(decay: Tensor | float | None, dynamics: 'Dynamics') -> _Dynamics:
 
 
 def _is_dense(step: Tensor) -> bool:
-    """Return whether a tensor fills its memory, in one of the usual orders."""
-    return step.is_contiguous() or (
-        step.dim() == 4 and step.is_contiguous(memory_format=torch.channels_last)
-    )
+    """Return whether a tensor fills its memory, in whatever order of dimensions."""
+    expected = 1
+    for stride, size in sorted(zip(step.stride(), step.shape, strict=True)):
+        if size != 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
 
 
 def _usable(*tensors: Tensor) -> Any:

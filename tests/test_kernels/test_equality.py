@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmsnn import kernels
+from mmsnn.models import SGResNet
 from mmsnn.models.neurons import functional
 from mmsnn.models.neurons.functional import Dynamics, multi_step
 from mmsnn.models.neurons.surrogate import ATan, Rectangular, Sigmoid
@@ -147,7 +148,7 @@ def test_many_neurons_on_any_number_of_threads(threads, eager) -> None:
 
 
 def test_the_kernels_are_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In fp32 and bf16 nothing is left to PyTorch's operations."""
+    """In fp32 and bf16, and in a whole network, nothing is left to PyTorch."""
 
     def fail(*args) -> None:
         raise AssertionError('an eager operation ran')
@@ -156,6 +157,7 @@ def test_the_kernels_are_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(functional, '_grad_potential', fail)
     for dtype in (torch.float32, torch.bfloat16):
         run(currents(2, 3, 4, 4, dtype=dtype), None, DYNAMICS)
+    SGResNet(10, num_steps=2, base_channels=16)(torch.randn(1, 3, 64, 64))
     with pytest.raises(AssertionError, match='eager'):
         run(currents(5, dtype=torch.float64), None, DYNAMICS)
 
