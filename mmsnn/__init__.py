@@ -9,7 +9,15 @@ from mmsnn.version import __version__
 
 check_dependencies()
 
-from mmsnn import datasets, engine, models  # noqa: E402
+from mmsnn import datasets, deploy, engine, models  # noqa: E402
 from mmsnn.registry import DATASETS, MODELS  # noqa: E402
 
-__all__ = ['DATASETS', 'MODELS', '__version__', 'datasets', 'engine', 'models']
+__all__ = [
+    'DATASETS',
+    'MODELS',
+    '__version__',
+    'datasets',
+    'deploy',
+    'engine',
+    'models',
+]

@@ -4,8 +4,8 @@ The options are MMDetection's. For a detector that is evaluated with ``CocoMetri
 the columns of the SG ResNet paper's Table 4 are printed and saved as JSON in the work
 dir; for other models, all metrics are, as a classifier's accuracies. Usage:
     python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE.pkl] [--show]
-        [--show-dir DIR] [--wait-time SECONDS] [--tta]
-        [--cfg-options KEY=VALUE ...] [--launcher pytorch]
+        [--show-dir DIR] [--wait-time SECONDS] [--tta] [--fold-norms]
+        [--bf16 | --int8] [--cfg-options KEY=VALUE ...] [--launcher pytorch]
 """
 
 import argparse
@@ -45,6 +45,22 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--tta', action='store_true', help='augment the images at test time'
+    )
+    parser.add_argument(
+        '--fold-norms',
+        action='store_true',
+        help='make norms a part of the convolutions before them, which is faster',
+    )
+    parser.add_argument(
+        '--bf16',
+        action='store_true',
+        help='compute the spiking backbone in bf16, which is faster on processors that '
+        'multiply it; what follows the decoder stays as it is',
+    )
+    parser.add_argument(
+        '--int8',
+        action='store_true',
+        help="round the spiking backbone's weights to 8 bits; includes --fold-norms",
     )
     _cli.add_common_options(parser)
     return _cli.parse(parser)
@@ -166,6 +182,7 @@ def main() -> None:
     """Test."""
     args = parse_args()
     cfg = _cli.load(args, 'test')
+    from mmsnn.engine.hooks import DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
     from mmsnn.utils.errors import UserError
@@ -173,6 +190,8 @@ def main() -> None:
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
+    if args.int8 and args.bf16:
+        raise UserError('--int8 and --bf16 exclude each other')
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.show or args.show_dir:
@@ -193,6 +212,9 @@ def main() -> None:
             )
     if args.out is not None:
         add_dump(cfg, runner, args.out)
+    if args.fold_norms or args.bf16 or args.int8:
+        fold = args.fold_norms or args.int8
+        runner.register_hook(DeployHook(fold, args.bf16, args.int8))
     with explain_downloads():
         metrics = runner.test()
     if tables:

@@ -106,7 +106,8 @@ def multi_step(
         x_seq: Input currents ``[T, ...]``.
         decay: ``1 / tau``, or None.
         dynamics: Threshold, reset and surrogate.
-        spikes: Takes the spikes; each step is laid out as the input's.
+        spikes: Takes the spikes, in the input's dtype or in bytes (uint8); each step
+            is laid out as the input's.
         h_seq: Takes the potentials before the reset, in fp32, likewise; or None.
 
     Returns:
@@ -117,7 +118,9 @@ def multi_step(
     lib = _usable(x_seq)
     if lib is None or not _is_dense(x_seq[0]):
         return False
-    _call(lib, 'multi_step', x_seq.dtype)(
+    # spikes in bytes have kernels of their own
+    name = 'multi_step' if spikes.dtype == x_seq.dtype else 'multi_step_bytes'
+    _call(lib, name, x_seq.dtype)(
         _at(x_seq),
         ctypes.c_int64(x_seq.stride(0)),
         _at(spikes),

@@ -1,4 +1,5 @@
-// Multi-step neurons and the binary selection gate, each in one pass over memory.
+// Multi-step neurons and the binary selection gate, each in one pass over memory, and
+// spikes packed into bits.
 //
 // A plain C interface, so that nothing of PyTorch is needed to compile it; what calls it,
 // mmsnn/kernels, checks shapes and layouts. The equations are those of
@@ -41,6 +42,11 @@ template <>
 inline BFloat16 to<BFloat16>(float value) {
     return BFloat16::from(value);
 }
+// the bits of a BFloat16: stores of a struct are not vectorised
+template <>
+inline uint16_t to<uint16_t>(float value) {
+    return BFloat16::from(value).bits;
+}
 
 }  // namespace
 
@@ -60,17 +66,17 @@ struct Dynamics {
 
 namespace {
 
-template <typename X, int LEAK, bool SOFT, bool KEEP>
-void forward(const X* x, int64_t x_step, X* s, float* h, int64_t steps, int64_t size,
+template <typename X, typename S, int LEAK, bool SOFT, bool KEEP>
+void forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
              const Dynamics d, int threads) {
-    const X one = to<X>(1.0f), zero = to<X>(0.0f);
+    const S one = to<S>(1.0f), zero = to<S>(0.0f);
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float v[BLOCK];
         for (int64_t t = 0; t < steps; ++t) {
             const X* xs = x + t * x_step + start;
-            X* ss = s + t * size + start;
+            S* ss = s + t * size + start;
             float* hs = KEEP ? h + t * size + start : nullptr;
 #pragma omp simd
             for (int64_t i = 0; i < n; ++i) {
@@ -147,20 +153,19 @@ double backward(const X* grad_s, int64_t grad_step, const float* h, X* grad_x,
     return LEAK == 1 ? grad_decay / d.decay : grad_decay;
 }
 
-template <typename X, int LEAK, bool SOFT>
-void forward_kept(const X* x, int64_t x_step, X* s, float* h, int64_t steps,
+template <typename X, typename S, int LEAK, bool SOFT>
+void forward_kept(const X* x, int64_t x_step, S* s, float* h, int64_t steps,
                   int64_t size, const Dynamics& d, int threads) {
-    auto run = h ? forward<X, LEAK, SOFT, true> : forward<X, LEAK, SOFT, false>;
+    auto run = h ? forward<X, S, LEAK, SOFT, true> : forward<X, S, LEAK, SOFT, false>;
     run(x, x_step, s, h, steps, size, d, threads);
 }
 
-template <typename X>
-void forward_any(const X* x, int64_t x_step, X* s, float* h, int64_t steps, int64_t size,
+template <typename X, typename S>
+void forward_any(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
                  const Dynamics& d, int threads) {
-    auto run = forward_kept<X, 0, false>;
-    if (d.leak == 0) run = d.soft ? forward_kept<X, 0, true> : forward_kept<X, 0, false>;
-    if (d.leak == 1) run = d.soft ? forward_kept<X, 1, true> : forward_kept<X, 1, false>;
-    if (d.leak == 2) run = d.soft ? forward_kept<X, 2, true> : forward_kept<X, 2, false>;
+    auto run = d.soft ? forward_kept<X, S, 0, true> : forward_kept<X, S, 0, false>;
+    if (d.leak == 1) run = d.soft ? forward_kept<X, S, 1, true> : forward_kept<X, S, 1, false>;
+    if (d.leak == 2) run = d.soft ? forward_kept<X, S, 2, true> : forward_kept<X, S, 2, false>;
     run(x, x_step, s, h, steps, size, d, threads);
 }
 
@@ -194,26 +199,119 @@ int threads_for(int64_t numbers, int threads) {
     return useful < 1 ? 1 : (useful < threads ? static_cast<int>(useful) : threads);
 }
 
-template <typename X>
-void gate(const X* h, const X* x, X* y, int64_t size, int threads) {
+// In blocks: compilers vectorise these, and not a loop that is shared out as a whole.
+template <typename X, typename Y>
+void gate(const X* h, const X* x, Y* y, int64_t size, int threads) {
     threads = threads_for(size, threads);
-#pragma omp parallel for simd num_threads(threads) schedule(static) if (threads > 1)
-    for (int64_t i = 0; i < size; ++i) {
-        const float a = h[i], b = x[i];
-        y[i] = to<X>(b + a * (a - b));
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t start = 0; start < size; start += BLOCK) {
+        const int64_t end = size - start < BLOCK ? size : start + BLOCK;
+#pragma omp simd
+        for (int64_t i = start; i < end; ++i) {
+            const float a = h[i], b = x[i];
+            y[i] = to<Y>(b + a * (a - b));
+        }
     }
 }
 
-template <typename X>
-void gate_back(const X* grad, const X* h, const X* x, X* grad_h, X* grad_x, int64_t size,
+template <typename X, typename Y>
+void gate_back(const X* grad, const X* h, const X* x, Y* grad_h, Y* grad_x, int64_t size,
                int threads) {
     threads = threads_for(size, threads);
-#pragma omp parallel for simd num_threads(threads) schedule(static) if (threads > 1)
-    for (int64_t i = 0; i < size; ++i) {
-        const float g = grad[i], a = h[i], b = x[i];
-        grad_h[i] = to<X>(g * (2.0f * a - b));
-        grad_x[i] = to<X>(g - g * a);
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t start = 0; start < size; start += BLOCK) {
+        const int64_t end = size - start < BLOCK ? size : start + BLOCK;
+#pragma omp simd
+        for (int64_t i = start; i < end; ++i) {
+            const float g = grad[i], a = h[i], b = x[i];
+            grad_h[i] = to<Y>(g * (2.0f * a - b));
+            grad_x[i] = to<Y>(g - g * a);
+        }
     }
+}
+
+constexpr int64_t PACKED = 512;  // bytes of a block that is packed at once
+
+// One bit a number, the first in the lowest; whether all were 0 or 1, to the bit. W is
+// an integer of a number's size, and one the number 1 as such.
+template <typename W>
+int pack_bits(const W* x, W one, uint8_t* bits, int64_t size, int threads) {
+    threads = threads_for(size, threads);
+    int other = 0;
+#pragma omp parallel for num_threads(threads) schedule(static) reduction(| : other) \
+    if (threads > 1)
+    for (int64_t start = 0; start < size; start += 8 * PACKED) {
+        if (other) continue;  // nobody wants the rest
+        const int64_t n = size - start < 8 * PACKED ? size - start : 8 * PACKED;
+        uint8_t fired[8 * PACKED];
+        std::memset(fired + n, 0, 8 * PACKED - n);
+        W wrong = 0;
+        for (int64_t i = 0; i < n; ++i) {
+            const W value = x[start + i];
+            fired[i] = value == one;
+            wrong |= value == one ? W(0) : value;
+        }
+        for (int64_t i = 0; i < n; i += 8) {
+            uint64_t eight;
+            std::memcpy(&eight, fired + i, sizeof(eight));
+            bits[(start + i) / 8] = eight * 0x0102040810204080u >> 56;
+        }
+        other |= wrong != 0;
+    }
+    return !other;
+}
+
+template <typename W>
+void unpack_bits(const uint8_t* bits, W* x, W one, int64_t size, int threads) {
+    threads = threads_for(size, threads);
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t start = 0; start < size; start += 8 * PACKED) {
+        const int64_t n = size - start < 8 * PACKED ? size - start : 8 * PACKED;
+        uint8_t fired[8 * PACKED];
+        for (int64_t i = 0; i < n; i += 8) {
+            uint64_t eight = bits[(start + i) / 8] * 0x0101010101010101u;
+            eight = ((eight & 0x8040201008040201u) + 0x7f7f7f7f7f7f7f7fu) >> 7;
+            eight &= 0x0101010101010101u;
+            std::memcpy(fired + i, &eight, sizeof(eight));
+        }
+        for (int64_t i = 0; i < n; ++i) x[start + i] = fired[i] ? one : W(0);
+    }
+}
+
+inline bool has_sign(float value) {
+    uint32_t wide;
+    std::memcpy(&wide, &value, sizeof(wide));
+    return wide >> 31;
+}
+
+// A byte a number; whether all were integers from 0 to 255, to the bit.
+template <typename X>
+int pack_bytes(const X* x, uint8_t* bytes, int64_t size, int threads) {
+    threads = threads_for(size, threads);
+    int other = 0;
+#pragma omp parallel for num_threads(threads) schedule(static) reduction(| : other) \
+    if (threads > 1)
+    for (int64_t start = 0; start < size; start += PACKED) {
+        if (other) continue;
+        const int64_t n = size - start < PACKED ? size - start : PACKED;
+        int wrong = 0;
+        for (int64_t i = start; i < start + n; ++i) {
+            const float value = x[i];
+            const bool known = value >= 0.0f && value <= 255.0f;
+            const int32_t number = static_cast<int32_t>(known ? value : 0.0f);
+            wrong |= static_cast<float>(number) != value || has_sign(value);
+            bytes[i] = static_cast<uint8_t>(number);
+        }
+        other |= wrong;
+    }
+    return !other;
+}
+
+template <typename X>
+void unpack_bytes(const uint8_t* bytes, X* x, int64_t size, int threads) {
+    threads = threads_for(size, threads);
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t i = 0; i < size; ++i) x[i] = to<X>(bytes[i]);
 }
 
 }  // namespace
@@ -227,6 +325,17 @@ void multi_step_f32(const float* x, int64_t x_step, float* s, float* h, int64_t 
 
 void multi_step_bf16(const BFloat16* x, int64_t x_step, BFloat16* s, float* h,
                      int64_t steps, int64_t size, const Dynamics* d, int threads) {
+    forward_any(x, x_step, reinterpret_cast<uint16_t*>(s), h, steps, size, *d,
+                threads_for(steps * size, threads));
+}
+
+void multi_step_bytes_f32(const float* x, int64_t x_step, uint8_t* s, float* h,
+                          int64_t steps, int64_t size, const Dynamics* d, int threads) {
+    forward_any(x, x_step, s, h, steps, size, *d, threads_for(steps * size, threads));
+}
+
+void multi_step_bytes_bf16(const BFloat16* x, int64_t x_step, uint8_t* s, float* h,
+                           int64_t steps, int64_t size, const Dynamics* d, int threads) {
     forward_any(x, x_step, s, h, steps, size, *d, threads_for(steps * size, threads));
 }
 
@@ -248,7 +357,7 @@ void gate_f32(const float* h, const float* x, float* y, int64_t size, int thread
     gate(h, x, y, size, threads);
 }
 
-void gate_bf16(const BFloat16* h, const BFloat16* x, BFloat16* y, int64_t size,
+void gate_bf16(const BFloat16* h, const BFloat16* x, uint16_t* y, int64_t size,
                int threads) {
     gate(h, x, y, size, threads);
 }
@@ -259,8 +368,40 @@ void gate_back_f32(const float* grad, const float* h, const float* x, float* gra
 }
 
 void gate_back_bf16(const BFloat16* grad, const BFloat16* h, const BFloat16* x,
-                    BFloat16* grad_h, BFloat16* grad_x, int64_t size, int threads) {
+                    uint16_t* grad_h, uint16_t* grad_x, int64_t size, int threads) {
     gate_back(grad, h, x, grad_h, grad_x, size, threads);
+}
+
+int pack_bits_f32(const uint32_t* x, uint8_t* bits, int64_t size, int threads) {
+    return pack_bits(x, 0x3f800000u, bits, size, threads);
+}
+
+void unpack_bits_f32(const uint8_t* bits, uint32_t* x, int64_t size, int threads) {
+    unpack_bits(bits, x, 0x3f800000u, size, threads);
+}
+
+int pack_bits_bf16(const uint16_t* x, uint8_t* bits, int64_t size, int threads) {
+    return pack_bits(x, uint16_t{0x3f80}, bits, size, threads);
+}
+
+void unpack_bits_bf16(const uint8_t* bits, uint16_t* x, int64_t size, int threads) {
+    unpack_bits(bits, x, uint16_t{0x3f80}, size, threads);
+}
+
+int pack_bytes_f32(const float* x, uint8_t* packed, int64_t size, int threads) {
+    return pack_bytes(x, packed, size, threads);
+}
+
+void unpack_bytes_f32(const uint8_t* packed, float* x, int64_t size, int threads) {
+    unpack_bytes(packed, x, size, threads);
+}
+
+int pack_bytes_bf16(const BFloat16* x, uint8_t* packed, int64_t size, int threads) {
+    return pack_bytes(x, packed, size, threads);
+}
+
+void unpack_bytes_bf16(const uint8_t* packed, BFloat16* x, int64_t size, int threads) {
+    unpack_bytes(packed, x, size, threads);
 }
 
 }  // extern "C"

@@ -1,6 +1,7 @@
 """Hooks of MMEngine's Runner."""
 
 from .collect import CollectHook
+from .deploy import DeployHook
 from .energy import EnergyHook
 from .firing_rate import FiringRateHook
 from .gradient_flow import GradientFlowHook
@@ -8,6 +9,7 @@ from .train_steps import TrainStepsHook
 
 __all__ = [
     'CollectHook',
+    'DeployHook',
     'EnergyHook',
     'FiringRateHook',
     'GradientFlowHook',

@@ -6,7 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmsnn.models.layers import LayerFactory, Unit
+from mmsnn.models.layers import (
+    LayerFactory,
+    Recomputable,
+    RecomputableSequential,
+    Unit,
+)
 from mmsnn.models.residual import Values
 from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
@@ -35,7 +40,7 @@ BOTTLENECK = 4
 """Width of a dense layer's 1x1 convolution, in growth rates."""
 
 
-class DenseLayer(nn.Module):
+class DenseLayer(Recomputable):
     """A bottleneck that adds ``growth_rate`` channels to those it is given.
 
     ``y = [x, f(x)]``, ``f`` a 1x1 and a 3x3 convolution (Huang et al. 2017, Eq. 2).
@@ -60,12 +65,12 @@ class DenseLayer(nn.Module):
             Unit(order, width, growth_rate, 3, 1, layers),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """See the class."""
         return torch.cat([x, self.branch(x)], dim=1)
 
 
-class Transition(nn.Sequential):
+class Transition(RecomputableSequential):
     """A 1x1 convolution that halves the channels, and 2x2 average pooling.
 
     Neurons at the end of ``order`` come behind the pool: what is averaged are their
@@ -133,6 +138,8 @@ class DenseNetSNN(SpikingBackbone):
             evaluation mode.
         norm_eval: Whether norms stay in evaluation mode while training.
         init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions.
+        memory_efficient: Whether stem and layers hold their packed input
+            alone for the backward pass, see :class:`SpikingBackbone`.
 
     Shape:
         Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
@@ -168,6 +175,7 @@ class DenseNetSNN(SpikingBackbone):
         frozen_stages: int = -1,
         norm_eval: bool = False,
         init_cfg: InitCfg = None,
+        memory_efficient: bool = False,
     ) -> None:
         check_choice('depth', depth, ARCHITECTURES)
         check_choice('order', order, ORDERS)
@@ -207,6 +215,7 @@ class DenseNetSNN(SpikingBackbone):
             norm_eval=norm_eval,
             zero_init_residual=False,
             init_cfg=init_cfg,
+            memory_efficient=memory_efficient,
         )
         self.depth = depth
         self.order = order

@@ -94,6 +94,7 @@ class ResNetOptions(TypedDict, total=False):
     norm_eval: bool
     zero_init_residual: bool
     init_cfg: InitCfg
+    memory_efficient: bool
 
 
 def _check_strides(strides: Sequence[int], num_stages: int) -> tuple[int, ...]:
@@ -139,6 +140,8 @@ class ResNetSNN(SpikingBackbone):
             no norm follows it; AND starts with a branch that always fires.
         init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions;
             norms start at 1, or at the threshold where the family says so.
+        memory_efficient: Whether stem and blocks hold their packed input
+            alone for the backward pass, see :class:`SpikingBackbone`.
 
     Shape:
         Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
@@ -180,6 +183,7 @@ class ResNetSNN(SpikingBackbone):
         norm_eval: bool = False,
         zero_init_residual: bool = False,
         init_cfg: InitCfg = None,
+        memory_efficient: bool = False,
     ) -> None:
         if not isinstance(depth, Architecture):
             check_choice('depth', depth, ARCHITECTURES)
@@ -218,6 +222,7 @@ class ResNetSNN(SpikingBackbone):
             norm_eval=norm_eval,
             zero_init_residual=zero_init_residual,
             init_cfg=init_cfg,
+            memory_efficient=memory_efficient,
         )
         self.architecture = depth
         self.depth = depth.depth

@@ -6,7 +6,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmsnn.models.layers import LayerFactory, Unit
+from mmsnn.models.layers import (
+    LayerFactory,
+    MaxPool2d,
+    RecomputableSequential,
+    Unit,
+)
 from mmsnn.models.residual import BasicBlock, Wiring, get_family
 from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
@@ -33,7 +38,7 @@ _STEM = dict(type='DirectStem', kernel_size=3, stride=1, pool=False)
 
 def _make_stage(
     in_channels: int, channels: int, wiring: Wiring, layers: LayerFactory
-) -> nn.Sequential:
+) -> RecomputableSequential:
     """Return a change of width where there is one, a block and a max-pool."""
     parts: list[tuple[str, nn.Module]] = []
     if in_channels != channels:
@@ -41,8 +46,8 @@ def _make_stage(
         order = 'CN' if wiring.values == 'analog' else 'CNS'
         parts.append(('widen', Unit(order, in_channels, channels, 1, 1, layers)))
     parts.append(('block', BasicBlock(channels, channels, 1, wiring, layers)))
-    parts.append(('pool', nn.MaxPool2d(2)))
-    return nn.Sequential(OrderedDict(parts))
+    parts.append(('pool', MaxPool2d(2)))
+    return RecomputableSequential(OrderedDict(parts))
 
 
 @MODELS.register_module()
@@ -82,6 +87,8 @@ class SevenBNet(SpikingBackbone):
         zero_init_residual: Whether blocks start as the identity; so shallow a net does
             not need it (SEW paper, A.3).
         init_cfg: MMEngine's initialisation config.
+        memory_efficient: Whether stem and stages hold their packed input
+            alone for the backward pass, see :class:`SpikingBackbone`.
 
     Shape:
         Frames ``[N, T, in_channels, H, W]``, or images ``[N, in_channels, H, W]`` that
@@ -115,6 +122,7 @@ class SevenBNet(SpikingBackbone):
         norm_eval: bool = False,
         zero_init_residual: bool = False,
         init_cfg: InitCfg = None,
+        memory_efficient: bool = False,
     ) -> None:
         family = get_family(family)
         widths = WIDTHS[check_bool('wide', wide)]
@@ -140,6 +148,7 @@ class SevenBNet(SpikingBackbone):
             norm_eval=norm_eval,
             zero_init_residual=zero_init_residual,
             init_cfg=init_cfg,
+            memory_efficient=memory_efficient,
         )
         self.family = family
         self.wide = wide

@@ -1,5 +1,6 @@
 """Rate decoding, and what every decoder shares."""
 
+import torch
 from torch import Tensor, nn
 
 from mmsnn.registry import MODELS
@@ -8,6 +9,10 @@ from mmsnn.utils import check_positive_int
 
 class BaseDecoder(nn.Module):
     """Decodes the spikes of one feature level.
+
+    Its features have its own dtype, or the spikes' if that is more precise: behind a
+    backbone in bf16 an fp32 decoder works in fp32, as the neck and head behind it.
+    Under autocast the spikes' dtype stays.
 
     Args:
         channels: Number of channels C.
@@ -21,10 +26,14 @@ class BaseDecoder(nn.Module):
         ValueError: If an argument is less than 1.
     """
 
+    own: Tensor
+
     def __init__(self, channels: int, num_steps: int) -> None:
         super().__init__()
         self.channels = check_positive_int('channels', channels)
         self.num_steps = check_positive_int('num_steps', num_steps)
+        # without parameters a decoder would not know what dtype it was cast to
+        self.register_buffer('own', torch.empty(0), persistent=False)
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Check the input and decode it.
@@ -49,6 +58,8 @@ class BaseDecoder(nn.Module):
                 f'{name} was built for {self.channels} channels, but its input has '
                 f'{spikes.shape[2]}'
             )
+        if not torch.is_autocast_enabled(spikes.device.type):
+            spikes = spikes.to(torch.promote_types(spikes.dtype, self.own.dtype))
         return self.decode(spikes)
 
     def decode(self, spikes: Tensor) -> Tensor:

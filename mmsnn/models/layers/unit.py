@@ -10,6 +10,8 @@ from torch import nn
 from mmsnn.models.neurons import BaseNeuron, build_neuron
 from mmsnn.utils import check_positive_int, describe
 
+from .recompute import RecomputableSequential
+
 
 @dataclass(frozen=True)
 class LayerFactory:
@@ -119,7 +121,7 @@ def check_order(order: str) -> str:
     return order
 
 
-class Unit(nn.Sequential):
+class Unit(RecomputableSequential):
     """One convolution with its norm and its neuron, in the order that is asked for.
 
     Args:

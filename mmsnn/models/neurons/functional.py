@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from mmsnn import kernels
 
-from .surrogate import Surrogate
+from .surrogate import Surrogate, heaviside
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,43 @@ def _grad_decay(
     return (grad_h * (dynamics.rest - v)).sum()  # h - v = x - decay * (v - rest)
 
 
+def _charged(
+    v: Tensor | None, x: Tensor, decay: Tensor | float | None, dynamics: Dynamics
+) -> Tensor:
+    """Return what :func:`_charge` writes, of an ``x`` in the state's dtype."""
+    rest = dynamics.rest
+    if v is None:
+        h = x if decay is None or not dynamics.decay_input else x * decay
+        return h + rest if rest else h
+    if decay is None:
+        return v + x
+    if dynamics.decay_input:
+        drive = x - v
+        return (drive + rest if rest else drive) * decay + v
+    h = v * (1 - decay)
+    return (h + decay * rest if rest else h) + x
+
+
+def _traced(x_seq: Tensor, decay: Tensor | float | None, dynamics: Dynamics) -> Tensor:
+    """Return the spikes by differentiable operations that a compiler can fuse.
+
+    It decides itself what to keep for the backward pass, and writes to no views.
+    """
+    dtype = torch.promote_types(x_seq.dtype, torch.float32)
+    v = None
+    spikes = []
+    # of steps in four dimensions cat keeps channels-last, which stack does of none
+    steps = x_seq.flatten(1, -4) if x_seq.dim() > 5 else x_seq
+    for x in steps.unbind(0):
+        h = _charged(v, x.to(dtype), decay, dynamics)
+        fired = heaviside(h - dynamics.v_threshold, dynamics.surrogate)
+        spikes.append(fired.to(x_seq.dtype))
+        resets = fired.detach() if dynamics.detach_reset else fired
+        v = _reset(h, resets, dynamics, out=None)
+    joined = torch.cat(spikes) if x_seq.dim() > 1 else torch.stack(spikes)
+    return joined.view(x_seq.shape)
+
+
 def multi_step(
     x_seq: Tensor, decay: Tensor | float | None, dynamics: Dynamics
 ) -> Tensor:
@@ -236,9 +273,28 @@ def multi_step(
         Spikes, zeros and ones, of the shape and dtype of ``x_seq``; each step keeps the
         input's memory format.
     """
+    if torch.compiler.is_compiling():
+        return _traced(x_seq, decay, dynamics)
     learns = x_seq.requires_grad or (isinstance(decay, Tensor) and decay.requires_grad)
     keep = torch.is_grad_enabled() and learns
     return _MultiStep.apply(x_seq, decay, dynamics, keep)
+
+
+@torch.no_grad()
+def spike_bytes(
+    x_seq: Tensor, decay: Tensor | float | None, dynamics: Dynamics
+) -> Tensor:
+    """Return the spikes of :func:`multi_step` in bytes (uint8), without a graph.
+
+    A quarter of the memory to write, and to read for what takes bytes: see
+    :func:`mmsnn.deploy.quantize_int8`.
+    """
+    if torch.compiler.is_compiling():
+        return _traced(x_seq, decay, dynamics).to(torch.uint8)
+    spikes = _state_like(x_seq, torch.uint8)
+    if kernels.multi_step(x_seq, decay, dynamics, spikes, None):
+        return spikes
+    return _run(x_seq, decay, dynamics, keep=False)[0].to(torch.uint8)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from mmsnn.models.build import build_part
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_number, check_positive, check_positive_int
 
-from .functional import Dynamics, multi_step, potentials
+from .functional import Dynamics, multi_step, potentials, spike_bytes
 from .surrogate import Surrogate, build_surrogate
 
 
@@ -31,10 +31,16 @@ class BaseNeuron(nn.Module):
         surrogate: Config of the firing step's derivative: ``dict(type='ATan',
             alpha=2.0)`` (default), ``'Sigmoid'`` or ``'Rectangular'``.
 
+    Attributes:
+        in_bytes: Whether spikes are returned in bytes (uint8) and without a graph, for
+            convolutions that take them so; False unless it is set.
+
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range.
     """
+
+    in_bytes = False
 
     def __init__(
         self,
@@ -84,14 +90,15 @@ class BaseNeuron(nn.Module):
             x: ``[T * N, ...]``, time first (for N = 1 that is ``[T, ...]``).
 
         Returns:
-            Spikes of the same shape and dtype.
+            Spikes of the same shape and dtype, or in bytes, see ``in_bytes``.
 
         Raises:
             ValueError: If the first dimension is no multiple of ``num_steps``.
             TypeError: If ``x`` is not a floating tensor.
         """
         x_seq = self._unfold(x)
-        return multi_step(x_seq, self.decay(), self.dynamics).flatten(0, 1)
+        fire = spike_bytes if self.in_bytes else multi_step
+        return fire(x_seq, self.decay(), self.dynamics).flatten(0, 1)
 
     def potentials(self, x: Tensor) -> Tensor:
         """Return the membrane potentials before the reset, which make the spikes.

@@ -74,10 +74,8 @@ class ATan(Surrogate):
         """See :meth:`Surrogate.scale_`."""
         a = self.alpha / 2
         # 1 / a + pi^2 a x^2 is the reciprocal of the derivative: one pass, one division
-        inverse = torch.addcmul(
-            x.new_full((), 1 / a), x, x, value=math.pi**2 * a, out=x
-        )
-        return torch.div(grad, inverse, out=inverse)
+        inverse = torch.addcmul(x.new_full((), 1 / a), x, x, value=math.pi**2 * a)
+        return torch.div(grad, inverse)
 
 
 @dataclass(frozen=True)
@@ -100,8 +98,7 @@ class Rectangular(Surrogate):
 
     def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
         """See :meth:`Surrogate.scale_`."""
-        inside = torch.lt(x.abs_(), 0.5 / self.alpha, out=x)
-        return inside.mul_(self.alpha).mul_(grad)
+        return torch.mul(grad, self.alpha).mul_(x.abs_() < 0.5 / self.alpha)
 
 
 SURROGATES: dict[str, type[Surrogate]] = {

@@ -4,7 +4,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from mmsnn.models.layers import LayerFactory, Unit
+from mmsnn.models.layers import LayerFactory, Recomputable, Unit
 
 from .families import Wiring
 from .merges import Merge
@@ -13,7 +13,7 @@ ConvShape = tuple[int, int, int, int]
 """Input channels, output channels, kernel size, stride."""
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Recomputable):
     """A residual block, wired as its family says.
 
     Args:
@@ -79,7 +79,7 @@ class ResidualBlock(nn.Module):
         """Return the shapes of the branch's convolutions, first to last."""
         raise NotImplementedError(f'{cls.__name__} defines no convolutions')
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         """See the class."""
         y = self.branch(x)
         if self.merge is not None:

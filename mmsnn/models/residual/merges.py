@@ -126,6 +126,8 @@ class GateMerge(Merge):
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
         """See :class:`Merge`."""
+        if torch.compiler.is_compiling():  # it fuses what it differentiates itself
+            return torch.addcmul(shortcut, residual, residual - shortcut)
         return _Gate.apply(residual, shortcut)
 
 

@@ -5,11 +5,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mmsnn.models.layers import LayerFactory, Unit
+from mmsnn.models.layers import LayerFactory, MaxPool2d, Recomputable, Unit
 from mmsnn.utils import check_bool, check_positive_int
 
 
-class BaseStem(nn.Module):
+class BaseStem(Recomputable):
     """The layers of a stem; derived classes say how the input passes them.
 
     Args:
@@ -61,11 +61,7 @@ class BaseStem(nn.Module):
             in_channels, stride = out_channels, 1
         self.encode = Unit('CN', in_channels, out_channels, kernel_size, stride, layers)
         self.neuron = layers.make_neuron() if spiking else None
-        self.pool = nn.MaxPool2d(3, stride=2, padding=1) if pool else None
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return ``[T * N, out_channels, H', W']``."""
-        raise NotImplementedError(f'{type(self).__name__} defines no forward')
+        self.pool = MaxPool2d(3, stride=2, padding=1) if pool else None
 
     def currents(self, image: Tensor) -> Tensor:
         """Return what convolution and norm make of images or frames.
@@ -75,14 +71,17 @@ class BaseStem(nn.Module):
 
         Returns:
             ``[N, out_channels, H', W']`` of images, the same at every step, or
-            ``[T * N, out_channels, H', W']`` of frames.
+            ``[T * N, out_channels, H', W']`` of frames; what is given is cast to the
+            dtype of the stem's weights.
 
         Raises:
             ValueError: If the input has another shape.
         """
         if not self.is_image(image):
             image = image.transpose(0, 1).flatten(0, 1)
-        image = image.contiguous(memory_format=torch.channels_last)
+        # data preprocessors give fp32 to a network in bf16, too
+        dtype = next(self.encode.parameters()).dtype
+        image = image.to(dtype, memory_format=torch.channels_last)
         return self.encode(self.lead(image))
 
     def fire(self, x: Tensor, constant: bool) -> Tensor:

@@ -75,9 +75,6 @@ class CodedStem(BaseStem):
             steps, or the input has another shape or range.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self,
         in_channels: int,
@@ -107,11 +104,10 @@ class CodedStem(BaseStem):
         for value in std:
             check_positive('stem std', value)
         shift = _per_channel('stem mean', mean, in_channels)
-        # settings, not weights: no checkpoint is to change them
-        self.register_buffer('mean', shift, persistent=False)
-        self.register_buffer('std', scale, persistent=False)
+        # settings, not weights: neither a checkpoint nor a cast is to change them
+        self.mean, self.std = shift, scale
 
-    def forward(self, image: Tensor) -> Tensor:
+    def compute(self, image: Tensor) -> Tensor:
         """See the class."""
         if not self.is_image(image):
             raise ValueError(
@@ -139,7 +135,7 @@ class CodedStem(BaseStem):
             ValueError: If they lie outside of [0, 1] by more than half a grey level.
         """
         image = image.to(torch.promote_types(image.dtype, torch.float32))
-        x = (image * self.std + self.mean) / LEVELS
+        x = (image * self.std.to(image) + self.mean.to(image)) / LEVELS
         low, high = (bound.item() for bound in x.aminmax())
         if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):
             raise ValueError(

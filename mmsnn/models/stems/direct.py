@@ -38,7 +38,7 @@ class DirectStem(BaseStem):
         ValueError: If a size is less than 1, or the input has another shape.
     """
 
-    def forward(self, image: Tensor) -> Tensor:
+    def compute(self, image: Tensor) -> Tensor:
         """See the class."""
         x = self.currents(image)
         constant = image.dim() == 4

@@ -178,7 +178,7 @@ class GatedAttentionStem(BaseStem):
             else None
         )
 
-    def forward(self, image: Tensor) -> Tensor:
+    def compute(self, image: Tensor) -> Tensor:
         """See the class."""
         x = self.currents(image)
         constant = image.dim() == 4

@@ -1,0 +1,6 @@
+"""What makes a trained network ready for use."""
+
+from .folding import FoldedNorm, fold_norms
+from .int8 import Int8Report, quantize_int8
+
+__all__ = ['FoldedNorm', 'Int8Report', 'fold_norms', 'quantize_int8']

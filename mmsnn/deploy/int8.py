@@ -1,0 +1,218 @@
+"""Spiking backbones with weights of 8 bits and integer sums, for inference."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from mmcv.cnn.bricks import wrappers
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmsnn.models.backbones import SpikingBackbone
+from mmsnn.models.layers import Unit
+from mmsnn.models.neurons import BaseNeuron
+from mmsnn.models.quantization import LARGEST_SUM, SpikePool, SpikingConv2d
+from mmsnn.models.residual import Merge
+from mmsnn.utils import describe
+
+# no subclasses, which may do more to their weights than convolve
+_CONVS = (nn.Conv2d, wrappers.Conv2d)
+_PROBE_SIZE = 128
+_PASSES_ON = (Merge, nn.Identity, nn.Sequential)
+"""Leaves that make spikes of spikes, beside max-pools and neurons."""
+
+
+@dataclass(frozen=True)
+class Int8Report:
+    """What :func:`quantize_int8` did.
+
+    Args:
+        converted: Names of the convolutions that have weights of 8 bits now, with the
+            largest number that can reach them: 1 for spikes, more for sums.
+        kept: Names of the other convolutions of the backbones, with the reason.
+        bytes_before: Bytes of the weights of those that are converted.
+        bytes_after: Bytes of their weights and scales now.
+    """
+
+    converted: Mapping[str, int]
+    kept: Mapping[str, str]
+    bytes_before: int
+    bytes_after: int
+
+    def __str__(self) -> str:
+        """Return a summary, and a line for each convolution that is kept."""
+        lines = [
+            f'{len(self.converted)} convolutions have weights of 8 bits: '
+            f'{self.bytes_before:,} bytes before, {self.bytes_after:,} now'
+        ]
+        lines += [f'{name} stays in fp32: {why}' for name, why in self.kept.items()]
+        return '\n'.join(lines)
+
+
+@torch.no_grad()
+def quantize_int8(model: nn.Module) -> tuple[nn.Module, Int8Report]:
+    """Return a copy for inference, with weights of 8 bits where spikes are convolved.
+
+    Spikes and their sums are exact in 8 bits, so the weights alone are rounded, see
+    :class:`mmsnn.models.quantization.SpikingConv2d`. Inside of the backbones spikes
+    travel in bytes. The features that leave a backbone are in fp32 as before, and so
+    is all that is not fed with spikes: the encoder, projections of analog values,
+    decoders, necks and heads.
+
+    Which convolutions are fed with spikes is found by a forward pass in which every
+    neuron fires at every step; the sums that it meets are the largest there are.
+
+    A checkpoint of the model does not fit the copy, and raises an error. To load what
+    was saved of a copy, build the model, fold its norms, quantise it, and load. The
+    collectors of :mod:`mmsnn.analysis` are for the model, not for its copy.
+
+    Args:
+        model: A spiking backbone, or what contains some: a detector or a classifier,
+            in evaluation mode, in fp32, with norms folded into the convolutions. It
+            stays as it is.
+
+    Returns:
+        The copy, and what was converted in it, what was not and why.
+
+    Raises:
+        TypeError: If ``model`` is no module, or a backbone is not in fp32.
+        ValueError: If there is no spiking backbone, one is in training mode or
+            quantised already, a batch norm follows a convolution, weights are not
+            finite, or sums of spikes exceed
+            :data:`mmsnn.models.quantization.LARGEST_SUM`.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f'model must be an nn.Module, but got {describe(model)}')
+    quantized = deepcopy(model)
+    backbones = {
+        f'{name}.' if name else '': module
+        for name, module in quantized.named_modules()
+        if isinstance(module, SpikingBackbone)
+    }
+    if not backbones:
+        raise ValueError(
+            'quantize_int8 needs a spiking backbone of mmsnn, but '
+            f'{type(model).__name__} has none'
+        )
+    converted: dict[str, int] = {}
+    kept: dict[str, str] = {}
+    before = after = 0
+    for prefix, backbone in backbones.items():
+        _check(backbone)
+        sums = _largest_sums(backbone)
+        for name, why in _reasons(backbone, sums).items():
+            if why:
+                kept[prefix + name] = why
+                continue
+            old = backbone.get_submodule(name)
+            new = SpikingConv2d(old)
+            before += old.weight.nbytes
+            after += new.weight.nbytes + new.scale.nbytes
+            backbone.set_submodule(name, new)
+            converted[prefix + name] = max(1, sums.pop(name))
+        _use_bytes(backbone, sums)
+    return quantized, Int8Report(converted, kept, before, after)
+
+
+def _check(backbone: SpikingBackbone) -> None:
+    """Raise what :func:`quantize_int8` raises of a backbone that it cannot convert."""
+    if backbone.training:
+        raise ValueError('quantize_int8 is for inference: call eval() on the model')
+    if any(isinstance(module, SpikingConv2d) for module in backbone.modules()):
+        raise ValueError('the model has weights of 8 bits already')
+    for name, tensor in [*backbone.named_parameters(), *backbone.named_buffers()]:
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            raise TypeError(f'the model must be in fp32, but {name} is {tensor.dtype}')
+    for name, unit in backbone.named_modules():
+        behind = isinstance(unit, Unit) and 'CN' in unit.order
+        if behind and isinstance(getattr(unit, 'norm', None), _BatchNorm):
+            raise ValueError(
+                f'{name} has a norm behind its convolution: call fold_norms first'
+            )
+
+
+def _largest_sums(backbone: SpikingBackbone) -> dict[str, int]:
+    """Return the leaves that are fed with spikes alone, with their largest sums.
+
+    In a copy, spikes are marked by their dtype: neurons return ones in int32, which
+    sums and concatenations of spikes keep and arithmetic with real numbers does not.
+    """
+    twin = deepcopy(backbone)
+    found: dict[str, int] = {}
+    analog: set[str] = set()
+
+    def watch(name: str, leaf: nn.Module) -> None:
+        def before(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            if args[0].is_floating_point():
+                analog.add(name)
+            else:
+                found[name] = max(found.get(name, 0), int(args[0].max()))
+            return (args[0].float(), *args[1:])
+
+        def after(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+            if isinstance(leaf, BaseNeuron):
+                return torch.ones_like(out, dtype=torch.int32)
+            return out if name in analog else out.to(torch.int32)
+
+        leaf.register_forward_pre_hook(before)
+        if isinstance(leaf, BaseNeuron | nn.MaxPool2d):
+            leaf.register_forward_hook(after)
+
+    for name, module in twin.named_modules():
+        if not (any(module.children()) or isinstance(module, _PASSES_ON)):
+            watch(name, module)
+    first = next(backbone.parameters())
+    channels = backbone.stem.in_channels
+    outs = twin(first.new_zeros(1, channels, _PROBE_SIZE, _PROBE_SIZE))
+    leaving = [int(out.max()) for out in outs if not out.is_floating_point()]
+    largest = max([*found.values(), *leaving], default=0)
+    if largest > LARGEST_SUM:
+        raise ValueError(
+            f'up to {largest} spikes are summed, which weights of 8 bits cannot be '
+            f'multiplied with: at most {LARGEST_SUM} can'
+        )
+    return {name: largest for name, largest in found.items() if name not in analog}
+
+
+def _reasons(backbone: SpikingBackbone, sums: Mapping[str, int]) -> dict[str, str]:
+    """Return why each convolution stays as it is; nothing where it need not."""
+    reasons = {}
+    for name, module in backbone.named_modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        if name not in sums:
+            reasons[name] = 'its input is not spikes'
+        elif type(module) not in _CONVS:
+            reasons[name] = f'{type(module).__name__} is another kind'
+        elif module.padding_mode != 'zeros' or isinstance(module.padding, str):
+            reasons[name] = f'padding {module.padding_mode!r}, {module.padding!r}'
+        else:
+            reasons[name] = ''
+    return reasons
+
+
+def _use_bytes(backbone: SpikingBackbone, sums: Mapping[str, int]) -> None:
+    """Let neurons send bytes, and what ``sums`` names take them."""
+    for name in sums:
+        module = backbone.get_submodule(name)
+        if isinstance(module, nn.MaxPool2d):
+            module.__class__ = SpikePool
+        else:
+            module.register_forward_pre_hook(_take_bytes)
+    for module in backbone.modules():
+        if isinstance(module, BaseNeuron):
+            module.in_bytes = True
+    backbone.register_forward_hook(_return_floats)
+
+
+def _take_bytes(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Forward pre-hook of what takes numbers in fp32 alone."""
+    return (args[0].float(), *args[1:])
+
+
+def _return_floats(
+    _: nn.Module, args: tuple[Tensor, ...], outs: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """Forward hook of a backbone, whose features are in fp32."""
+    return tuple(out.float() for out in outs)

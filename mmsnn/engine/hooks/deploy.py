@@ -1,0 +1,117 @@
+"""Tests a model as it would be used: norms folded, bf16, weights of 8 bits."""
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mmsnn.deploy import FoldedNorm, fold_norms, quantize_int8
+from mmsnn.models.backbones import SpikingBackbone
+from mmsnn.registry import HOOKS
+from mmsnn.utils import check_bool
+from mmsnn.utils.errors import UserError
+
+
+@HOOKS.register_module()
+class DeployHook(Hook):
+    """Tests a copy of the model that computes faster.
+
+    In a config::
+
+        custom_hooks = [dict(type='mmsnn.DeployHook', bf16=True)]
+
+    The model itself, which is given back after the test, stays as it is.
+
+    Args:
+        fold: Whether norms are folded into convolutions, see
+            :func:`mmsnn.deploy.fold_norms`.
+        bf16: Whether the backbone computes in bf16. Decoders bring its spikes back to
+            the precision of neck and head.
+        int8: Whether the backbone's weights are rounded to 8 bits, behind folded norms,
+            see :func:`mmsnn.deploy.quantize_int8`.
+
+    Raises:
+        TypeError: If an argument is no bool.
+        ValueError: If ``int8`` comes with ``bf16`` or without ``fold``; before the
+            test, if ``bf16`` or ``int8`` is asked of a backbone that is not mmsnn's.
+    """
+
+    # behind the hooks that load weights for the test, as EMAHook does
+    priority = 'VERY_LOW'
+
+    def __init__(
+        self, fold: bool = True, bf16: bool = False, int8: bool = False
+    ) -> None:
+        self.fold = check_bool('fold', fold)
+        self.bf16 = check_bool('bf16', bf16)
+        self.int8 = check_bool('int8', int8)
+        if self.int8 and (self.bf16 or not self.fold):
+            raise ValueError(
+                'int8 needs folded norms and excludes bf16, but got '
+                f'fold={fold}, bf16={bf16}'
+            )
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Put the copy in the model's place.
+
+        Raises:
+            UserError: If the backbone is not mmsnn's; it is a ValueError.
+        """
+        model = _inner(runner)
+        model = fold_norms(model) if self.fold else deepcopy(model)
+        folded = sum(isinstance(m, FoldedNorm) for m in model.modules())
+        backbone = 'its own dtype'
+        if self.bf16:
+            _spiking_backbone(model).to(torch.bfloat16)
+            backbone = 'bf16'
+        if self.int8:
+            _spiking_backbone(model)
+            model, report = quantize_int8(model)
+            backbone = 'int8'
+            runner.logger.info(str(report))
+        self._model = _swap(runner, model)
+        runner.logger.info(
+            f'Testing with {folded} norms folded into convolutions, the backbone in '
+            f'{backbone}'
+        )
+
+    def after_test_epoch(
+        self, runner: Runner, metrics: dict[str, Any] | None = None
+    ) -> None:
+        """Give the model back."""
+        _swap(runner, self._model)
+
+
+def _spiking_backbone(model: nn.Module) -> SpikingBackbone:
+    """Return a detector's or classifier's backbone.
+
+    Raises:
+        UserError: If it is not mmsnn's, and would not cast its input.
+    """
+    inner: Any = model.module if isinstance(model, BaseTTAModel) else model
+    backbone = getattr(inner, 'backbone', None)
+    if not isinstance(backbone, SpikingBackbone):
+        raise UserError(
+            'bf16 and int8 need a backbone of mmsnn, but the model has '
+            f'{type(backbone).__name__}'
+        )
+    return backbone
+
+
+def _inner(runner: Runner) -> nn.Module:
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model
+
+
+def _swap(runner: Runner, model: nn.Module) -> nn.Module:
+    """Put a model in the place of the runner's, and return that one."""
+    before = _inner(runner)
+    if is_model_wrapper(runner.model):
+        runner.model.module = model
+    else:
+        runner.model = model
+    return before

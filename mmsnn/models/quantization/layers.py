@@ -1,0 +1,194 @@
+"""A convolution of spikes with weights of 8 bits, and a max-pool of spikes in bytes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LARGEST_WEIGHT = 127
+LARGEST_SUM = 128
+"""Largest sum of spikes that is multiplied. Processors without VNNI add products in
+pairs to 16 bits, which two of 128 x 127 fit into and two of 255 x 127 do not."""
+
+_MAX_PACKED = 4
+"""Input shapes for which a layer holds packed weights."""
+
+
+class SpikingConv2d(nn.Module):
+    r"""A convolution of spikes whose weights have 8 bits; for inference.
+
+    .. math::
+        y_o = a_o \sum_{c, i, j} W_{ocij}\, s_{cij} + b_o, \qquad
+        W_o = \mathrm{round}(w_o / a_o), \quad a_o = \max |w_o| / 127
+
+    Spikes are integers, so the sum is exact, in 32 bits; what differs from the
+    convolution with the weights :math:`w` is their rounding alone, by at most half of
+    :math:`a_o`, a scale for each output channel. On an x86 processor oneDNN computes
+    it (with VNNI four products in one instruction); elsewhere it is computed in fp32
+    of the same integers, which gains nothing.
+
+    The state dict has ``weight`` (int8), ``scale`` and ``bias`` (fp32).
+
+    Args:
+        conv: The convolution with weights in fp32; is not changed.
+
+    Shape:
+        Spikes or sums of spikes ``[T * N, C_in, H, W]`` in bytes (uint8), at most
+        :data:`LARGEST_SUM`, to fp32 currents ``[T * N, C_out, H', W']``.
+
+    Raises:
+        TypeError: If the weights are not in fp32.
+        ValueError: If they are not finite, or the padding is not of zeros.
+    """
+
+    weight: Tensor
+    scale: Tensor
+    bias: Tensor | None
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        weight = conv.weight.detach()
+        if weight.dtype != torch.float32:
+            raise TypeError(f'the weights must be in fp32, but are in {weight.dtype}')
+        if not weight.isfinite().all():
+            raise ValueError('weights that are not finite cannot be quantised')
+        if conv.padding_mode != 'zeros' or isinstance(conv.padding, str):
+            raise ValueError(
+                'the padding must be of zeros and its size a number, but got '
+                f'{conv.padding_mode!r}, {conv.padding!r}'
+            )
+        self.stride, self.padding = conv.stride, conv.padding
+        self.dilation, self.groups = conv.dilation, conv.groups
+        largest = weight.abs().amax((1, 2, 3))
+        # any scale will do where all weights are 0
+        scale = torch.where(largest > 0, largest / LARGEST_WEIGHT, 1.0)
+        rounded = (weight / scale[:, None, None, None]).round()
+        self.register_buffer('weight', rounded.to(torch.int8))
+        self.register_buffer('scale', scale)
+        bias = None if conv.bias is None else conv.bias.detach().clone()
+        self.register_buffer('bias', bias)
+        self._forget()
+        super().train(False)
+
+    def dequantized(self) -> Tensor:
+        """Return the weights that are computed with, in fp32."""
+        return self.weight * self.scale[:, None, None, None]
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """See the class.
+
+        Raises:
+            TypeError: If the spikes are not in bytes.
+        """
+        if spikes.dtype != torch.uint8:
+            raise TypeError(f'spikes must be in uint8, but got {spikes.dtype}')
+        if not self._can_pack():
+            sums = F.conv2d(spikes.float(), self.weight.float(), None, *self._window)
+            y = sums * self.scale[:, None, None]
+            return y if self.bias is None else y + self.bias[:, None, None]
+        return torch.ops.onednn.qconv2d_pointwise(
+            spikes,
+            1.0,
+            0,
+            self._pack(spikes.shape),
+            self.scale,
+            self._zeros,
+            self.bias,
+            *self._window,
+            1.0,
+            0,
+            torch.float32,
+            'none',
+            [],
+            '',
+        )
+
+    def train(self, mode: bool = True) -> 'SpikingConv2d':
+        """Stay in evaluation mode.
+
+        Raises:
+            RuntimeError: If ``mode`` is True.
+        """
+        if mode:
+            raise RuntimeError(
+                'weights of 8 bits are for inference: train the network that '
+                'quantize_int8 was given'
+            )
+        return super().train(mode)
+
+    @property
+    def _window(self) -> tuple[Any, ...]:
+        return self.stride, self.padding, self.dilation, self.groups
+
+    def _pack(self, shape: torch.Size) -> Tensor:
+        """Return the weights as oneDNN lays them out for an input of that shape.
+
+        Of another layout it makes its own at every call, which for some shapes takes
+        ten times as long as the convolution.
+        """
+        packed = self._packed.get(shape)
+        if packed is None:
+            if len(self._packed) == _MAX_PACKED:
+                del self._packed[next(iter(self._packed))]
+            packed = torch.ops.onednn.qconv_prepack(
+                self.weight, self.scale, 1.0, 0, *self._window, list(shape)
+            )
+            self._packed[shape] = packed
+        return packed
+
+    def _forget(self) -> None:
+        """Drop what follows from the weights."""
+        self._packed: dict[torch.Size, Tensor] = {}
+        self._zeros = torch.zeros_like(self.scale, dtype=torch.int64)
+
+    def _can_pack(self) -> bool:
+        engines = torch.backends.quantized.supported_engines
+        on_cpu = self.weight.device.type == 'cpu' == self.scale.device.type
+        return 'onednn' in engines and on_cpu and self.scale.dtype == torch.float32
+
+    def _apply(self, fn: Any, recurse: bool = True) -> 'SpikingConv2d':
+        super()._apply(fn, recurse)
+        self._forget()
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any
+    ) -> None:
+        # copied into bytes, other weights would be cut to integers without a word
+        weight = state_dict.get(f'{prefix}weight')
+        if weight is not None and weight.dtype != torch.int8:
+            raise ValueError(
+                f'{prefix}weight is {weight.dtype}, not of 8 bits: load these weights '
+                'into the network that quantize_int8 was given, and quantise that'
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._forget()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the packed weights out, which can be neither copied nor saved."""
+        return {**self.__dict__, '_packed': {}}
+
+    def extra_repr(self) -> str:
+        """Show the shape in ``print(model)``."""
+        out_channels, in_channels, *kernel = self.weight.shape
+        return (
+            f'{in_channels * self.groups}, {out_channels}, kernel_size={kernel}, '
+            f'stride={self.stride}, padding={self.padding}'
+        )
+
+
+class SpikePool(nn.MaxPool2d):
+    """A max-pool that takes spikes in bytes too, and returns them so."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        if x.dtype != torch.uint8:
+            return super().forward(x)
+        if x.device.type != 'cpu':
+            return super().forward(x.float()).to(torch.uint8)
+        # PyTorch's pool of bytes counts places in 8 bits, that of quantised tensors
+        # does not
+        pooled = super().forward(torch._make_per_tensor_quantized_tensor(x, 1.0, 0))
+        return pooled.int_repr()

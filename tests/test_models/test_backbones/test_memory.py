@@ -1,0 +1,297 @@
+"""``memory_efficient``: same outputs, gradients and statistics, a fraction held."""
+
+import copy
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from mmsnn.analysis import (
+    FiringRates,
+    GradientFlow,
+    GradientStability,
+    OperationCounter,
+)
+from mmsnn.models import DenseNetSNN, MSResNet, SevenBNet
+from mmsnn.models.layers import Recomputable
+
+from ..helpers import FAMILY_ENTRIES, make_backbone
+from .held import held_bytes, pair
+
+IMAGES = (2, 3, 64, 64)
+
+
+def results(network: nn.Module, x: Tensor, passes: int = 1) -> dict[str, Tensor]:
+    """Return outputs, gradients and statistics of training passes."""
+    found = {}
+    for number in range(passes):
+        torch.manual_seed(3)
+        for i, level in enumerate(network(x)):
+            found[f'output {number} {i}'] = level.detach()
+            if level.requires_grad:
+                weight = torch.randn(level.shape).to(level.dtype)
+                (level * weight).sum().backward(retain_graph=True)
+    found['random'] = torch.rand(3)
+    gradients = {n: p.grad for n, p in network.named_parameters()}
+    found |= {f'grad {n}': g for n, g in gradients.items() if g is not None}
+    return found | {n: b.clone() for n, b in network.named_buffers()}
+
+
+def check_same(plain: nn.Module, lean: nn.Module, x: Tensor, passes: int = 1) -> None:
+    expected, found = results(plain, x, passes), results(lean, x, passes)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+    for name in expected:
+        if name.startswith('output'):
+            assert found[name].any(), name
+    norms = [n for n in lean.state_dict() if n.endswith('num_batches_tracked')]
+    modules = dict(lean.named_modules())
+    for name in norms:
+        training = modules[name.rpartition('.')[0]].training
+        assert lean.state_dict()[name] == (passes if training else 0), name
+
+
+# what travels is binary, integer and analog; a learned neuron; dense stages
+SOME = ['SG-BSG*', 'SEW-ADD', 'PA-B', 'DANet-C']
+
+
+@pytest.mark.parametrize('family', SOME)
+def test_same_as_without(family) -> None:
+    """Twice, so that gradients add up and statistics follow each other."""
+    neuron = {'type': 'PLIF', 'v_threshold': 0.5}
+    options = {'depth': 18, 'neuron': neuron}
+    plain, lean = pair(make_backbone, family, **options)
+    check_same(plain, lean, torch.randn(IMAGES), passes=2)
+    assert held_bytes(lean, torch.randn(IMAGES)) < 0.3 * held_bytes(
+        plain, torch.randn(IMAGES)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('depth', [18, 50])
+@pytest.mark.parametrize('family', FAMILY_ENTRIES)
+def test_every_family(family, depth) -> None:
+    """Basic blocks and bottlenecks."""
+    neuron = {'type': 'LIF', 'tau': 1.5, 'v_threshold': 0.3}
+    options = {'depth': depth, 'neuron': neuron, 'out_indices': (0, 1)}
+    plain, lean = pair(make_backbone, family, **options)
+    check_same(plain, lean, torch.randn(IMAGES))
+
+
+def dense(**options) -> nn.Module:
+    return DenseNetSNN(121, num_steps=2, growth_rate=4, out_indices=(0, 1), **options)
+
+
+@pytest.mark.parametrize('order', ['CNS', 'NSC'])
+def test_dense_nets(order) -> None:
+    """Layers side by side, transitions between them."""
+    neuron = {'type': 'IF', 'v_threshold': 0.5}
+    plain, lean = pair(dense, order=order, neuron=neuron)
+    check_same(plain, lean, torch.randn(IMAGES))
+    x = torch.randn(IMAGES)
+    share = 0.05 if order == 'CNS' else 0.4
+    assert held_bytes(lean, x) < share * held_bytes(plain, x)
+
+
+@pytest.mark.parametrize('family', ['SG-BSG', 'PA-A'])
+def test_nets_for_events(family) -> None:
+    """A stage is one part, its change of width and its pool with it."""
+    # pools of spikes fire everywhere if neurons fire easily, and norms silence that
+    neuron = {'type': 'IF', 'v_threshold': 3.0}
+    options = {'num_steps': 3, 'out_indices': (1, 4), 'wide': True, 'neuron': neuron}
+    plain, lean = pair(SevenBNet, family, **options)
+    x = torch.randn(2, 3, 2, 32, 32)
+    check_same(plain, lean, x)
+    share = 0.02 if family == 'SG-BSG' else 0.2
+    assert held_bytes(lean, x) < share * held_bytes(plain, x)
+
+
+@pytest.mark.parametrize(
+    'stem', ['cifar', 'gac', dict(type='RateStem', std=[255.0] * 3)]
+)
+def test_stems(stem) -> None:
+    """Random spikes of a rate code and a graded stem's attention among them."""
+    plain, lean = pair(make_backbone, 'SG-BSG', stem=stem, base_channels=16)
+    check_same(plain, lean, torch.rand(IMAGES))
+
+
+def test_autocast() -> None:
+    """The second time in the precision of the first."""
+    plain, lean = pair(make_backbone, 'SG-BSG', depth=18)
+    x = torch.randn(IMAGES)
+    networks = []
+    for network in (plain, lean):
+        with torch.autocast('cpu', torch.bfloat16):
+            levels = network(x)
+        # behind the context, as an optimizer's wrapper does it
+        sum(
+            level.float().mean((0, 1, 3, 4)).square().sum() for level in levels
+        ).backward()
+        networks.append((levels, [p.grad for p in network.parameters()]))
+    for expected, found in zip(*networks, strict=True):
+        assert all(map(torch.equal, expected, found))
+    assert networks[1][0][0].dtype == torch.bfloat16
+    assert all(g.any() for g in networks[1][1][:3])
+
+
+@pytest.mark.parametrize('norm', ['BN', 'SyncBN', 'GN'])
+def test_norms(norm) -> None:
+    """Those with statistics, and one without."""
+    norm_cfg = {'type': norm} | ({'num_groups': 2} if norm == 'GN' else {})
+    plain, lean = pair(make_backbone, 'Spiking', norm_cfg=norm_cfg)
+    check_same(plain, lean, torch.randn(IMAGES), passes=2)
+
+
+def test_cumulative_statistics() -> None:
+    """A norm that counts its batches must not count one twice."""
+    plain, lean = pair(make_backbone)
+    for network in (plain, lean):
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = None
+    check_same(plain, lean, torch.randn(IMAGES), passes=3)
+
+
+@pytest.mark.parametrize('options', [{'frozen_stages': 2}, {'norm_eval': True}])
+def test_switches(options) -> None:
+    """Frozen parts hold nothing; norms in evaluation mode stay as they are."""
+    neuron = {'type': 'IF', 'v_threshold': 0.1}
+    plain, lean = pair(make_backbone, 'SG-BSG*', neuron=neuron, **options)
+    for network in (plain, lean):
+        with torch.no_grad():
+            for module in network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.bias.fill_(0.5)
+    check_same(plain, lean, torch.randn(IMAGES))
+
+
+def test_dropout_drops_the_same() -> None:
+    """Random numbers are those of the first time, and go on as without."""
+    options = {'num_steps': 2, 'base_channels': 8, 'dropout': 0.5}
+    plain, lean = pair(MSResNet, 18, **options)
+    check_same(plain, lean, torch.randn(IMAGES))
+
+
+def test_without_gradients_nothing_changes() -> None:
+    """And nothing is held."""
+    plain, lean = pair(make_backbone)
+    x = torch.randn(IMAGES)
+    with torch.no_grad():
+        for expected, found in zip(plain(x), lean(x), strict=True):
+            assert torch.equal(expected, found)
+        assert held_bytes(lean, x) == 0
+
+
+def test_gradients_by_the_image() -> None:
+    """What attacks and saliency maps ask for."""
+    plain, lean = pair(make_backbone, 'MS')
+    gradients = []
+    for network in (plain, lean):
+        x = torch.randn(IMAGES, generator=torch.Generator().manual_seed(1))
+        x.requires_grad_()
+        features = network(x)[-1]
+        gradients.append(torch.autograd.grad(features.square().sum(), x)[0])
+    assert gradients[0].any()
+    assert torch.equal(*gradients)
+
+
+def test_held_by_default_and_with_the_option() -> None:
+    """The sizes that the guide tells: SG ResNet18, T = 4, N = 4, 128 x 128."""
+    options = {'num_steps': 4, 'base_channels': 64, 'out_indices': (3,), 'depth': 18}
+    plain, lean = pair(make_backbone, 'SG-BSG', **options)
+    ann = torchvision.models.resnet18().to(memory_format=torch.channels_last)
+    x = torch.randn(16, 3, 128, 128).contiguous(memory_format=torch.channels_last)
+    by_default = held_bytes(plain, x[:4])
+    assert by_default <= 1.35 * held_bytes(ann, x)
+    assert held_bytes(lean, x[:4]) <= 0.02 * by_default
+
+
+def test_a_copy_is_of_its_own() -> None:
+    """As averages of weights copy a network."""
+    plain, lean = pair(make_backbone)
+    again = copy.deepcopy(lean)
+    before = {n: b.clone() for n, b in lean.named_buffers()}
+    check_same(plain, again, torch.randn(IMAGES))
+    assert all(torch.equal(b, before[n]) for n, b in lean.named_buffers())
+    assert all(p.grad is None for p in lean.parameters())
+
+
+def test_collectors_see_every_layer_once() -> None:
+    """Firing rates, operations and gradients are those without the option."""
+    x = torch.randn(IMAGES)
+    found = []
+    for network in pair(make_backbone, 'SG-BSG', depth=18):
+        with FiringRates(network) as rates, GradientFlow(network, True) as flow:
+            sum(level.mean() for level in network(x)).backward()
+        with GradientStability(network) as stability, OperationCounter(network) as ops:
+            sum(level.mean() for level in network(x)).backward()
+        seen = rates, flow, stability, ops
+        found.append([collector.result() for collector in seen])
+    assert repr(found[0]) == repr(found[1])
+    assert found[1][1].gain is not None
+    block = found[1][1].blocks[0]
+    assert block.passes == 1
+
+
+def test_gradient_flow_does_not_switch_it_off() -> None:
+    """Hooks of blocks are outside of what is recomputed."""
+    plain, lean = pair(make_backbone, 'DANet-C', depth=18)
+    x = torch.randn(IMAGES)
+    norms = []
+    for network in (plain, lean):
+        with GradientFlow(network) as flow:
+            held = held_bytes(network, x)
+            sum(level.mean() for level in network(x)).backward()
+        norms.append(flow.result())
+    assert norms[0] == norms[1]
+    assert held < 0.3 * held_bytes(plain, x)
+
+
+def test_hooks_inside_switch_it_off() -> None:
+    """What a hook adds to the loss has its gradient."""
+    x = torch.randn(IMAGES)
+    gradients = []
+    for network in pair(make_backbone, 'SG-BSG'):
+        rates = []
+        neuron = network.stages[1][0].branch[0].neuron
+        handle = neuron.register_forward_hook(lambda *a, r=rates: r.append(a[2]))
+        network(x)
+        handle.remove()
+        assert len(rates) == 1
+        rates[0].square().mean().backward()
+        gradients.append([p.grad for p in network.stages[1][0].branch[0].parameters()])
+        assert len(rates) == 1
+    assert gradients[0][0].any()
+    assert all(map(torch.equal, *gradients))
+
+
+def test_compiled_networks_go_without() -> None:
+    """A compiler decides what it keeps; the option breaks no graph."""
+    _, lean = pair(make_backbone, 'PA-A', depth=10)
+    x = torch.randn(IMAGES)
+    torch._dynamo.reset()
+    compiled = torch.compile(lean, backend='eager', fullgraph=True)
+    sum(level.mean() for level in compiled(x)).backward()
+    assert lean.stages[0][0].branch[0].conv.weight.grad.any()
+
+
+def test_what_is_recomputed() -> None:
+    """Stem, blocks and closing layers, each a part of its own; by default nothing."""
+    plain, lean = pair(make_backbone, 'PA-B', depth=18)
+    parts = {
+        name
+        for name, module in lean.named_modules()
+        if isinstance(module, Recomputable) and module.recompute
+    }
+    blocks = {f'stages.{i}.{j}' for i in range(4) for j in range(2)}
+    assert parts == {'stem', *blocks, *(f'closings.{i}' for i in range(4))}
+    assert not any(getattr(m, 'recompute', False) for m in plain.modules())
+
+
+@pytest.mark.parametrize('make', [make_backbone, dense, SevenBNet])
+def test_it_is_a_bool(make) -> None:
+    """As other switches are."""
+    with pytest.raises(TypeError, match='memory_efficient must be a bool'):
+        make(memory_efficient=1)

@@ -1,0 +1,71 @@
+"""tools/test.py with norms folded and the backbone in bf16."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .test_options import save_weights
+from .tiny_coco import ANN, SMALL, SPIKING
+
+
+def read(folder: Path) -> dict[str, float]:
+    content = json.loads((folder / 'coco_columns.json').read_text())
+    return content['tables']['coco']['columns']
+
+
+def test_folded_and_in_bf16(
+    call_tool: Callable[..., None],
+    coco_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(coco_dir)
+    save_weights(SPIKING, tmp_path / 'x.pth')
+    call_tool(
+        *('test.py', SPIKING, tmp_path / 'x.pth', '--work-dir', tmp_path),
+        *('--tta', '--fold-norms', '--bf16'),
+        *('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.0'),
+    )
+    assert read(tmp_path)['mAP'] >= 0
+    (log,) = tmp_path.glob('*/*.log')
+    # of a ResNet18: the stem's, 16 of the branches and 3 projections
+    said = 'Testing with 20 norms folded into convolutions, the backbone in bf16'
+    assert said in log.read_text()
+
+
+def test_bf16_of_an_ann(
+    fail_tool: Callable[..., str],
+    coco_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(coco_dir)
+    save_weights(ANN, tmp_path / 'x.pth')
+    line = fail_tool(
+        *('test.py', ANN, tmp_path / 'x.pth', '--work-dir', tmp_path, '--bf16'),
+        *('--cfg-options', *SMALL),
+    )
+    assert line == 'bf16 and int8 need a backbone of mmsnn, but the model has ResNet'
+
+
+def test_weights_of_8_bits(
+    call_tool: Callable[..., None],
+    fail_tool: Callable[..., str],
+    coco_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It folds the norms itself, says what it converts, and excludes bf16."""
+    monkeypatch.chdir(coco_dir)
+    save_weights(SPIKING, tmp_path / 'x.pth')
+    command = ('test.py', SPIKING, tmp_path / 'x.pth', '--work-dir', tmp_path)
+    options = ('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.0')
+    call_tool(*command, '--int8', *options)
+    assert read(tmp_path)['mAP'] >= 0
+    (log,) = tmp_path.glob('*/*.log')
+    said = 'Testing with 20 norms folded into convolutions, the backbone in int8'
+    assert said in log.read_text()
+    line = fail_tool(*command, '--int8', '--bf16', *options)
+    assert line == '--int8 and --bf16 exclude each other'

@@ -1,0 +1,62 @@
+"""Measure inference in bf16, by autocast and of a whole bf16 network, against fp32.
+
+All three are of mmsnn's SG ResNet18 with its norms folded into convolutions.
+
+Usage:
+    python tools/benchmarks/precision.py [--pairs 40] [--images 1] [--size 224]
+        [--steps 4] [--threads 2] [--json FILE]
+"""
+
+import copy
+from functools import partial
+
+import _pairs
+
+FP32 = 'fp32'
+AUTOCAST = 'bf16, autocast'
+WHOLE = 'bf16, whole network'
+UNFOLDED = ', norms not folded'
+
+
+def main() -> None:
+    """Measure, print and save."""
+    args = _pairs.parse_args(
+        'Measure inference in bf16',
+        pairs=40,
+        images=(1, 'batch size N'),
+        size=(224, 'height and width of the images'),
+        steps=(4, 'time steps T'),
+    )
+    import _networks as nets
+    import torch
+    from torch import Tensor, nn
+
+    from mmsnn.deploy import fold_norms
+
+    images = nets.make_images(args.images, args.size)
+    noise = nets.make_images(max(4, args.images), args.size)
+
+    def autocast(net: nn.Module, x: Tensor) -> Tensor:
+        with torch.autocast('cpu', torch.bfloat16):
+            return net(x)
+
+    cases: dict[str, _pairs.Case] = {}
+    plain = nets.calibrate(nets.make_spiking(args.steps), noise)
+    for suffix in ('', UNFOLDED):
+        net = plain if suffix else fold_norms(plain)
+        half = copy.deepcopy(net).bfloat16()
+        cases[FP32 + suffix] = partial(net, images)
+        cases[AUTOCAST + suffix] = partial(autocast, net, images)
+        cases[WHOLE + suffix] = partial(half, images.bfloat16())
+    with torch.no_grad():
+        times = _pairs.take_turns(cases, args.pairs)
+    pairs = [
+        (kind + suffix, FP32 + suffix)
+        for suffix in ('', UNFOLDED)
+        for kind in (AUTOCAST, WHOLE)
+    ]
+    _pairs.save(args, times, pairs)
+
+
+if __name__ == '__main__':
+    _pairs.run(main)
