@@ -1,6 +1,6 @@
-"""Measure inference in bf16, by autocast and of a whole bf16 network, against fp32.
+"""Measure inference in bf16, by autocast and of a whole bf16 network, and in int8.
 
-All three are of mmsnn's SG ResNet18 with its norms folded into convolutions.
+Against fp32. All are of mmsnn's SG ResNet18 with its norms folded into convolutions.
 
 Usage:
     python tools/benchmarks/precision.py [--pairs 40] [--images 1] [--size 224]
@@ -15,13 +15,14 @@ import _pairs
 FP32 = 'fp32'
 AUTOCAST = 'bf16, autocast'
 WHOLE = 'bf16, whole network'
+INT8 = 'weights of 8 bits'
 UNFOLDED = ', norms not folded'
 
 
 def main() -> None:
     """Measure, print and save."""
     args = _pairs.parse_args(
-        'Measure inference in bf16',
+        'Measure inference in bf16 and int8',
         pairs=40,
         images=(1, 'batch size N'),
         size=(224, 'height and width of the images'),
@@ -31,7 +32,7 @@ def main() -> None:
     import torch
     from torch import Tensor, nn
 
-    from mmsnn.deploy import fold_norms
+    from mmsnn.deploy import fold_norms, quantize_int8
 
     images = nets.make_images(args.images, args.size)
     noise = nets.make_images(max(4, args.images), args.size)
@@ -48,6 +49,7 @@ def main() -> None:
         cases[FP32 + suffix] = partial(net, images)
         cases[AUTOCAST + suffix] = partial(autocast, net, images)
         cases[WHOLE + suffix] = partial(half, images.bfloat16())
+    cases[INT8] = partial(quantize_int8(fold_norms(plain))[0], images)
     with torch.no_grad():
         times = _pairs.take_turns(cases, args.pairs)
     pairs = [
@@ -55,6 +57,7 @@ def main() -> None:
         for suffix in ('', UNFOLDED)
         for kind in (AUTOCAST, WHOLE)
     ]
+    pairs += [(INT8, FP32), (INT8, WHOLE)]
     _pairs.save(args, times, pairs)
 
 

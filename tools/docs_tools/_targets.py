@@ -95,4 +95,10 @@ TARGETS = (
         _times('precision', 'bf16, whole network', 'fp32'),
         True,
     ),
+    Target(
+        'weights of 8 bits / whole bf16 network',
+        1.00,
+        _times('precision', 'weights of 8 bits', 'bf16, whole network'),
+        True,
+    ),
 )

@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from mmsnn import kernels
 
+from . import gpu
 from .surrogate import Surrogate, heaviside
 
 
@@ -275,6 +276,10 @@ def multi_step(
     """
     if torch.compiler.is_compiling():
         return _traced(x_seq, decay, dynamics)
+    if x_seq.is_cuda:
+        fused = gpu.multi_step(x_seq, decay, dynamics)
+        if fused is not None:
+            return fused
     learns = x_seq.requires_grad or (isinstance(decay, Tensor) and decay.requires_grad)
     keep = torch.is_grad_enabled() and learns
     return _MultiStep.apply(x_seq, decay, dynamics, keep)
