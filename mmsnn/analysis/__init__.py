@@ -20,17 +20,9 @@ from .capture import (
     choose_neurons,
 )
 from .coding import Coding, CodingDynamics, EncoderCoding
+from .costs import ENERGY_MODELS, CountingRules, EnergyModel, energy_pj
 from .counter import OperationCounter
-from .energy import (
-    ENERGY_MODELS,
-    CountingRules,
-    EnergyEstimate,
-    EnergyModel,
-    LayerEnergy,
-    energy_pj,
-    estimate_energy,
-    without_spikes,
-)
+from .energy import EnergyEstimate, LayerEnergy, estimate_energy, without_spikes
 from .firing import Firing, FiringRates, NeuronFiring
 from .gradients import BlockGradient, GradientFlow, Gradients, LayerGradient
 from .memory import (

@@ -78,7 +78,7 @@ def find_costs(args: argparse.Namespace) -> 'EnergyModel':
         UserError: If a name is unknown, or only one of two energies is given.
     """
     from mmsnn.analysis import EnergyModel
-    from mmsnn.analysis.energy import find_energy_model
+    from mmsnn.analysis.costs import find_energy_model
     from mmsnn.utils.errors import UserError
 
     given = (args.mac_pj, args.ac_pj)

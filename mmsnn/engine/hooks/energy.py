@@ -62,7 +62,7 @@ class EnergyHook(CollectHook):
             UserError: If they are unknown; it is a ValueError.
         """
         from mmsnn.analysis import CountingRules, EnergyModel
-        from mmsnn.analysis.energy import find_energy_model
+        from mmsnn.analysis.costs import find_energy_model
 
         try:
             self._model = (
