@@ -1,5 +1,19 @@
 """What runs with MMEngine's Runner."""
 
-from .hooks import TrainStepsHook
+from .hooks import (
+    CollectHook,
+    DeployHook,
+    EnergyHook,
+    FiringRateHook,
+    GradientFlowHook,
+    TrainStepsHook,
+)
 
-__all__ = ['TrainStepsHook']
+__all__ = [
+    'CollectHook',
+    'DeployHook',
+    'EnergyHook',
+    'FiringRateHook',
+    'GradientFlowHook',
+    'TrainStepsHook',
+]
