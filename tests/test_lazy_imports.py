@@ -14,7 +14,6 @@ TOOLS = sorted(
     for path in (ROOT / 'tools').rglob('*.py')
     if not path.name.startswith('_')
     and path.parent.name in ('tools', 'analysis_tools', 'dataset_tools')
-    and path.name != 'setup_env.py'
 )
 
 HELP = """
