@@ -2,7 +2,15 @@
 
 from .functional import multi_step
 from .neurons import IF, LIF, PLIF, BaseNeuron, build_neuron
-from .surrogate import ATan, Rectangular, Sigmoid, Surrogate, build_surrogate, heaviside
+from .surrogate import (
+    ATan,
+    Constant,
+    Rectangular,
+    Sigmoid,
+    Surrogate,
+    build_surrogate,
+    heaviside,
+)
 
 __all__ = [
     'IF',
@@ -10,6 +18,7 @@ __all__ = [
     'PLIF',
     'ATan',
     'BaseNeuron',
+    'Constant',
     'Rectangular',
     'Sigmoid',
     'Surrogate',

@@ -29,7 +29,7 @@ class BaseNeuron(nn.Module):
             threshold instead (soft reset) and rests at 0.
         detach_reset: Whether the gradient ignores the spike inside the reset.
         surrogate: Config of the firing step's derivative: ``dict(type='ATan',
-            alpha=2.0)`` (default), ``'Sigmoid'`` or ``'Rectangular'``.
+            alpha=2.0)`` (default), ``'Sigmoid'``, ``'Rectangular'`` or ``'Constant'``.
 
     Attributes:
         in_bytes: Whether spikes are returned in bytes (uint8) and without a graph, for

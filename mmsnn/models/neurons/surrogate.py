@@ -101,10 +101,26 @@ class Rectangular(Surrogate):
         return torch.mul(grad, self.alpha).mul_(x.abs_() < 0.5 / self.alpha)
 
 
+@dataclass(frozen=True)
+class Constant(Surrogate):
+    r"""Straight-through: :math:`\sigma'(x) = a` everywhere.
+
+    With the default ``alpha=1`` it is "Constant 1" of the SEW paper's comparison of
+    surrogates (Fang et al. 2021, A.5), where training fails with it.
+    """
+
+    alpha: float = 1.0
+
+    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
+        """See :meth:`Surrogate.scale_`."""
+        return torch.mul(grad, self.alpha)
+
+
 SURROGATES: dict[str, type[Surrogate]] = {
     'ATan': ATan,
     'Sigmoid': Sigmoid,
     'Rectangular': Rectangular,
+    'Constant': Constant,
 }
 
 
@@ -112,8 +128,9 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
     """Build a surrogate from its config.
 
     Args:
-        cfg: ``dict(type='ATan' | 'Sigmoid' | 'Rectangular', alpha=...)``, a
-            :class:`Surrogate`, or None for the papers' ``ATan(alpha=2)``.
+        cfg: ``dict(type='ATan' | 'Sigmoid' | 'Rectangular' | 'Constant',
+            alpha=...)``, a :class:`Surrogate`, or None for the papers'
+            ``ATan(alpha=2)``.
 
     Raises:
         TypeError: If ``cfg`` is none of these.

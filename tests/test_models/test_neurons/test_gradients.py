@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from mmsnn.models.neurons import IF, LIF, PLIF, ATan, Rectangular, Sigmoid, heaviside
+from mmsnn.models.neurons import (
+    IF,
+    LIF,
+    PLIF,
+    ATan,
+    Constant,
+    Rectangular,
+    Sigmoid,
+    heaviside,
+)
 
 STEPS = 6
 NEURONS = {
@@ -38,7 +47,9 @@ def naive(x_seq, decay, neuron):
     return torch.stack(spikes)
 
 
-@pytest.mark.parametrize('surrogate', [ATan(), Sigmoid(), Rectangular(0.7)])
+@pytest.mark.parametrize(
+    'surrogate', [ATan(), Sigmoid(), Rectangular(0.7), Constant(0.7)]
+)
 @pytest.mark.parametrize('detach_reset', [False, True])
 @pytest.mark.parametrize('v_reset', [0.0, None, -0.4, 0.2])
 @pytest.mark.parametrize('name', NEURONS)

@@ -6,6 +6,7 @@ import torch
 
 from mmsnn.models.neurons import (
     ATan,
+    Constant,
     Rectangular,
     Sigmoid,
     Surrogate,
@@ -18,6 +19,7 @@ FORMULAS = {
     ATan: lambda x, a: (a / 2) / (1 + (math.pi * a / 2 * x) ** 2),
     Sigmoid: lambda x, a: a * torch.exp(-a * x) / (1 + torch.exp(-a * x)) ** 2,
     Rectangular: lambda x, a: a * (x.abs() < 1 / (2 * a)).to(x.dtype),
+    Constant: lambda x, a: a * torch.ones_like(x),
 }
 
 
@@ -30,7 +32,8 @@ def test_derivative(kind, alpha):
     torch.testing.assert_close(scaled, grad * FORMULAS[kind](x, alpha))
 
 
-@pytest.mark.parametrize('kind', FORMULAS)
+# the integral of a constant is not finite
+@pytest.mark.parametrize('kind', [kind for kind in FORMULAS if kind is not Constant])
 def test_derivative_integrates_to_the_step(kind):
     x = torch.linspace(-200, 200, 2_000_001, dtype=torch.float64)
     derivative = kind().scale_(torch.ones_like(x), x.clone())
@@ -43,6 +46,8 @@ def test_defaults():
     scaled = ATan().scale_(torch.ones_like(X), X.clone())
     torch.testing.assert_close(scaled, 1 / (1 + (math.pi * X) ** 2))
     assert (Sigmoid().alpha, Rectangular().alpha) == (4.0, 1.0)
+    # "Constant 1" of the SEW paper, A.5
+    assert torch.equal(Constant().derivative(X), torch.ones_like(X))
     assert build_surrogate(None) == ATan(2.0)
 
 
@@ -70,7 +75,7 @@ def test_build():
     ('cfg', 'error', 'message'),
     [
         ('ATan', TypeError, "surrogate must be a dict with a type, but got 'ATan'"),
-        ({'type': 'atan'}, ValueError, 'one of ATan, Sigmoid, Rectangular, but got'),
+        ({'type': 'atan'}, ValueError, 'one of ATan, Sigmoid, Rectangular, Constant,'),
         ({'alpha': 2.0}, ValueError, 'surrogate type must be one of ATan, Sigmoid'),
         (
             {'type': 'ATan', 'beta': 2, 'a': 1},

@@ -40,7 +40,7 @@ MISTAKES = [
     (
         {'surrogate': {'type': 'Tanh'}},
         ValueError,
-        'ATan, Sigmoid, Rectangular, but got',
+        'ATan, Sigmoid, Rectangular, Constant, but got',
     ),
 ]
 LEAK_MISTAKES = [
