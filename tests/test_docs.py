@@ -77,7 +77,7 @@ def test_paths_exist(page):
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize('part', ['SevenBNet', 'DenseNetSNN'])
+@pytest.mark.parametrize('part', ['SevenBNet', 'DenseNetSNN', 'PooledResNet', 'VGGSNN'])
 def test_named_networks_build(part):
     example = re.search(rf"`(type='mmsnn\.{part}'.+?)`", GUIDE)[1]
     with torch.device('meta'):

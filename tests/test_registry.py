@@ -23,9 +23,9 @@ USER_MODELS = Registry(
     'model', parent=mmengine.registry.MODELS, scope='a_users_package'
 )
 ENTRIES = ['ResNetSNN', 'SpikingResNet', 'SEWResNet', 'SGResNet', 'MSResNet', 'DANet']
-ENTRIES += ['DenseNetSNN', 'SevenBNet', 'SpikeDecoder', 'Rate', 'ASD', 'DirectStem']
+ENTRIES += ['DenseNetSNN', 'SevenBNet', 'PooledResNet', 'VGGSNN', 'DirectStem']
+ENTRIES += ['SpikeDecoder', 'Rate', 'ASD', 'IF', 'LIF', 'PLIF']
 ENTRIES += ['GatedAttentionStem', 'RateStem', 'LatencyStem', 'PhaseStem']
-ENTRIES += ['IF', 'LIF', 'PLIF']
 
 
 @USER_MODELS.register_module()

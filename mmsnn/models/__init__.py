@@ -5,9 +5,11 @@ from mmsnn._compat import require
 require('torch', 'mmengine')
 
 from .backbones import (
+    VGGSNN,
     DANet,
     DenseNetSNN,
     MSResNet,
+    PooledResNet,
     ResNetSNN,
     SevenBNet,
     SEWResNet,
@@ -34,6 +36,7 @@ __all__ = [
     'LatencyStem',
     'MSResNet',
     'PhaseStem',
+    'PooledResNet',
     'PretrainedResNet',
     'PretrainedSteps',
     'Rate',
@@ -44,6 +47,7 @@ __all__ = [
     'SevenBNet',
     'SpikeDecoder',
     'SpikingResNet',
+    'VGGSNN',
     'Wiring',
     'convert_resnet',
     'convert_steps',

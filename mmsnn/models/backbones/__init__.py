@@ -3,13 +3,16 @@
 from .base import SpikingBackbone
 from .densenet import DenseNetSNN
 from .named import DANet, MSResNet, SEWResNet, SGResNet, SpikingResNet
+from .pooled import PooledResNet
 from .resnet import ResNetOptions, ResNetSNN
 from .seven_b import SevenBNet
+from .vgg import VGGSNN
 
 __all__ = [
     'DANet',
     'DenseNetSNN',
     'MSResNet',
+    'PooledResNet',
     'ResNetOptions',
     'ResNetSNN',
     'SEWResNet',
@@ -17,4 +20,5 @@ __all__ = [
     'SevenBNet',
     'SpikingBackbone',
     'SpikingResNet',
+    'VGGSNN',
 ]

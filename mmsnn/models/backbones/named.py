@@ -175,8 +175,9 @@ class MSResNet(ResNetSNN):
             ``stem`` is ``'ms'`` (104: ``'ms104'``), ``strides`` are 2, 2, 2, 2 with
             these stems, ``'gac'`` and ``'gac104'``, and 1, 2, 2, 2 with others,
             ``avg_down`` is on at depth 104, and ``zero_init_residual`` is on; the
-            layout ``'cifar'`` has ``stem='cifar'``, strides 1, 2, 2 and
-            ``out_indices=(2,)``.
+            layout ``'cifar'`` has ``stem='cifar'``, strides 1, 2, 2,
+            ``out_indices=(2,)``, and ``zero_init_residual`` off, as the code of Qiu et
+            al. has it.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -205,7 +206,7 @@ class MSResNet(ResNetSNN):
             stem = options.get('stem', 'ms104' if depth == 104 else 'ms')
             whole = (2, 2, 2, 2) if stem in MS_STEMS else STRIDES
             own = ResNetOptions(stem=stem, strides=whole, avg_down=depth == 104)
-        own['zero_init_residual'] = True
+        own['zero_init_residual'] = layout == 'imagenet'
         merged: ResNetOptions = {**own, **options}
         super().__init__(architecture, 'MS', **merged)
         if dropout:

@@ -37,6 +37,7 @@ class Architecture:
         block: The kind of block.
         num_blocks: Blocks of each stage.
         widths: Channels of each stage's 3x3 convolutions, in ``base_channels``.
+        linear_layers: Linear layers of the classifier, which the depth counts.
 
     Raises:
         ValueError: If there are no stages, or not a width for each.
@@ -45,6 +46,7 @@ class Architecture:
     block: type[ResidualBlock]
     num_blocks: tuple[int, ...]
     widths: tuple[int, ...] = (1, 2, 4, 8)
+    linear_layers: int = 1
 
     def __post_init__(self) -> None:
         """Check that stages and widths agree."""
@@ -60,19 +62,21 @@ class Architecture:
     def depth(self) -> int:
         """Layers with weights: the stem, the branches and a classifier."""
         shapes = self.block.conv_shapes(1, 1, 1)
-        return 2 + sum(self.num_blocks) * len(shapes)
+        return 1 + sum(self.num_blocks) * len(shapes) + self.linear_layers
 
 
 ARCHITECTURES = {
     10: Architecture(BasicBlock, (1, 1, 1, 1)),
     18: Architecture(BasicBlock, (2, 2, 2, 2)),
+    19: Architecture(BasicBlock, (3, 3, 2), (1, 2, 4), linear_layers=2),
     34: Architecture(BasicBlock, (3, 4, 6, 3)),
     50: Architecture(Bottleneck, (3, 4, 6, 3)),
     101: Architecture(Bottleneck, (3, 4, 23, 3)),
     104: Architecture(BasicBlock, (3, 8, 32, 8)),
     152: Architecture(Bottleneck, (3, 8, 36, 3)),
 }
-"""By depth (He et al. 2016; 10: SG paper, Table 1; 104: MS-ResNet)."""
+"""By depth (He et al. 2016; 10: SG paper, Table 1; 19: Zheng et al. 2021; 104:
+MS-ResNet)."""
 
 STRIDES = (1, 2, 2, 2)
 
@@ -117,8 +121,9 @@ class ResNetSNN(SpikingBackbone):
     built: they could receive no gradient.
 
     Args:
-        depth: 10, 18, 34, 104 (basic blocks), 50, 101 or 152 (bottlenecks), or an
-            :class:`Architecture` of one's own.
+        depth: 10, 18, 34, 104 (basic blocks), 50, 101 or 152 (bottlenecks), 19 (basic
+            blocks in three stages, for small images), or an :class:`Architecture` of
+            one's own.
         family: A row of :data:`mmsnn.models.residual.FAMILIES`, by name or itself.
         num_steps: Number of time steps T.
         in_channels: Channels of the image.

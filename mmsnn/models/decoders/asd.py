@@ -18,8 +18,7 @@ def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
         )
     hidden = channels // reduction
     squeeze = nn.Conv2d(channels, hidden, 1, bias=False)
-    # Its inputs are firing rates, never negative. With weights of either sign the few
-    # hidden units can all be silent whatever the input, and then learn nothing.
+    # as ASD says
     with torch.no_grad():
         squeeze.weight.abs_()
     return nn.Sequential(
@@ -110,6 +109,10 @@ class ASD(BaseDecoder):
     Temporal, channel and spatial attention in turn, and the firing rate as a skip
     connection. The point-wise convolutions have no bias and a ReLU between them, as in
     the channel attention that the paper builds on (Woo et al. 2018).
+
+    The weights that squeeze T and C start non-negative, which the paper does not say. Their
+    inputs are firing rates, never negative: with weights of either sign the few hidden
+    units can all be silent whatever the input, and then learn nothing.
 
     Args:
         channels: Number of channels C.

@@ -16,6 +16,7 @@ from .networks import BOTH_BLOCKS, make_active
 BLOCKS = {
     10: (BasicBlock, [1, 1, 1, 1]),
     18: (BasicBlock, [2, 2, 2, 2]),
+    19: (BasicBlock, [3, 3, 2]),
     34: (BasicBlock, [3, 4, 6, 3]),
     50: (Bottleneck, [3, 4, 6, 3]),
     101: (Bottleneck, [3, 4, 23, 3]),
@@ -108,17 +109,21 @@ ROWS = [name for name in FAMILIES if name not in ('DANet-A', 'DANet-B')]
 @pytest.mark.parametrize('depth', BLOCKS)
 @pytest.mark.parametrize('family', ROWS)
 def test_every_depth(family, depth):
-    with torch.device('meta'):
-        backbone = ResNetSNN(depth, family, out_indices=(0, 1, 2, 3))
     block, blocks = BLOCKS[depth]
+    stages = range(len(blocks))
+    with torch.device('meta'):
+        backbone = ResNetSNN(
+            depth, family, strides=[1 + (i > 0) for i in stages], out_indices=stages
+        )
     assert [len(stage) for stage in backbone.stages] == blocks
     for stage in backbone.stages:
         assert {type(module) for module in stage} == {block}
-    # by its name the depth counts the stem, the branches and a classifier
+    # by its name the depth counts the stem, the branches and a classifier, which has
+    # two layers in ResNet19
     convolutions = sum(len(module.branch) for s in backbone.stages for module in s)
-    assert 1 + convolutions + 1 == depth
+    assert 1 + convolutions + (2 if depth == 19 else 1) == depth
     width = 64 * block.expansion
-    assert backbone.out_channels == (width, 2 * width, 4 * width, 8 * width)
+    assert backbone.out_channels == tuple(width * 2**i for i in stages)
 
 
 OUT_INDICES = [('SG-BSG', 18, i) for i in ((0,), (3,), (1, 2, 3), (0, 1, 2, 3))]

@@ -22,7 +22,7 @@ MISTAKES = [
     (
         {'depth': 20},
         ValueError,
-        'depth must be one of 10, 18, 34, 50, 101, 104, 152, but got',
+        'depth must be one of 10, 18, 19, 34, 50, 101, 104, 152, but got',
     ),
     ({'depth': '18'}, ValueError, "but got '18'"),
     ({'num_steps': 0}, ValueError, 'num_steps must be at least 1, but got 0'),

@@ -143,6 +143,8 @@ def test_ms_resnet_for_cifar():
     assert isinstance(backbone.closings['2'][-1], ChannelDropout)
     (level,) = backbone(torch.randn(2, 3, 32, 32))
     assert level.shape == (2, 2, 32, 8, 8)
+    # the code of Qiu et al. starts without identities
+    assert backbone.zero_init_residual is False
     early = MSResNet(18, layout='cifar', base_channels=4, out_indices=(0, 1))
     assert early.out_channels == (8, 16)
 

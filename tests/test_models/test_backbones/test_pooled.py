@@ -1,0 +1,129 @@
+"""The pooled ResNet of the SEW paper's A.5, and the spiking VGG."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from mmsnn.models import FAMILIES, IF, VGGSNN, PooledResNet
+from mmsnn.models.residual import DenselyAdditive
+
+from ..helpers import calibrate, count_parameters, parameters_without_gradient, sum_of
+
+STEPS = 2
+
+
+def narrow(family='SEW-ADD', **options):
+    net = PooledResNet(family, (4, 8), num_steps=STEPS, out_indices=(0, 1), **options)
+    net.init_weights()
+    return calibrate(net, torch.randn(8, 3, 16, 16))
+
+
+def vgg(depth=16, **options):
+    net = VGGSNN(depth, STEPS, base_channels=4, **options)
+    net.init_weights()
+    return calibrate(net, torch.randn(8, 3, 32, 32))
+
+
+def test_the_default_is_the_papers():
+    """c32k3s1-BN-IF-{{SEW Block (c32)}*2-MPk2s2}*5-FC10."""
+    net = PooledResNet()
+    parameters = 3 * 32 * 9 + 5 * 2 * 2 * 32 * 32 * 9 + (1 + 5 * 2 * 2) * 2 * 32
+    assert count_parameters(net) == parameters
+    assert net.family is FAMILIES['SEW-ADD']
+    assert len([m for m in net.modules() if isinstance(m, IF)]) == 1 + 5 * 2 * 2
+    names = [[name for name, _ in stage.named_children()] for stage in net.stages]
+    assert names == [['block', 'pool']] * 5
+    assert [len(stage.block) for stage in net.stages] == [2] * 5
+    (level,) = net(torch.randn(1, 3, 32, 32))
+    assert level.shape == (4, 1, 32, 1, 1)
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_every_family(family):
+    net = narrow(family)
+    wiring = FAMILIES[family]
+    assert net.values == wiring.values
+    assert net.out_values == ('integer' if wiring.values == 'integer' else 'binary')
+    assert isinstance(net.stages[1].block, DenselyAdditive) == wiring.densely_additive
+    levels = net(torch.randn(2, 3, 17, 16))
+    assert [tuple(x.shape) for x in levels] == [(2, 2, 4, 8, 8), (2, 2, 8, 4, 4)]
+    for level in levels:
+        assert torch.equal(level, level.round())
+        assert level.min() >= 0
+        assert net.out_values == 'integer' or level.max() <= 1
+
+
+@pytest.mark.parametrize('family', ['SEW-ADD', 'SG-BSG', 'PA-A', 'DANet-D'])
+def test_every_parameter_gets_a_gradient(family):
+    net = narrow(family).train()
+    levels = net(torch.randn(8, 3, 16, 16))
+    sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
+    assert parameters_without_gradient(net) == []
+
+
+@pytest.mark.parametrize('depth', [11, 13, 16, 19])
+def test_layers_of_vgg(depth):
+    with torch.device('meta'):
+        net = VGGSNN(depth, out_indices=range(5))
+    convs = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+    # three linear layers are the head's
+    assert len(convs) + 3 == net.depth == depth
+    assert {conv.kernel_size for conv in convs} == {(3, 3)}
+    assert len([m for m in net.modules() if isinstance(m, IF)]) == len(convs)
+    assert net.out_channels == (64, 128, 256, 512, 512)
+
+
+def test_parameters_of_vgg16():
+    """What torchvision's vgg16_bn has, without biases that norms make idle."""
+    assert count_parameters(VGGSNN(16)) == 14_723_136 - 4_224
+
+
+def test_vgg_makes_spikes_and_learns():
+    net = vgg(out_indices=(0, 4)).train()
+    levels = net(torch.randn(8, 3, 32, 40))
+    assert [tuple(x.shape) for x in levels] == [(2, 8, 4, 16, 20), (2, 8, 32, 1, 1)]
+    assert {value for x in levels for value in x.unique().tolist()} == {0.0, 1.0}
+    sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
+    assert parameters_without_gradient(net) == []
+
+
+@pytest.mark.parametrize('make', [narrow, vgg])
+def test_memory_efficient_is_the_same(make):
+    torch.manual_seed(0)
+    plain = make()
+    torch.manual_seed(0)
+    lean = make(memory_efficient=True)
+    lean.load_state_dict(plain.state_dict())
+    image = torch.randn(8, 3, 32, 32)
+    grads = []
+    for net in (plain, lean):
+        levels = net.train()(image)
+        sum_of(levels, [torch.ones_like(level) for level in levels]).backward()
+        grads.append([p.grad for p in net.parameters()])
+    for grad, other in zip(*grads, strict=True):
+        torch.testing.assert_close(grad, other)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'options', 'error', 'message'),
+    [
+        (PooledResNet, {'widths': ()}, ValueError, 'widths must have one entry'),
+        (PooledResNet, {'widths': 32}, TypeError, 'widths must be'),
+        (PooledResNet, {'widths': (0,)}, ValueError, 'widths must be at least 1'),
+        (PooledResNet, {'num_blocks': 0}, ValueError, 'num_blocks must be at least 1'),
+        (PooledResNet, {'widths': (4,)}, ValueError, 'must name stages 0 to 0'),
+        (VGGSNN, {'depth': 12}, ValueError, 'depth must be one of 11, 13, 16, 19'),
+        (VGGSNN, {'depth': 16, 'base_channels': 0}, ValueError, 'base_channels must'),
+        (VGGSNN, {'depth': 16, 'out_indices': (5,)}, ValueError, 'stages 0 to 4'),
+    ],
+)
+def test_mistakes(kind, options, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        kind(**options)
+
+
+def test_images_that_are_too_small():
+    with pytest.raises(ValueError, match='at least 32 x 32 pixels'):
+        vgg()(torch.randn(1, 3, 31, 32))
