@@ -18,7 +18,6 @@ from mmsnn.analysis import (
     estimate_energy,
     without_spikes,
 )
-
 from mmsnn.models import MSResNet
 
 from .nets import Holder, TwoLayers, count, make_classifier

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
 
 from .files import CONFIGS, shared
 
@@ -127,6 +130,32 @@ def test_all_are_trained_alike(name: str) -> None:
         for name_of_variable in ('in_channels', 'num_steps'):
             other.pop(name_of_variable, None)
     assert cfg == baseline
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        f'retinanet/retinanet_r18_{SUFFIX}',
+        f'spiking_retinanet/spiking-retinanet_sg-r18-asd_{SUFFIX}',
+        FASTER,
+        '_base_/models/faster-rcnn_r18_fpn.py',
+    ],
+)
+def test_weights_start_alike(name: str) -> None:
+    """Kaiming's convolutions, norms at 1: no block of either kind starts silent."""
+    cfg = dict(load(name).model.backbone, norm_cfg=dict(type='BN'))
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        backbone = MODELS.build(cfg)
+    torch.manual_seed(0)
+    backbone.init_weights()
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 1).all()
+            assert not module.bias.any()
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.weight[:, 0].numel()
+            wanted = pytest.approx((2 / fan_out) ** 0.5, rel=0.1)
+            assert module.weight.std().item() == wanted
 
 
 def test_faster_rcnn_differs_in_backbone_and_neck_only() -> None:

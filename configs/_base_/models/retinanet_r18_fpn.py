@@ -17,6 +17,8 @@ model = dict(
         frozen_stages=-1,
         norm_cfg=dict(type='SyncBN'),
         norm_eval=False,
+        # off as in the spiking backbones; MMDetection's default is on
+        zero_init_residual=False,
     ),
     neck=dict(
         type='FPN',

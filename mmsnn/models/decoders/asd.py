@@ -110,9 +110,9 @@ class ASD(BaseDecoder):
     connection. The point-wise convolutions have no bias and a ReLU between them, as in
     the channel attention that the paper builds on (Woo et al. 2018).
 
-    The weights that squeeze T and C start non-negative, which the paper does not say. Their
-    inputs are firing rates, never negative: with weights of either sign the few hidden
-    units can all be silent whatever the input, and then learn nothing.
+    The weights that squeeze T and C start non-negative, which the paper does not say.
+    Their inputs are firing rates, never negative: with weights of either sign the few
+    hidden units can all be silent whatever the input, and then learn nothing.
 
     Args:
         channels: Number of channels C.
