@@ -1,4 +1,10 @@
-_base_ = './danet-a-r50-t4_1xb32-amp-100e_imagenet-5.py'
+# Li et al., Section V-A and Figs. 5 to 7.
+_base_ = [
+    '../_base_/models/danet_r50_imagenet.py',
+    '../_base_/datasets/imagenet_subset.py',
+    '../_base_/schedules/imagenet-subset-sgd-amp-cosine_100e.py',
+    '../_base_/classification_runtime.py',
+]
 
 subset = dict(num_classes=100)
 model = dict(data_preprocessor=subset, head=subset)

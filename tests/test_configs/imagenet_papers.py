@@ -3,6 +3,7 @@
 SG: Zhang et al. 2023. SEW: Fang et al. 2021. DANet: Li et al. GAC: Qiu et al.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
@@ -23,14 +24,41 @@ def of(*depths: int) -> dict[int, float]:
     return {depth: RESNETS[depth] for depth in depths}
 
 
+def at(*depths: int) -> dict[int, float | None]:
+    """Return depths of networks whose parameters no table counts."""
+    return dict.fromkeys(depths)
+
+
 class Row(NamedTuple):
     recipe: str
     family: str
     num_steps: int
-    parameters: dict[int, float]
+    parameters: Mapping[int, float | None]
     """Depth to millions."""
     stem: type[nn.Module] = DirectStem
 
+
+DANET_B = {18: 11.69, 34: 21.80, 50: 25.55, 101: 44.54, 152: 60.19}
+
+# Li et al., Figs. 5 to 7 (of ResNet18, DANet-C is its Origin there) and Table III
+DEPTHS = at(*RESNETS)
+SUBSET_ROWS: list[tuple[str, str, Mapping[int, float | None]]] = [
+    ('spiking-r{}', 'Spiking', DEPTHS),
+    ('tdbn-r{}', 'tdBN', DEPTHS),
+    ('baa-r{}', 'BAA', DEPTHS),
+    ('sew-add-r{}', 'SEW-ADD', DEPTHS),
+    ('danet-a-r{}', 'DANet-A', DEPTHS),
+    ('danet-b-r{}', 'DANet-B', DEPTHS),
+    ('danet-c-r{}', 'DANet-C', at(34, 50, 101, 152)),
+    ('danet-d-r{}', 'DANet-D', at(34, 50, 101, 152)),
+    ('densenet{}', 'DenseNet', at(121, 201, 161)),
+]
+SUBSETS = {
+    '1xb32-amp-100e_imagenet-5': 'subset-100e',
+    '1xb32-amp-100e_imagenet-20': 'subset-100e',
+    '1xb32-amp-50e_imagenet-100': 'subset-50e',
+}
+"""Schedule and data set of a config's name -> recipe."""
 
 # Name, {} for the depth -> network; the tables are those of the networks' results.
 ROWS = {
@@ -51,22 +79,19 @@ ROWS = {
     'danet-a-r{}-t4_8xb32-amp-45e_imagenet': Row('DANet-45e', 'DANet-A', 4, RESNETS),
     'danet-c-r{}-t4_8xb32-amp-45e_imagenet': Row('DANet-45e', 'DANet-C', 4, of(34, 50)),
     'danet-d-r{}-t4_8xb32-amp-45e_imagenet': Row('DANet-45e', 'DANet-D', 4, of(34)),
-    # Li et al., Fig. 6; DANet-B's norms are in front of its convolutions
-    'danet-a-r{}-t1_8xb32-amp-50e_imagenet': Row('DANet-50e', 'DANet-A', 1, of(50)),
-    'danet-b-r{}-t1_8xb32-amp-50e_imagenet': Row(
-        'DANet-50e', 'DANet-B', 1, {50: 25.55}
+    # Li et al., Fig. 6 (d); DANet-B's norms are in front of its convolutions
+    'danet-a-r{}-t1_8xb32-amp-50e_imagenet': Row('DANet-50e', 'DANet-A', 1, RESNETS),
+    'danet-b-r{}-t1_8xb32-amp-50e_imagenet': Row('DANet-50e', 'DANet-B', 1, DANET_B),
+    'sew-add-r{}-t1_8xb32-amp-50e_imagenet': Row('DANet-50e', 'SEW-ADD', 1, RESNETS),
+    # Li et al., Table III
+    'densenet{}-t1_8xb32-amp-50e_imagenet': Row(
+        'DANet-50e', 'DenseNet', 1, at(121, 201)
     ),
-    'sew-add-r{}-t1_8xb32-amp-50e_imagenet': Row('DANet-50e', 'SEW-ADD', 1, of(50)),
-    # Li et al., Section V-A, with a smaller classifier
-    'danet-a-r{}-t4_1xb32-amp-100e_imagenet-5': Row(
-        'subset-100e', 'DANet-A', 4, {50: 23.52}
-    ),
-    'danet-a-r{}-t4_1xb32-amp-100e_imagenet-20': Row(
-        'subset-100e', 'DANet-A', 4, {50: 23.55}
-    ),
-    'danet-a-r{}-t4_1xb32-amp-50e_imagenet-100': Row(
-        'subset-50e', 'DANet-A', 4, {50: 23.71}
-    ),
+    **{
+        f'{name}-t4_{schedule}': Row(recipe, family, 4, depths)
+        for schedule, recipe in SUBSETS.items()
+        for name, family, depths in SUBSET_ROWS
+    },
     # Qiu et al., Table 2; Li et al., Tab. VI for 104 layers
     'gac-ms-r{}-t4_8xb32-amp-250e_imagenet': Row(
         'GAC', 'MS', 4, {18: 11.82, 34: 21.93}, GatedAttentionStem
@@ -78,8 +103,20 @@ ROWS = {
     'ms-r{}-t5_8xb32-amp-250e_imagenet': Row('GAC', 'MS', 5, {104: 77.35}),
 }
 NETWORKS = {
-    name.format(depth): (row, depth) for name, row in ROWS.items() for depth in row[3]
+    name.format(depth): (row, depth)
+    for name, row in ROWS.items()
+    for depth in row.parameters
 }
+
+FIVE, *OTHERS = SUBSETS
+ROOT = 'danet-a-r50-t4_'
+COPIES = {
+    name: name.replace(other, FIVE)
+    for name in NETWORKS
+    for other in OTHERS
+    if name.endswith(other) and not name.startswith(ROOT)
+}
+"""Config of 20 or 100 classes -> that of 5 classes, which has the same lines."""
 
 # Recipe -> setting -> its value and where the paper says it.
 LR, DECAY = 'optim_wrapper.optimizer.lr', 'optim_wrapper.optimizer.weight_decay'

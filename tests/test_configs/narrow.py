@@ -10,8 +10,12 @@ WIDTH = 16
 def narrow(cfg: Config) -> None:
     """Give a spiking ResNet and what classifies its features few channels, in place."""
     model = cfg.model
-    full = model.backbone.get('base_channels', 64)
-    model.backbone.base_channels = WIDTH
+    if model.backbone.type == 'mmsnn.DenseNetSNN':
+        # it has no width but its growth: that of the depths 121 and 201
+        model.backbone.growth_rate, full = WIDTH, 32
+    else:
+        full = model.backbone.get('base_channels', 64)
+        model.backbone.base_channels = WIDTH
     channels = model.head.in_channels * WIDTH // full
     model.neck[0].in_channels = [channels]
     model.head.in_channels = channels

@@ -1,0 +1,36 @@
+# What Li et al. compare connections on, as classifier of ImageNet (Section V-A): IF
+# neurons, Eq. 2's surrogate with alpha = 4, smoothed labels. How far they are smoothed is
+# not said: by 0.1. The family is to be replaced by the other connections:
+#   Spiking (their Origin), tdBN, BAA, SEW-ADD, DANet-A, DANet-B, DANet-C, DANet-D
+model = dict(
+    type='ImageClassifier',
+    data_preprocessor=dict(
+        num_classes=1000,
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        to_rgb=True,
+    ),
+    backbone=dict(
+        type='mmsnn.ResNetSNN',
+        family='DANet-A',
+        depth=50,
+        num_steps=4,
+        neuron=dict(type='IF', surrogate=dict(type='Sigmoid', alpha=4.0)),
+    ),
+    neck=[
+        dict(
+            type='mmsnn.SpikeDecoder',
+            decoder=dict(type='Rate'),
+            in_channels=[2048],
+            num_steps=4,
+        ),
+        dict(type='GlobalAveragePooling'),
+    ],
+    head=dict(
+        type='LinearClsHead',
+        num_classes=1000,
+        in_channels=2048,
+        loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1),
+        topk=(1, 5),
+    ),
+)

@@ -1,0 +1,7 @@
+_base_ = './danet-a-r50-t4_1xb32-amp-50e_imagenet-100.py'
+
+model = dict(
+    backbone=dict(family='Spiking', depth=18),
+    neck=[dict(_base_.model.neck[0], in_channels=[512]), _base_.model.neck[1]],
+    head=dict(in_channels=512),
+)
