@@ -1,6 +1,6 @@
-# Qiu et al., supplement B, Tables 4 and 5. Their "standard augmentation" is crops and
-# flips here. How far labels are smoothed is not said: by 0.1. That and SyncBN are those
-# of the authors' code. The decay factor 1 - 1 / tau is 0.25.
+# Qiu et al., supplement B, Tables 4 and 5. What their "standard augmentation" is and how
+# far labels are smoothed is not said: crops and AutoAugment without flips, by 0.1. These
+# and SyncBN are those of the authors' code. The decay factor 1 - 1 / tau is 0.25.
 _base_ = [
     '../_base_/models/spiking_r18_imagenet.py',
     '../_base_/datasets/imagenet.py',
@@ -24,3 +24,11 @@ model = dict(
     ),
     head=dict(loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1)),
 )
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='RandomResizedCrop', scale=224),
+    dict(type='AutoAugment', policies='imagenet'),
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -205,7 +205,7 @@ RECIPES: dict[str, dict[str, tuple[Any, str]]] = {
         LR: (0.1, 'Supplement B'),
         FIRST + 'type': ('CosineAnnealingLR', 'Supplement B'),
         FIRST + 'T_max': (250, 'Supplement B'),
-        'augmentation': (STANDARD, 'Supplement B'),
+        'augmentation': (['RandomResizedCrop', 'AutoAugment'], 'its code'),
         'model.head.loss.type': ('LabelSmoothLoss', 'Supplement B'),
         DECAY: (1e-5, 'its code'),
     },

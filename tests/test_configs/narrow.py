@@ -10,6 +10,8 @@ WIDTH = 16
 def narrow(cfg: Config) -> None:
     """Give a spiking ResNet and what classifies its features few channels, in place."""
     model = cfg.model
+    if model.backbone.type == 'mmsnn.PooledResNet':
+        return  # it is narrow
     if model.backbone.type == 'mmsnn.DenseNetSNN':
         # it has no width but its growth: that of the depths 121 and 201
         model.backbone.growth_rate, full = WIDTH, 32
@@ -19,3 +21,5 @@ def narrow(cfg: Config) -> None:
     channels = model.head.in_channels * WIDTH // full
     model.neck[0].in_channels = [channels]
     model.head.in_channels = channels
+    if 'mid_channels' in model.head:
+        model.head.mid_channels = [WIDTH for _ in model.head.mid_channels]

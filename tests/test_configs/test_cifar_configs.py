@@ -12,13 +12,19 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
-from mmsnn.models import FAMILIES
+from mmsnn.models import FAMILIES, IF, LIF, VGGSNN, GatedAttentionStem, PooledResNet
+from mmsnn.models.neurons import Rectangular
+from mmsnn.models.neurons.functional import Dynamics
 from test_configs.cifar_papers import (
+    ABLATIONS,
+    CODING_FILES,
     COSINE,
+    COSINE_64,
     FILES,
     GAC_FILES,
     PARAMETERS,
     SETTINGS,
+    SEW_FILES,
     SG_FILES,
     STEPS_10,
     STEPS_100,
@@ -47,7 +53,7 @@ def test_the_tables_and_the_folders_agree() -> None:
         for path in (CONFIGS / folder).glob('*.py')
     }
     assert there == FILES.keys()
-    assert len(there) == 29
+    assert len(there) == 29 + 5 + 3 + 6
 
 
 def test_settings_are_the_papers() -> None:
@@ -75,7 +81,7 @@ def test_the_rate_of_learning(name: str) -> None:
         wrapper.step()
         for scheduler in schedulers:
             scheduler.step()
-    expected = COSINE
+    expected = COSINE_64 if name in SEW_FILES else COSINE
     if name in SG_FILES:
         expected = STEPS_10 if name.startswith('cifar10/') else STEPS_100
     assert {epoch: rates[epoch] for epoch in expected} == pytest.approx(
@@ -93,11 +99,14 @@ def test_what_every_network_has(name: str) -> None:
     # 3x3, stride 1, no max-pool (SG 5.1.1, GAC "Architecture details")
     stem = model.backbone.stem
     conv = stem.encode[0]
-    assert (conv.out_channels, conv.kernel_size, conv.stride) == (64, (3, 3), (1, 1))
+    assert (conv.kernel_size, conv.stride) == ((3, 3), (1, 1))
+    width = 32 if name in SEW_FILES else 128 if '-r19-' in name else 64
+    assert conv.out_channels == width
     assert stem.pool is None
     assert type(model.neck[1]).__name__ == 'GlobalAveragePooling'
-    # From scratch, and the last epoch is reported.
-    assert cached(name).model.backbone.get('init_cfg') is None
+    # From scratch, and the last epoch is reported. Only GAC's and SEW's code start from
+    # other weights than MMEngine's.
+    assert (cached(name).model.backbone.get('init_cfg') is None) == (name in SG_FILES)
     assert 'save_best' not in cached(name).default_hooks.checkpoint
 
 
@@ -136,13 +145,111 @@ def test_network_is_the_gac_papers(name: str, row: tuple[Any, ...]) -> None:
     assert (dynamics.v_threshold, dynamics.v_reset) == (0.5, 0.0)
     assert 1 - neuron.decay() == pytest.approx(0.25)
     assert not dynamics.decay_input
-    assert type(dynamics.surrogate).__name__ == 'Rectangular'
-    assert dynamics.surrogate.alpha == 1.0
+    assert dynamics.surrogate == Rectangular(1.0)
+
+
+def title(name: str) -> str:
+    return name.partition('/')[2].partition('_')[0]
+
+
+@pytest.mark.parametrize('name', GAC_FILES)
+def test_encoders_of_gac(name: str) -> None:
+    stem = build(name).backbone.stem
+    if isinstance(stem, GatedAttentionStem):
+        changed = ABLATIONS.get(title(name), {})
+        assert (stem.temporal is not None) == changed.get('temporal', True)
+        has_sca = stem.spatial_channel is not None
+        assert has_sca == changed.get('spatial_channel', True)
+        if has_sca:
+            kernels = {
+                m.kernel_size for m in stem.spatial_channel if isinstance(m, nn.Conv2d)
+            }
+            assert kernels == {(changed.get('sca_kernel_size', 4),) * 2}
+
+
+@pytest.mark.parametrize(('name', 'row'), CODING_FILES.items())
+def test_codings_of_the_gac_paper(name: str, row: tuple[Any, ...]) -> None:
+    num_steps, stem, _ = row
+    model = build(name)
+    backbone = model.backbone
+    assert type(backbone.stem) is stem
+    assert backbone.num_steps == model.neck[0].num_steps == num_steps
+    # the codings see the pixels that the preprocessor was given
+    cfg = cached(name).model
+    assert cfg.backbone.stem.mean == cfg.data_preprocessor.mean
+    assert cfg.backbone.stem.std == cfg.data_preprocessor.std
+    layers = [layer.out_features for layer in model.head.modules() if is_linear(layer)]
+    if type(backbone) is VGGSNN:
+        assert (backbone.depth, layers) == (16, [4096, 4096, 10])
+    else:
+        assert (backbone.depth, layers) == (19, [256, 10])
+        assert backbone.family is FAMILIES['tdBN']
+        assert backbone.architecture.num_blocks == (3, 3, 2)
+        assert [s[0].branch[0].conv.out_channels for s in backbone.stages] == [
+            *(128, 256, 512)
+        ]
+    neurons = [m for m in backbone.modules() if isinstance(m, LIF)]
+    assert {n.dynamics for n in neurons} == {gac_neuron().dynamics}
+
+
+def is_linear(module: nn.Module) -> bool:
+    return isinstance(module, nn.Linear)
+
+
+def gac_neuron() -> LIF:
+    """Return Table 4's neuron, as the configs of GAC have it."""
+    return build('cifar10/gac-ms-r18-t6_1xb64-250e_cifar10').backbone.stem.neuron
+
+
+@pytest.mark.parametrize(('name', 'row'), SEW_FILES.items())
+def test_network_is_the_sew_papers(name: str, row: tuple[Any, ...]) -> None:
+    """c32k3s1-BN-IF-{{SEW Block (c32)}*2-MPk2s2}*5-FC10 (A.5)."""
+    family, surrogate = row
+    model = build(name)
+    backbone = model.backbone
+    assert type(backbone) is PooledResNet
+    assert backbone.family is FAMILIES[family]
+    assert [len(stage.block) for stage in backbone.stages] == [2] * 5
+    blocks = [block for stage in backbone.stages for block in stage.block]
+    assert {unit.conv.out_channels for block in blocks for unit in block.branch} == {32}
+    assert [type(d).__name__ for d in model.neck[0].decoders] == ['Rate']
+    neurons = [m for m in backbone.modules() if isinstance(m, IF)]
+    # the stem's and two a block
+    assert len(neurons) == 21
+    assert {n.dynamics for n in neurons} == {Dynamics(1.0, 0.0, True, surrogate)}
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['cifar10/gac-ms-r18-t2_1xb64-250e_cifar10', next(iter(SEW_FILES))],
+)
+def test_weights_start_as_in_the_authors_code(name: str) -> None:
+    """PyTorch's own, and no block is the identity.
+
+    GAC's norms start at 1, its code's threshold; here both are 0.5.
+    """
+    cfg = deepcopy(cached(name))
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model)
+    fresh = model.head.fc.weight.detach().clone()
+    model.init_weights()
+    assert torch.equal(model.head.fc.weight, fresh)
+    start = 0.5 if name in GAC_FILES else 1.0
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            weight = module.weight.detach()
+            bound = weight[0].numel() ** -0.5
+            assert 0.9 * bound < weight.abs().max() <= bound
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == start).all()
+            assert not module.bias.any()
 
 
 @pytest.mark.parametrize(('name', 'millions'), PARAMETERS.items())
 def test_number_of_parameters(name: str, millions: float) -> None:
     counted = sum(parameter.numel() for parameter in build(name).parameters()) / 1e6
     # GAC's table drops the third digit: 12.679 M are its 12.67 M
-    shown = math.floor(100 * counted) / 100 if name in GAC_FILES else round(counted, 2)
+    cut = name in GAC_FILES
+    shown = math.floor(100 * counted) / 100 if cut else round(counted, 2)
     assert shown == millions

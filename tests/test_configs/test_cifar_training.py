@@ -18,7 +18,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmsnn.utils.cpu import without_amp
-from test_configs.cifar_papers import FILES, SG_FILES, cached
+from test_configs.cifar_papers import FILES, SEW_FILES, SG_FILES, cached
 from test_configs.narrow import narrow
 from test_configs.runs import images, quick_first, train_and_test
 
@@ -83,13 +83,17 @@ QUICK = [
     name
     for name in FILES
     if re.search(r'/sg-r10-asd|cifar100/.*-r10-|/gac-.*-t2|cifar10/ms-', name)
+    or '/sew-add-10b-atan' in name
 ]
 
 
 @pytest.mark.parametrize('name', quick_first(FILES, QUICK))
 def test_an_epoch_and_an_evaluation(name: str, data: Path, tmp_path: Path) -> None:
     cfg = small(name, data, tmp_path)
-    assert without_amp(cfg) == (name in SG_FILES)
+    if '-constant_' in name:
+        # gradients explode: the SEW paper's Table 9 has the accuracy of chance
+        cfg.optim_wrapper.optimizer.lr = 1e-8
+    assert without_amp(cfg) == (name in SG_FILES or name in SEW_FILES)
     train_and_test(cfg)
 
 

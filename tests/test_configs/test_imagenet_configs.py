@@ -74,8 +74,13 @@ def test_what_all_recipes_share(name: str) -> None:
     optimizer = cfg.optim_wrapper.optimizer
     assert (cfg.optim_wrapper.type, optimizer.type) == ('AmpOptimWrapper', 'SGD')
     assert optimizer.momentum == 0.9
-    _, crop, flip, *_ = cfg.train_dataloader.dataset.pipeline
-    assert (crop.scale, flip.prob, flip.direction) == (224, 0.5, 'horizontal')
+    steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+    assert steps['RandomResizedCrop'].scale == 224
+    if 'RandomFlip' in steps:
+        flip = steps['RandomFlip']
+        assert (flip.prob, flip.direction) == (0.5, 'horizontal')
+    if 'AutoAugment' in steps:
+        assert steps['AutoAugment'].policies == 'imagenet'
     _, resize, center, _ = cfg.test_dataloader.dataset.pipeline
     assert (resize.type, resize.scale, resize.edge) == ('ResizeEdge', 256, 'short')
     assert (center.type, center.crop_size) == ('CenterCrop', 224)

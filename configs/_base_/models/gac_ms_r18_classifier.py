@@ -20,6 +20,15 @@ model = dict(
             detach_reset=True,
             surrogate=dict(type='Rectangular'),
         ),
+        # PyTorch's own, as in the authors' code for CIFAR
+        init_cfg=dict(
+            type='Kaiming',
+            layer='Conv2d',
+            a=5**0.5,
+            mode='fan_in',
+            nonlinearity='leaky_relu',
+            distribution='uniform',
+        ),
     ),
     neck=[
         dict(
@@ -36,8 +45,10 @@ model = dict(
         in_channels=channels,
         loss=dict(type='CrossEntropyLoss'),
         topk=(1, 5),
+        # PyTorch's own, too
+        init_cfg=None,
     ),
-    # The paper gives neither number. They are those of its authors' code, which throws
-    # the dice once an epoch, not once a batch.
+    # The paper gives neither number. They are those of its authors' code, which draws
+    # once per epoch whether to mix, not once per batch.
     train_cfg=dict(augments=dict(type='CutMix', alpha=1.0), probs=0.5),
 )

@@ -1,0 +1,3 @@
+_base_ = './sew-add-10b-atan_1xb16-amp-64e_cifar10.py'
+
+model = dict(backbone=dict(family='Spiking'))
