@@ -20,6 +20,7 @@ from test_configs.narrow import narrow
 LEAVES = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
 # The others are the same lines: test_imagenet_configs.py compares them.
 DISTINCT = [path for path in LEAVES if path.stem not in COPIES]
+FOLDERS = sorted({path.parent for path in LEAVES})
 BASES = sorted((CONFIGS / '_base_').rglob('*.py'))
 NAME = re.compile(
     r'(?P<algorithm>[a-z0-9-]+)'
@@ -55,6 +56,15 @@ def parents(path: Path) -> list[Path]:
 
 def depth(path: Path) -> int:
     return max((1 + depth(parent) for parent in parents(path)), default=0)
+
+
+@pytest.mark.parametrize('folder', FOLDERS, ids=name_of)
+def test_page_links_every_config(folder: Path) -> None:
+    text = (folder / 'README.md').read_text(encoding='utf-8')
+    links = re.findall(r'\]\((?!http)([^)#]+)', text)
+    files = {(folder / link).resolve() for link in links}
+    assert all(file.exists() for file in files)
+    assert files >= set(folder.glob('*.py'))
 
 
 def test_there_are_configs() -> None:
@@ -144,7 +154,12 @@ def is_recipe(path: Path) -> bool:
 
 # The recipes are built by the tests of their papers' tables.
 @pytest.mark.parametrize(
-    'path', [path for path in LEAVES if not is_recipe(path)], ids=name_of
+    'path',
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if is_recipe(path) else [])
+        for path in LEAVES
+    ],
+    ids=map(name_of, LEAVES),
 )
 def test_builds(path: Path) -> None:
     # without memory for its weights

@@ -1,6 +1,5 @@
 """The ImageNet configs against their papers, and at work on tiny data."""
 
-import re
 from pathlib import Path
 
 import cv2
@@ -40,12 +39,6 @@ FIRST = {
 
 def test_table_has_every_config() -> None:
     assert {path.stem for path in CONFIGS.glob('*.py')} == NETWORKS.keys()
-
-
-def test_readme_lists_every_config() -> None:
-    text = (CONFIGS / 'README.md').read_text(encoding='utf-8')
-    links = re.findall(r'\]\(([^/)]+)\.py\)', text)
-    assert sorted(links) == sorted(NETWORKS)
 
 
 @pytest.mark.parametrize(('name', 'five'), COPIES.items())
@@ -90,7 +83,17 @@ def test_what_all_recipes_share(name: str) -> None:
         assert cfg.model.head.loss.label_smooth_val == 0.1
 
 
-@pytest.mark.parametrize('name', READ)
+# Deep networks take long to build, and those of the subsets differ in depth alone.
+DEEP = [
+    name
+    for name in READ
+    if NETWORKS[name][0].recipe == 'subset-100e' and NETWORKS[name][1] > 50
+]
+
+
+@pytest.mark.parametrize(
+    'name', quick_first(READ, [name for name in READ if name not in DEEP])
+)
 def test_network_is_the_papers(name: str) -> None:
     row, depth = NETWORKS[name]
     with torch.device('meta'):

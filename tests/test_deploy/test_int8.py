@@ -12,7 +12,14 @@ from torch.nn import functional as F
 
 from mmsnn.deploy import fold_norms
 from mmsnn.deploy.int8 import quantize_int8
-from mmsnn.models import FAMILIES, DenseNetSNN, ResNetSNN, SevenBNet
+from mmsnn.models import (
+    FAMILIES,
+    VGGSNN,
+    DenseNetSNN,
+    PooledResNet,
+    ResNetSNN,
+    SevenBNet,
+)
 from mmsnn.models.backbones.resnet import Architecture
 from mmsnn.models.quantization import LARGEST_SUM, SpikePool, SpikingConv2d
 from mmsnn.models.residual import BasicBlock, GateMerge
@@ -148,6 +155,18 @@ def test_seven_b_net(family):
     frames = torch.rand(2, 2, 2, 32, 32)
     folded = fold_norms(calibrate(backbone, frames).eval())
     assert_same_network(folded, frames)
+
+
+@pytest.mark.parametrize(
+    'backbone',
+    [PooledResNet(widths=(4, 8), out_indices=(0, 1)), VGGSNN(11, base_channels=4)],
+    ids=['PooledResNet', 'VGGSNN'],
+)
+def test_nets_with_pools(backbone):
+    backbone.init_weights()
+    image = torch.randn(2, 3, 32, 32)
+    folded = fold_norms(calibrate(backbone, image).eval())
+    assert_same_network(folded, image)
 
 
 @pytest.mark.parametrize('order', ['CNS', 'NSC'])

@@ -18,7 +18,7 @@ def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
         )
     hidden = channels // reduction
     squeeze = nn.Conv2d(channels, hidden, 1, bias=False)
-    # as ASD says
+    # so that hidden units can be active from the start, see ASD
     with torch.no_grad():
         squeeze.weight.abs_()
     return nn.Sequential(

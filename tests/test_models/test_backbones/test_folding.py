@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mmsnn.deploy import FoldedNorm, fold_norms
-from mmsnn.models import FAMILIES, DenseNetSNN, SevenBNet
+from mmsnn.models import FAMILIES, VGGSNN, DenseNetSNN, PooledResNet, SevenBNet
 from mmsnn.models.neurons import BaseNeuron
 
 from ..helpers import calibrate
@@ -113,6 +113,18 @@ def test_densenet(order, left):
     backbone.init_weights()
     calibrate(backbone, torch.randn(4, 3, 64, 64))
     assert check(backbone, torch.randn(2, 3, 64, 64)) == left
+
+
+@pytest.mark.parametrize(
+    'backbone',
+    [PooledResNet('PA-A', (4, 8), out_indices=(0, 1)), VGGSNN(11, base_channels=4)],
+    ids=['PooledResNet', 'VGGSNN'],
+)
+def test_nets_with_pools(backbone):
+    backbone.init_weights()
+    image = torch.randn(2, 3, 32, 32)
+    calibrate(backbone, image)
+    assert check(backbone, image) == 0
 
 
 def test_seven_b():
