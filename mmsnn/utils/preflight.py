@@ -15,6 +15,7 @@ from urllib.error import URLError
 from mmengine.config import Config
 from mmengine.registry import DATASETS, Registry
 
+from .config_files import read_config_file
 from .errors import UserError, first_line
 
 _REQUIRED = {
@@ -35,7 +36,7 @@ def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Conf
     if not Path(path).is_file():
         raise UserError(f'config {path!r} {_what_is_wrong(path)}')
     try:
-        cfg = Config.fromfile(path)
+        cfg = read_config_file(path)
     except Exception as error:
         # A config is a program: it can fail with any exception.
         raise UserError(
