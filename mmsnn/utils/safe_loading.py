@@ -12,6 +12,7 @@ function of this module, which accepts plain data only.
 import pickle
 import re
 import threading
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -27,6 +28,8 @@ from torch.serialization import (
     get_safe_globals,
 )
 
+# those that each HistoryBuffer has
+_STATISTICS = ('min', 'max', 'current', 'mean')
 _lock = threading.RLock()
 
 
@@ -166,6 +169,9 @@ class _Options:
     def __setstate__(self, state: Any) -> None:
         """Ignore the state."""
 
+    def __reduce__(self) -> Any:
+        return Namespace, ()
+
 
 def _decode(dtype: Any, data: Any) -> np.ndarray:
     """Return the numbers that ``data`` holds."""
@@ -194,7 +200,7 @@ def _name_statistic(owner: Any, name: Any) -> str:
 
     The class provides them itself, so that the names are not used.
     """
-    if owner is not _History or name not in HistoryBuffer._statistics_methods:
+    if owner is not _History or name not in _STATISTICS:
         raise _RefusedError(f'the attribute {name!r} of {owner!r}')
     return str(name)
 
