@@ -19,10 +19,6 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlparse
 
-import torch
-
-from .safe_loading import load_safely
-
 # Set to 0, it lets MMEngine run code from checkpoints; what mmsnn reads stays safe.
 SWITCH = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 _always_safe = ContextVar('_always_safe', default=False)
@@ -31,8 +27,8 @@ _always_safe = ContextVar('_always_safe', default=False)
 def close_fallback() -> None:
     """Make MMEngine load checkpoints safely, unless :data:`SWITCH` is set to 0.
 
-    Importing MMEngine's runner takes a second, so that nothing is imported here: the
-    functions are replaced when their modules are imported, or at once if they are.
+    Nothing is imported for that, as MMEngine's runner takes a second: the functions are
+    replaced right after their modules are imported, or at once if they already are.
     """
     for name, change in _CHANGES.items():
         module = sys.modules.get(name)
@@ -81,6 +77,10 @@ class _AfterImport(MetaPathFinder):
 
 def _replace_readers(module: Any) -> None:
     """Replace what ``mmengine.runner.checkpoint`` reads files and downloads with."""
+    import torch
+
+    from .safe_loading import load_safely
+
     module._changed_by_mmsnn = True
     # older versions call torch.load themselves, which is safe by default
     unsafe_read = getattr(module, '_safe_torch_load', torch.load)

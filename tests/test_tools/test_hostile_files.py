@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from test_utils import hostile
 from torch import nn
+from torch.utils.data import DataLoader
 
 from mmsnn.analysis.inputs import build_model
 from mmsnn.models import PretrainedResNet, PretrainedSteps, SEWResNet
@@ -164,6 +165,39 @@ def test_what_is_theirs(
     else:
         with pytest.raises(UnsafeContentError):
             THEIRS[name](str(path))
+    assert marker.exists() == (variable == '0')
+
+
+def resume(path: str) -> None:
+    with separate_run():
+        Runner(
+            nn.Linear(1, 1),
+            f'{path}_run',
+            DataLoader([0]),
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            experiment_name='hostile',
+            load_from=path,
+            resume=True,
+        ).load_or_resume()
+
+
+def test_a_program_in_a_checkpoint_that_is_resumed(
+    variable: str | None, tmp_path: Path, marker: Path
+) -> None:
+    """The config in it is run only if the variable is 0; it is not needed."""
+    resume(str(hostile.write_program(tmp_path / 'hostile.pth', marker)))
+    assert marker.exists() == (variable == '0')
+
+
+def test_a_program_in_a_checkpoint_without_a_config(
+    variable: str | None, tmp_path: Path, marker: Path
+) -> None:
+    path = str(hostile.write_program(tmp_path / 'hostile.pth', marker))
+    # what the program leaves is no config
+    message = 'model' if variable == '0' else f"'{path}' is given without a config"
+    with pytest.raises((AttributeError, ValueError), match=message):
+        DetInferencer(weights=path, device='cpu')
     assert marker.exists() == (variable == '0')
 
 
