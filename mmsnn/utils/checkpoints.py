@@ -108,10 +108,7 @@ def load_file(path: str) -> Any:
         with always_safe():
             return CheckpointLoader.load_checkpoint(path, 'cpu', logger='silent')
     except UnsafeContentError as error:
-        raise UserError(
-            f'checkpoint {error}; if you trust its source, save its weights alone, as '
-            'docs/security.md shows'
-        ) from error
+        raise UserError(f'checkpoint {error}') from error
     except Exception as error:
         # torch.load raises anything from EOFError to KeyError on other files.
         raise UserError(

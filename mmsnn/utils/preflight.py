@@ -17,6 +17,7 @@ from mmengine.registry import DATASETS, Registry
 
 from .config_files import read_config_file
 from .errors import UserError, first_line
+from .safe_loading import UnsafeContentError
 
 _REQUIRED = {
     'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
@@ -132,10 +133,10 @@ def check_pretrained(cfg: Config) -> None:
 
 @contextmanager
 def explain_downloads() -> Iterator[None]:
-    """Turn a failed download, of a data set or of weights, into one line.
+    """Turn a failed download, or weights that are not loaded safely, into one line.
 
     Raises:
-        UserError: If one fails.
+        UserError: If there are any.
     """
     try:
         yield
@@ -144,6 +145,8 @@ def explain_downloads() -> Iterator[None]:
             f'a download failed ({first_line(error)}): put the file, unpacked, where '
             'the config expects it'
         ) from error
+    except UnsafeContentError as error:
+        raise UserError(f'checkpoint {error}') from error
 
 
 def loads_weights(init_cfg: Mapping[str, Any]) -> bool:

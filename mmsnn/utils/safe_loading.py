@@ -76,7 +76,7 @@ def load_predictions(path: str | Path) -> Any:
 
 @contextmanager
 def _only(allowed: Sequence[Any]) -> Iterator[None]:
-    """Replace the process-wide list of names that torch accepts besides its own."""
+    """Replace the names that torch accepts besides its own, in the whole process."""
     with _lock:
         before = get_safe_globals()
         try:
@@ -106,7 +106,7 @@ def _explained(file: Any) -> Iterator[None]:
         what = repr(str(file)) if isinstance(file, str | Path) else 'a file'
         raise UnsafeContentError(
             f'{what} holds {name}, but only tensors, arrays of numbers and plain data '
-            'are loaded'
+            'are loaded (docs/security.md says more)'
         ) from None
 
 

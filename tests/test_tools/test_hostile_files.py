@@ -131,7 +131,7 @@ def initialised(path: str) -> Config:
 def test_an_initialiser_of_mmengine_in_what_is_ours(
     checkpoint: Path, variable: str | None, marker: Path
 ) -> None:
-    with pytest.raises(UnsafeContentError, match=f"'{checkpoint}' holds"):
+    with pytest.raises(UserError, match=f"'{checkpoint}' holds"):
         build_model(initialised(str(checkpoint)))
     assert not marker.exists()
 
