@@ -185,6 +185,13 @@ def _make_bytes() -> bytes:
     return b''
 
 
+def _make_dict(content: Any) -> dict[Any, Any]:
+    """Stand for MMEngine's ``ConfigDict``, which meta data of a config contain."""
+    if type(content) is not dict:
+        raise _RefusedError('a ConfigDict of something else than a dict')
+    return content
+
+
 def _make_array(kind: Any, shape: Any, code: Any) -> _Array:
     """Stand for NumPy's ``_reconstruct``; the state that follows is the content."""
     return _Array()
@@ -219,6 +226,7 @@ _STAND_INS = (
     (_make_scalar, 'numpy.core.multiarray.scalar'),
     (_make_scalar, 'numpy._core.multiarray.scalar'),
     (_make_bytes, 'builtins.bytes'),
+    (_make_dict, 'mmengine.config.config.ConfigDict'),
     (_History, 'mmengine.logging.history_buffer.HistoryBuffer'),
     (_name_statistic, 'builtins.getattr'),
     (slice, 'builtins.slice'),

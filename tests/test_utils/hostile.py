@@ -155,6 +155,7 @@ TRICKS: dict[str, Callable[[Path], bytes]] = {
     'history of memory': lambda m: history(address_of_nothing()),
     'attribute of ours': lambda m: call(GETATTR, HISTORY, text('__init__')),
     'any attribute': lambda m: attribute(EMPTY, 'min'),
+    'config': lambda m: call(name('mmengine.config.config.ConfigDict'), call(ORDERED)),
     'bytes': lambda m: call(name('builtins.bytes'), b'K\x09'),
 }
 

@@ -9,6 +9,7 @@ import mmengine
 import numpy as np
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.evaluator import DumpResults
 from mmengine.logging import HistoryBuffer, MessageHub
 from torch.serialization import get_safe_globals, safe_globals
@@ -87,7 +88,7 @@ def run_state() -> dict[str, Any]:
         ema_state_dict={'module.a': parameter.data, 'steps': torch.tensor(3)},
         optimizer=optimizer.state_dict(),
         message_hub=hub.state_dict(),
-        meta=dict(epoch=1, dataset_meta=dict(classes=('x',), palette=[(1, 2, 3)])),
+        meta=dict(epoch=1, dataset_meta=ConfigDict(classes=('x',), more=dict(a=[1]))),
         random=np.random.get_state(),
         arrays=[
             np.arange(6, dtype='>f4').reshape(2, 3),
