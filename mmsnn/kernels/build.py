@@ -265,8 +265,8 @@ def _compile(compiler: str, made: Path) -> None:
         )
         _open(made)
     except (OSError, subprocess.SubprocessError) as error:
-        detail = getattr(error, 'stderr', None) or str(error)
-        raise CompilerError(detail.strip().splitlines()[-1]) from error
+        detail = (getattr(error, 'stderr', None) or '').strip() or str(error)
+        raise CompilerError(detail.splitlines()[-1]) from error
 
 
 def _open(path: Path) -> ctypes.CDLL:

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -254,11 +255,12 @@ def test_a_killed_compilation(
     compiler: Path, tmp_path: Path, real_library: Path
 ) -> None:
     """The next one removes what it left, and does not wait for it."""
-    fifo = tmp_path / 'started'
-    os.mkfifo(fifo)
-    write_compiler(compiler, f'echo half > "$last"; echo > {fifo}; sleep 600')
+    started = tmp_path / 'started'
+    write_compiler(compiler, f'echo half > "$last"; touch {started}; sleep 600')
     process = subprocess.Popen([sys.executable, '-c', ALONE], start_new_session=True)
-    fifo.read_text()
+    while not started.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert len(list(build.cache_folder().glob('build-*/spikes.so'))) == 1
