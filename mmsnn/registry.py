@@ -14,6 +14,10 @@ from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZER
 from mmengine.registry import Registry
 
 from mmsnn._compat import is_installed
+from mmsnn.utils.checkpoint_readers import close_fallback
+
+# whatever uses the package imports this module
+close_fallback()
 
 MODELS = Registry(
     'model', parent=MMENGINE_MODELS, scope='mmsnn', locations=['mmsnn.models']

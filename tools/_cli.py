@@ -15,12 +15,6 @@ _PROJECT = Path(__file__).resolve().parents[1]
 if (_PROJECT / 'mmsnn' / '__init__.py').is_file():
     sys.path.insert(0, str(_PROJECT))
 
-# MMEngine loads a checkpoint that fails safe loading once more with unrestricted
-# unpickling, which runs whatever code the file contains. Torch prevents that with
-# this variable; TORCH_FORCE_WEIGHTS_ONLY_LOAD=0 allows it for files one trusts.
-if 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD' not in os.environ:
-    os.environ.setdefault('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
-
 # MMDetection says this at every start; its other COCO metric is not used here.
 warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
 

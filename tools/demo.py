@@ -76,15 +76,15 @@ def draw(config: str, dumped: Path, out_dir: Path, num_pictures: int) -> list[Pa
     """Draw validation images with their true and predicted boxes."""
     from mmdet.registry import DATASETS
     from mmdet.utils import register_all_modules
-    from mmengine.config import Config
-    from mmengine.fileio import load
 
+    from mmsnn.utils.preflight import load_config
+    from mmsnn.utils.safe_loading import load_predictions
     from mmsnn.visualization import draw_detections
 
     register_all_modules()
-    cfg = Config.fromfile(config)
+    cfg = load_config(config)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    return draw_detections(dataset, load(dumped), out_dir, num_pictures)
+    return draw_detections(dataset, load_predictions(dumped), out_dir, num_pictures)
 
 
 def report(work_dir: Path) -> None:

@@ -19,6 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from mmsnn.utils import check_choice, check_positive_int
+from mmsnn.utils.checkpoint_readers import always_safe
 from mmsnn.utils.checkpoints import Fit, check_fit, read_checkpoint
 from mmsnn.utils.errors import UserError, first_line
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
@@ -156,7 +157,7 @@ def build_model(
         raise UserError(
             f'the model of config {cfg.filename!r} cannot be built: {first_line(error)}'
         ) from error
-    with _quiet(), explain_downloads():
+    with _quiet(), explain_downloads(), always_safe():
         if checkpoint is None:
             model.init_weights()
         else:

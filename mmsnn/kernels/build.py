@@ -1,14 +1,24 @@
-"""Compiles the kernels on first use, and keeps them for later ones."""
+"""Compiles the kernels on first use, and keeps them for later ones.
+
+A library is code that every later process runs. It is kept in a folder that only its
+user can enter, under a name that contains the digest of its content, and is opened if
+owner, permissions and digest are right.
+"""
 
 import ctypes
 import functools
 import hashlib
 import os
 import platform
+import re
 import shutil
+import stat
 import subprocess
 import tempfile
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name('spikes.cpp')
@@ -27,25 +37,30 @@ FLAGS = (
     '-fopenmp',
 )
 TIMEOUT_S = 300
+_PROCESSOR = Path('/proc/cpuinfo')
+
+
+class CompilerError(Exception):
+    """There is no compiler, or it fails."""
 
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """Return the compiled kernels; None if they are switched off or cannot be had.
+    """Return the compiled kernels; None if they are disabled or cannot be compiled.
 
-    They are compiled once a machine, into the folder of the environment variable
-    ``MMSNN_CACHE`` or else a user's cache; ``MMSNN_KERNELS=0`` is without. Where they
-    cannot be compiled, which is said once, everything works, slower.
+    They are compiled once per kind of machine, into the folder of the environment
+    variable ``MMSNN_CACHE`` or else the user's cache; ``MMSNN_KERNELS=0`` disables
+    them, as does Windows. If compilation fails, a warning is issued once and the slower
+    PyTorch path is used.
     """
-    if os.environ.get(SWITCH, '1') == '0':
+    if os.environ.get(SWITCH, '1') == '0' or os.name != 'posix':
         return None
     try:
-        return ctypes.CDLL(str(compiled()))
-    except (OSError, subprocess.SubprocessError) as error:
-        detail = getattr(error, 'stderr', None) or str(error)
+        return _open(compiled())
+    except (OSError, RuntimeError, CompilerError) as error:
         warnings.warn(
             'the kernels of mmsnn cannot be compiled, its networks are slower without: '
-            f'{detail.strip().splitlines()[-1]} ({SWITCH}=0 does not try)',
+            f'{error} ({SWITCH}=0 does not try)',
             stacklevel=2,
         )
         return None
@@ -54,40 +69,37 @@ def library() -> ctypes.CDLL | None:
 def compiled() -> Path:
     """Return the compiled library, after compiling it if need be.
 
+    If the folder for it is not private or cannot be written, a warning is issued and
+    one in the folder of temporary files is used.
+
     Raises:
-        OSError: If there is no compiler or no folder to write to.
-        subprocess.SubprocessError: If the compiler fails.
+        CompilerError: If there is no compiler or it fails.
+        OSError: If there is no folder to write to.
+        RuntimeError: If there is not even a home.
     """
-    compiler = find_compiler()
-    path = cache_folder() / f'spikes-{fingerprint(compiler)}.so'
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # under another name until it is whole: several processes may start at once
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            made = Path(folder, path.name)
-            subprocess.run(
-                [compiler, *FLAGS, str(SOURCE), '-o', str(made)],
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_S,
-            )
-            os.replace(made, path)
-    return path
+    try:
+        return _compiled_in(cache_folder())
+    except (OSError, RuntimeError) as error:
+        try:
+            path = _compiled_in(Path(tempfile.gettempdir(), f'mmsnn-{os.geteuid()}'))
+        except OSError:
+            raise error from None
+        warnings.warn(f'{error}; the kernels of mmsnn are in {path}', stacklevel=2)
+        return path
 
 
 def find_compiler() -> str:
     """Return the path of a C++ compiler: ``CXX``, or one of the usual names.
 
     Raises:
-        FileNotFoundError: If there is none.
+        CompilerError: If there is none.
     """
     names = [os.environ['CXX']] if os.environ.get('CXX') else ['c++', 'g++', 'clang++']
     for name in names:
         path = shutil.which(name)
         if path is not None:
             return path
-    raise FileNotFoundError(f'no C++ compiler: {", ".join(names)} not found')
+    raise CompilerError(f'no C++ compiler: {", ".join(names)} not found')
 
 
 def cache_folder() -> Path:
@@ -98,21 +110,183 @@ def cache_folder() -> Path:
     return Path(base, 'mmsnn')
 
 
-def fingerprint(compiler: str) -> str:
-    """Return what tells one compilation from another: source, flags, machine."""
-    version = subprocess.run(
-        [compiler, '--version'], check=True, capture_output=True, text=True, timeout=60
-    ).stdout
-    parts = [SOURCE.read_text(encoding='utf-8'), *FLAGS, version, _processor()]
+def fingerprint() -> str:
+    """Return what a library depends on: source, flags, processor and C library.
+
+    The compiler is not part of it, so that a library is found without one.
+    """
+    libc = ''.join(platform.libc_ver())
+    parts = [SOURCE.read_text(encoding='utf-8'), *FLAGS, libc, _processor()]
     return hashlib.sha256('\0'.join(parts).encode()).hexdigest()[:16]
 
 
 def _processor() -> str:
-    """Return what the processor can do, for which ``-march=native`` compiles."""
+    """Return the features of the processor, for which ``-march=native`` compiles."""
     try:
-        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
+        lines = _PROCESSOR.read_text(encoding='utf-8').splitlines()
     except OSError:
-        return platform.processor()
+        lines = []
     kinds = ('model name', 'flags', 'Features', 'CPU part')
     known = [line for line in lines if line.startswith(kinds)]
-    return platform.machine() + '\n'.join(dict.fromkeys(known))
+    # a machine of unknown features shares libraries with no other
+    return platform.machine() + '\n'.join(dict.fromkeys(known or [platform.node()]))
+
+
+def _compiled_in(folder: Path) -> Path:
+    """Return the library in a folder, after compiling it if need be.
+
+    Raises:
+        CompilerError: If there is no compiler or it fails.
+        OSError: If the folder is not private or cannot be written.
+    """
+    _make_private(folder)
+    name = f'spikes-{fingerprint()}'
+    path = _find(folder, name)
+    if path is None:
+        compiler = find_compiler()
+        with _only_builder(folder):
+            # another process may have compiled it in the meantime
+            path = _find(folder, name) or _build(folder, name, compiler)
+    return path
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that only the user can enter, or check that it is private.
+
+    Raises:
+        OSError: If it cannot be made, or is not private.
+    """
+    for place in (*reversed(folder.parents), folder):
+        place.mkdir(0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise PermissionError(f'{folder} is a link')
+    _check_owner(folder, status)
+
+
+def _check_owner(path: Path, status: os.stat_result) -> None:
+    """Check that only the user can change what is at a path.
+
+    Raises:
+        PermissionError: If others can.
+    """
+    if status.st_uid != os.geteuid():
+        raise PermissionError(f'{path} belongs to another user')
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(f'{path} can be written by others (chmod go-w)')
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """Return the library of a name if it is the user's own and whole."""
+    for path in folder.glob(f'{name}-*.so'):
+        try:
+            status = path.lstat()
+            _check_owner(path, status)
+            if stat.S_ISREG(status.st_mode) and path.stem == f'{name}-{_digest(path)}':
+                return path
+        except OSError:
+            continue
+    return None
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+
+@contextmanager
+def _only_builder(folder: Path) -> Iterator[None]:
+    """Wait until no other process compiles into a folder, and keep others waiting.
+
+    Raises:
+        OSError: If the folder cannot be written, its file system has no locks, or it
+            takes too long.
+    """
+    import fcntl
+
+    # the system unlocks it when the process ends, in whatever way
+    lock = os.open(folder / 'lock', os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(
+                        f'another process holds {folder / "lock"}'
+                    ) from None
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _build(folder: Path, name: str, compiler: str) -> Path:
+    """Compile the library of a name into a folder; nobody else does meanwhile.
+
+    Raises:
+        CompilerError: If the compiler fails or makes something else.
+        OSError: If the folder cannot be written.
+    """
+    # what killed compilations left, and libraries that were refused
+    for path in (*folder.glob('build-*'), *folder.glob(f'{name}-*.so')):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+    with tempfile.TemporaryDirectory(
+        prefix='build-', dir=folder, ignore_cleanup_errors=True
+    ) as scratch:
+        made = Path(scratch, 'spikes.so')
+        _compile(compiler, made)
+        made.chmod(0o600)
+        _flush(made)
+        path = folder / f'{name}-{_digest(made)}.so'
+        os.replace(made, path)
+    _flush(folder)
+    return path
+
+
+def _compile(compiler: str, made: Path) -> None:
+    """Compile the kernels into a file, with the compiler's own files next to it.
+
+    Raises:
+        CompilerError: If the compiler fails or makes something else.
+    """
+    try:
+        subprocess.run(
+            [compiler, *FLAGS, str(SOURCE), '-o', str(made)],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            env=os.environ | {'TMPDIR': str(made.parent)},
+        )
+        _open(made)
+    except (OSError, subprocess.SubprocessError) as error:
+        detail = (getattr(error, 'stderr', None) or '').strip() or str(error)
+        raise CompilerError(detail.splitlines()[-1]) from error
+
+
+def _open(path: Path) -> ctypes.CDLL:
+    """Open a library that has all functions of the source.
+
+    Raises:
+        OSError: If it is none, or lacks one.
+    """
+    opened = ctypes.CDLL(str(path))
+    _, _, exported = SOURCE.read_text(encoding='utf-8').rpartition('extern "C" {')
+    for name in re.findall(r'^\w+ (\w+)\(', exported, re.MULTILINE):
+        if not hasattr(opened, name):
+            raise OSError(f'{path} has no function {name}')
+    return opened
+
+
+def _flush(path: Path) -> None:
+    """Write what the system holds of a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

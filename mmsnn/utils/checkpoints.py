@@ -1,7 +1,5 @@
 """Checks of checkpoints: MMEngine loads any file's matching keys and only logs."""
 
-import zipfile
-from argparse import Namespace
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +8,10 @@ import torch
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import CheckpointLoader
 
+from .checkpoint_readers import always_safe
 from .errors import UserError, first_line
 from .preflight import is_remote
+from .safe_loading import UnsafeContentError, load_safely
 
 # What Runner.resume cannot do without, besides the weights.
 _RESUME_KEYS = ('meta', 'message_hub')
@@ -67,9 +67,7 @@ def read_weights(checkpoint: str) -> dict[str, Any]:
     Raises:
         UserError: If it cannot be loaded or holds no weights.
     """
-    # the SEW authors' training script saves its options, too
-    with torch.serialization.safe_globals([Namespace]):
-        state = load_file(checkpoint)
+    state = load_file(checkpoint)
     for wrapper in ('state_dict', 'model'):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
@@ -90,35 +88,32 @@ def _check_weights(state: Any, path: str) -> dict[str, Any]:
 
 
 def load_file(path: str) -> Any:
-    """Load what a checkpoint holds on the CPU.
+    """Load what a checkpoint holds on the CPU, without running code from it.
 
     Args:
         path: A file, or what else MMEngine's loader takes, such as ``https://...`` or
             ``torchvision://resnet18``.
 
     Raises:
-        UserError: If the file is missing or cannot be loaded.
+        UserError: If the file is missing, cannot be loaded, or holds other objects
+            than tensors, arrays of numbers and plain data.
     """
     file = Path(path).expanduser()
-    if not is_remote(path):
-        if not file.is_file():
-            problem = 'is not a file' if file.exists() else 'does not exist'
-            raise UserError(f'checkpoint {path!r} {problem}')
-        path = str(file)
+    if not is_remote(path) and not file.is_file():
+        problem = 'is not a file' if file.exists() else 'does not exist'
+        raise UserError(f'checkpoint {path!r} {problem}')
     try:
-        return CheckpointLoader.load_checkpoint(path, 'cpu', logger='silent')
+        if not is_remote(path):
+            return load_safely(file)
+        with always_safe():
+            return CheckpointLoader.load_checkpoint(path, 'cpu', logger='silent')
+    except UnsafeContentError as error:
+        raise UserError(f'checkpoint {error}') from error
     except Exception as error:
         # torch.load raises anything from EOFError to KeyError on other files.
-        raise UserError(_why_unreadable(path, file, error)) from error
-
-
-def _why_unreadable(path: str, file: Path, error: Exception) -> str:
-    if zipfile.is_zipfile(file) and 'eights only' in str(error):
-        return (
-            f'checkpoint {path!r} holds objects that torch does not load safely; if '
-            'you trust where it came from, set TORCH_FORCE_WEIGHTS_ONLY_LOAD=0'
-        )
-    return f'{path!r} is not a checkpoint that torch can load ({first_line(error)})'
+        raise UserError(
+            f'{path!r} is not a checkpoint that torch can load ({first_line(error)})'
+        ) from error
 
 
 def check_fit(model: torch.nn.Module, state: dict[str, Any], path: str) -> Fit:

@@ -15,7 +15,9 @@ from urllib.error import URLError
 from mmengine.config import Config
 from mmengine.registry import DATASETS, Registry
 
+from .config_files import read_config_file
 from .errors import UserError, first_line
+from .safe_loading import UnsafeContentError
 
 _REQUIRED = {
     'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
@@ -35,7 +37,7 @@ def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Conf
     if not Path(path).is_file():
         raise UserError(f'config {path!r} {_what_is_wrong(path)}')
     try:
-        cfg = Config.fromfile(path)
+        cfg = read_config_file(path)
     except Exception as error:
         # A config is a program: it can fail with any exception.
         raise UserError(
@@ -131,10 +133,10 @@ def check_pretrained(cfg: Config) -> None:
 
 @contextmanager
 def explain_downloads() -> Iterator[None]:
-    """Turn a failed download, of a data set or of weights, into one line.
+    """Turn a failed download, or weights that are not loaded safely, into one line.
 
     Raises:
-        UserError: If one fails.
+        UserError: If there are any.
     """
     try:
         yield
@@ -143,6 +145,8 @@ def explain_downloads() -> Iterator[None]:
             f'a download failed ({first_line(error)}): put the file, unpacked, where '
             'the config expects it'
         ) from error
+    except UnsafeContentError as error:
+        raise UserError(f'checkpoint {error}') from error
 
 
 def loads_weights(init_cfg: Mapping[str, Any]) -> bool:

@@ -19,8 +19,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Run the tool in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'path', sys.path[:])
-    # The tools set it where it is not set, which is not for the tests after this.
-    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0')
 
     def run_tool(*options: str) -> None:
         monkeypatch.setattr(sys, 'argv', [str(TOOL), *options])

@@ -60,7 +60,6 @@ def call_tool(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.syspath_prepend(TOOLS)
     # What the tools set in the environment ends with the test.
     monkeypatch.setenv('LOCAL_RANK', '0')
-    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
 
     def call(name: str, *args: Any) -> None:
         monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])

@@ -1,13 +1,13 @@
 """tools/analysis_tools/confusion_matrix.py on predictions made by hand."""
 
 import json
-import pickle
 import runpy
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import mmengine
 import numpy as np
 import pytest
 import torch
@@ -28,7 +28,8 @@ pytestmark = pytest.mark.usefixtures('folder')
 
 
 def dump(content: Any, name: str = 'predictions.pkl') -> str:
-    Path(name).write_bytes(pickle.dumps(content))
+    # as the metric behind tools/test.py --out
+    mmengine.dump(content, name)
     return name
 
 
@@ -136,6 +137,7 @@ def test_large_matrix_has_no_numbers() -> None:
     [
         (None, [], "'predictions.pkl' do not exist: tools/test.py --out"),
         (b'nothing', [], "'predictions.pkl' cannot be read: "),
+        (Path('a'), [], "'predictions.pkl' holds pathlib."),
         (dict(a=1), [], 'are not what tools/test.py --out dumps'),
         ([], [], "'predictions.pkl' are empty"),
         ([dict(a=1)], [], "are not a classifier's: pred_label or gt_label is missing"),

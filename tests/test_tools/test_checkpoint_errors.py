@@ -49,7 +49,7 @@ class _Touch:
         ('numbers.pth', "'{}' is not a checkpoint that torch can load ("),
         ('empty.pth', "checkpoint '{}' holds no weights"),
         ('list.pth', "checkpoint '{}' holds no weights"),
-        ('unsafe.pth', "checkpoint '{}' holds objects that torch does not load safely"),
+        ('unsafe.pth', "checkpoint '{}' holds posix.system, but only tensors, arr"),
         ('other.pth', "checkpoint '{}' fits no parameter of the model: it has a.wei"),
         ('bare.pth', "checkpoint '{}' fits no parameter of the model: it has a.wei"),
     ],

@@ -33,7 +33,11 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Draw a confusion matrix')
     _config.add_config_options(parser)
-    parser.add_argument('prediction_path', help='what tools/test.py --out dumped')
+    parser.add_argument(
+        'prediction_path',
+        help='what tools/test.py --out dumped, a pickle: only tensors, arrays of '
+        'numbers and plain data are loaded from it, and no code in it is run',
+    )
     parser.add_argument('save_dir', help='folder of confusion_matrix.png and .json')
     parser.add_argument(
         '--score-thr',
@@ -64,9 +68,8 @@ def read_predictions(path: str) -> list[Mapping[str, Any]]:
     Raises:
         UserError: If it is missing or something else.
     """
-    from mmengine.fileio import load
-
     from mmsnn.utils.errors import UserError
+    from mmsnn.utils.safe_loading import UnsafeContentError, load_predictions
 
     what = f'predictions {path!r}'
     if not Path(path).is_file():
@@ -74,9 +77,11 @@ def read_predictions(path: str) -> list[Mapping[str, Any]]:
     if not path.endswith(('.pkl', '.pickle')):
         raise UserError(f'{what} must end in .pkl or .pickle, as tools/test.py --out')
     try:
-        predictions = load(path)
+        predictions = load_predictions(path)
+    except UnsafeContentError as error:
+        raise UserError(f'predictions {error}') from error
     except Exception as error:
-        # Unpickling other files raises anything.
+        # reading other files raises anything
         raise UserError(f'{what} cannot be read: {error}') from error
     if not isinstance(predictions, list) or not all(
         isinstance(each, Mapping) for each in predictions

@@ -179,9 +179,7 @@ def like_the_authors(state, container, spiking):
 @pytest.mark.parametrize('ddp', ['', 'module.'])
 @pytest.mark.parametrize('spiking', [False, True], ids=['sew', 'spiking'])
 @pytest.mark.parametrize('container', ['.module', ''])
-def test_the_sew_authors_file(container, spiking, ddp, tmp_path, monkeypatch):
-    # as torch's safe loading refuses what is not a weight
-    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
+def test_the_sew_authors_file(container, spiking, ddp, tmp_path):
     theirs = resnet()
     state = like_the_authors(theirs.state_dict(), container, spiking)
     assert f'layer1.0.conv2{container}.1.running_mean' in state
