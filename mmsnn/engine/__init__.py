@@ -1,6 +1,8 @@
 """What runs with MMEngine's Runner."""
 
 from .hooks import (
+    AtomicCheckpointHook,
+    CheckpointKeysHook,
     CollectHook,
     DeployHook,
     EnergyHook,
@@ -10,6 +12,8 @@ from .hooks import (
 )
 
 __all__ = [
+    'AtomicCheckpointHook',
+    'CheckpointKeysHook',
     'CollectHook',
     'DeployHook',
     'EnergyHook',
