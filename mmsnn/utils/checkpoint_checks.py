@@ -57,19 +57,24 @@ def check_names(state: Mapping[Any, Any], path: str) -> None:
 def check_finite(state: Mapping[str, Any], path: str) -> None:
     """Check that no tensor holds NaN or infinity.
 
+    Masks are spared: tensors of nothing but zeros and infinities.
+
     Raises:
         UserError: If one does; the message names the first.
     """
     for name, value in state.items():
-        if isinstance(value, torch.Tensor) and _has_numbers(value):
-            # One-byte floats have no isfinite.
-            numbers = value.float() if value.itemsize == 1 else value
-            finite = torch.isfinite(numbers)
-            if not finite.all():
-                raise UserError(
-                    f'checkpoint {path!r}: {int((~finite).sum())} of the '
-                    f'{value.numel()} values of {name!r} are NaN or infinite'
-                )
+        if not isinstance(value, torch.Tensor) or not _has_numbers(value):
+            continue
+        # One-byte floats have no isfinite.
+        numbers = value.float() if value.itemsize == 1 else value
+        finite = torch.isfinite(numbers)
+        if finite.all():
+            continue
+        if numbers.isnan().any() or numbers[finite].any():
+            raise UserError(
+                f'checkpoint {path!r}: {int((~finite).sum())} of the {value.numel()} '
+                f'values of {name!r} are NaN or infinite'
+            )
 
 
 def _has_numbers(value: torch.Tensor) -> bool:

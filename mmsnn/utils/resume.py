@@ -220,9 +220,7 @@ def _find_scheduler_problem(saved: Any, expected: int) -> str | None:
     ):
         return 'its param_schedulers are not the states of schedulers'
     if len(saved) != expected:
-        return (
-            f'it holds {len(saved)} param_schedulers, but the config has {expected}'
-        )
+        return f'it holds {len(saved)} param_schedulers, but the config has {expected}'
     return None
 
 

@@ -47,6 +47,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._saved_evaluated = False  # what was saved last
         self._state: dict[str, Any] | None = None
         self._resumed: dict[str, Any] | None = None
+        self._previous_best: dict[str, str | None] = {}  # while new ones are saved
 
     def before_train(self, runner: Runner) -> None:
         """Check the disk, and restore what a resumed training needs.
@@ -87,6 +88,8 @@ class AtomicCheckpointHook(CheckpointHook):
             return
         try:
             states, evaluated = resumed['generators'], resumed['evaluated']
+            for name in resumed['outdated']:
+                self._remove(self.file_backend.join_path(self.out_dir, name))
             if len(states) == runner.world_size:
                 set_generator_states(states[runner.rank])
             else:
@@ -133,7 +136,12 @@ class AtomicCheckpointHook(CheckpointHook):
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         # On all processes, although the first one alone saves.
         states = all_gather_object(get_generator_states())
-        self._state = {'generators': states, 'evaluated': self._evaluated}
+        self._state = {
+            'generators': states,
+            'evaluated': self._evaluated,
+            # Resuming deletes what a kill leaves over.
+            'outdated': [Path(path).name for path in self._replaced_best()],
+        }
         with self._explain_failure(runner):
             runner.save_checkpoint(
                 self.out_dir,
@@ -161,7 +169,7 @@ class AtomicCheckpointHook(CheckpointHook):
         steps = list(self.keep_ckpt_ids)
         if step not in steps:
             steps.append(step)
-        # Outdated ones are saved as well: resuming deletes what a kill leaves over.
+        # With the outdated ones: resuming deletes what a kill leaves over.
         runner.message_hub.update_info('keep_ckpt_ids', steps)
         self.keep_ckpt_ids = deque(steps, self.max_keep_ckpts)
         return [self._path_of(old) for old in steps[: -self.max_keep_ckpts]]
@@ -180,15 +188,25 @@ class AtomicCheckpointHook(CheckpointHook):
                 f'save_best of the checkpoint hook must be among the metrics '
                 f'{", ".join(metrics)}, but got {", ".join(sorted(unknown))}'
             )
-        before = self._best_paths()
+        self._previous_best = self._best_paths()
         # MMEngine deletes the files named here before it saves.
-        self._set_best_paths(dict.fromkeys(before))
+        self._set_best_paths(dict.fromkeys(self._previous_best))
         with self._explain_failure(runner):
             super()._save_best_checkpoint(runner, metrics)
-        after = {key: new or before[key] for key, new in self._best_paths().items()}
-        self._set_best_paths(after)
-        for path in set(before.values()) - set(after.values()):
+        replaced, current = self._replaced_best(), self._best_paths()
+        self._set_best_paths(
+            {key: new or self._previous_best[key] for key, new in current.items()}
+        )
+        self._previous_best = {}
+        for path in replaced:
             self._remove(path)
+
+    def _replaced_best(self) -> set[str]:
+        """Return the best checkpoints for which better ones have been found."""
+        previous = self._previous_best
+        current = self._best_paths() if previous else {}
+        kept = {new or previous[key] for key, new in current.items()}
+        return {path for path in previous.values() if path and path not in kept}
 
     def _best_paths(self) -> dict[str, str | None]:
         """Return the best checkpoint of each metric of ``save_best``."""
@@ -210,8 +228,8 @@ class AtomicCheckpointHook(CheckpointHook):
         name = self.filename_tmpl.format(step)
         return str(self.file_backend.join_path(self.out_dir, name))
 
-    def _remove(self, path: str | None) -> None:
-        if path is None or not is_main_process():
+    def _remove(self, path: str) -> None:
+        if not is_main_process():
             return
         if self.file_backend.isfile(path):
             self.file_backend.remove(path)
