@@ -31,7 +31,9 @@ def use_atomic_checkpoints(cfg: Config) -> None:
 
     That is also done for a config that names none, since MMEngine's is its default.
     """
-    hooks = cfg.setdefault('default_hooks', {})
+    if not cfg.get('default_hooks'):
+        cfg.default_hooks = {}
+    hooks = cfg.default_hooks
     hooks.setdefault('checkpoint', dict(type=_PLAIN_HOOK, interval=1))
     for hook in (*hooks.values(), *(cfg.get('custom_hooks') or ())):
         if _class_name(hook) == _PLAIN_HOOK:
