@@ -89,6 +89,17 @@ def test_killed_at_every_step(tmp_path: Path, reference: dict[str, Any]) -> None
     assert resumed == expected
 
 
+def test_a_worker_process_draws_the_same_when_resumed(tmp_path: Path) -> None:
+    """One that lives on has drawn numbers that the new one must go on from."""
+    settings = {
+        'train_dataloader.num_workers': 1,
+        'train_dataloader.persistent_workers': True,
+        'param_scheduler': None,
+    }
+    runs = [dict(by_epoch=True, max_epochs=stop) for stop in (1, 2)]
+    assert_resumes(tmp_path, 'epoch_2.pth', runs, settings)
+
+
 def test_iterations_resume_where_they_were(tmp_path: Path) -> None:
     settings = {
         'default_hooks.checkpoint.by_epoch': False,
@@ -97,18 +108,26 @@ def test_iterations_resume_where_they_were(tmp_path: Path) -> None:
         'default_hooks.logger': dict(type='LoggerHook', log_metric_by_epoch=False),
         'param_scheduler': None,
     }
-    weights = []
-    for stops in ([6], [3, 6]):
-        work_dir = tmp_path / str(len(stops))
-        for stop in stops:
+    runs = [dict(by_epoch=False, max_iters=stop, val_interval=3) for stop in (3, 6)]
+    assert_resumes(tmp_path, 'iter_6.pth', runs, settings)
+
+
+def assert_resumes(
+    tmp_path: Path, last: str, runs: list[dict[str, Any]], settings: dict[str, Any]
+) -> None:
+    """Compare the last of ``runs`` with all of them, each resumed."""
+    results = []
+    for number in (1, len(runs)):
+        work_dir = tmp_path / str(number)
+        for run in runs[-number:]:
             cfg = make_config(work_dir, **settings)
-            cfg.train_cfg = dict(by_epoch=False, max_iters=stop, val_interval=3)
+            cfg.train_cfg = run
             find_start(cfg, 'auto')
             with separate_run():
                 train(cfg)
-        last = torch.load(work_dir / 'iter_6.pth', weights_only=False)
-        weights.append([last[key] for key in ('state_dict', 'optimizer', STATE)])
-    assert flat(weights[0]) == flat(weights[1])
+        saved = torch.load(work_dir / last, weights_only=False)
+        results.append([saved[key] for key in ('state_dict', 'optimizer', STATE)])
+    assert flat(results[0]) == flat(results[1])
 
 
 def test_the_best_of_each_metric(tmp_path: Path) -> None:

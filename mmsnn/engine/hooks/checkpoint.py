@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
@@ -18,6 +17,7 @@ from mmsnn.utils.atomic_files import ATOMIC, remove_temporaries, write_atomicall
 from mmsnn.utils.disk_room import check_room
 from mmsnn.utils.errors import UserError, first_line
 from mmsnn.utils.generators import get_generator_states, set_generator_states
+from mmsnn.utils.worker_seeds import EpochSeededDataset, seed_loader
 
 STATE = 'mmsnn'
 """The section of a checkpoint that this hook adds to MMEngine's."""
@@ -63,7 +63,7 @@ class AtomicCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if self.backend_args == {'backend': ATOMIC} and is_main_process():
             self._prepare_folder(runner)
-        _separate_loaders(runner)
+        _seed_loaders(runner)
         self._restore(runner)
 
     def _prepare_folder(self, runner: Runner) -> None:
@@ -113,6 +113,12 @@ class AtomicCheckpointHook(CheckpointHook):
         """Add the state to a checkpoint that training can be resumed from."""
         if self._state is not None:
             checkpoint[STATE] = self._state
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Tell the worker processes of the data loader which epoch begins."""
+        dataset = getattr(runner.train_dataloader, 'dataset', None)
+        if isinstance(dataset, EpochSeededDataset):
+            dataset.start_epoch(runner.epoch)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any]) -> None:
         """Save the best checkpoint, and that the evaluation has been run."""
@@ -250,16 +256,12 @@ class AtomicCheckpointHook(CheckpointHook):
             ) from error
 
 
-def _separate_loaders(runner: Runner) -> None:
-    """Give the data loaders generators of their own.
-
-    A loader draws a number whenever it starts its workers, which a resumed training
-    does at other times than an uninterrupted one.
-    """
+def _seed_loaders(runner: Runner) -> None:
+    """Make the loaders draw the same numbers in a resumed training."""
     for loop in (runner.train_loop, runner.val_loop):
         loader = getattr(loop, 'dataloader', None)
-        if isinstance(loader, DataLoader) and loader.generator is None:
-            loader.generator = torch.Generator().manual_seed(runner.seed + runner.rank)
+        if isinstance(loader, DataLoader):
+            seed_loader(loader, runner.seed + runner.rank)
 
 
 def _is_evaluation_due(runner: Runner, by_epoch: bool) -> bool:
