@@ -121,4 +121,8 @@ def train(cfg: Config) -> Runner:
     """Train by a config, and return the runner."""
     runner = Runner.from_cfg(cfg)
     runner.train()
+    # garbage collection would wait five seconds for each persistent worker
+    workers = runner.train_dataloader._iterator
+    if workers is not None:
+        workers._shutdown_workers()
     return runner
