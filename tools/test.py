@@ -5,7 +5,7 @@ the columns of the SG ResNet paper's Table 4 are printed and saved as JSON in th
 dir; for other models, all metrics are, as a classifier's accuracies. Usage:
     python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE.pkl] [--show]
         [--show-dir DIR] [--wait-time SECONDS] [--tta] [--fold-norms]
-        [--bf16 | --force-bf16 | --int8] [--cfg-options KEY=VALUE ...]
+        [--bf16 | --force-bf16 | --int8] [--allow-partial] [--cfg-options KEY=VALUE ...]
         [--launcher pytorch]
 """
 
@@ -67,6 +67,11 @@ def parse_args() -> argparse.Namespace:
         '--int8',
         action='store_true',
         help="round the spiking backbone's weights to 8 bits; includes --fold-norms",
+    )
+    parser.add_argument(
+        '--allow-partial',
+        action='store_true',
+        help="accept a checkpoint that does not fit all of the model's weights",
     )
     _cli.add_common_options(parser)
     return _cli.parse(parser)
@@ -201,9 +206,10 @@ def main() -> None:
     """Test."""
     args = parse_args()
     cfg = _cli.load(args, 'test')
-    from mmsnn.engine.hooks import DeployHook
+    from mmsnn.engine.hooks import CheckpointKeysHook, DeployHook
     from mmsnn.evaluation import request_columns
-    from mmsnn.utils.checkpoints import check_fit, read_checkpoint
+    from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
+    from mmsnn.utils.checkpoints import read_checkpoint
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.preflight import check_data, explain_downloads
 
@@ -224,11 +230,10 @@ def main() -> None:
     runner = _cli.build_runner(cfg)
     if state is not None:
         fit = check_fit(runner.model, state, args.checkpoint)
-        if fit.matched < fit.total:
-            _cli.note(
-                f'checkpoint {args.checkpoint!r} fits {fit.matched} of the '
-                f"model's {fit.total} parameters; the others keep their initial values"
-            )
+        warning = judge_fit(fit, args.checkpoint, 1, args.allow_partial)
+        if warning:
+            _cli.note(warning)
+    runner.register_hook(CheckpointKeysHook())
     if args.out is not None:
         add_dump(cfg, runner, args.out)
     bf16 = wants_bf16(args)

@@ -2,16 +2,20 @@
 
 The options are MMDetection's. Usage:
     python tools/train.py CONFIG [--work-dir DIR] [--amp] [--auto-scale-lr]
-        [--resume [CHECKPOINT]] [--cfg-options KEY=VALUE ...] [--launcher pytorch]
+        [--resume [CHECKPOINT]] [--allow-partial] [--cfg-options KEY=VALUE ...]
+        [--launcher pytorch]
 """
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import _cli
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+    from mmengine.runner import Runner
+
+    from mmsnn.utils.resume import Resumable
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,8 +35,13 @@ def parse_args() -> argparse.Namespace:
         '--resume',
         nargs='?',
         const='auto',
-        help='resume from this checkpoint, or, without a value, from the latest one '
-        'in the work dir',
+        help='resume from this checkpoint, or, without a value, from the newest whole '
+        'one in the work dir',
+    )
+    parser.add_argument(
+        '--allow-partial',
+        action='store_true',
+        help="accept a load_from that fits less than half of the model's weights",
     )
     _cli.add_common_options(parser)
     return _cli.parse(parser)
@@ -63,41 +72,60 @@ def set_auto_scale_lr(cfg: 'Config') -> None:
     cfg.auto_scale_lr.enable = True
 
 
-def find_checkpoint(cfg: 'Config', resume: str | None) -> str | None:
-    """Apply ``--resume`` to the config; return the checkpoint that will be loaded."""
-    from mmengine.runner import find_latest_checkpoint
+def check_weights(
+    cfg: 'Config',
+    runner: 'Runner',
+    start: 'Resumable | None',
+    state: 'dict[str, Any] | None',
+    allow_partial: bool,
+) -> None:
+    """Check that the weights that training starts from fit the model.
 
-    if resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if resume == 'auto' else resume
-    if cfg.get('resume') and not cfg.get('load_from'):
-        return find_latest_checkpoint(cfg.work_dir)
-    return cfg.get('load_from')
+    Raises:
+        UserError: If they do not.
+    """
+    from mmsnn.utils.checkpoint_fit import PRETRAINED_SHARE, check_fit, judge_fit
+    from mmsnn.utils.resume import check_resumed
+
+    if start is not None:
+        check_resumed(runner, start)
+    elif state is not None:
+        fit = check_fit(runner.model, state, cfg.load_from)
+        warning = judge_fit(fit, cfg.load_from, PRETRAINED_SHARE, allow_partial)
+        if warning:
+            _cli.note(warning)
 
 
 def main() -> None:
     """Train."""
     args = parse_args()
     cfg = _cli.load(args, 'train')
-    from mmsnn.utils.checkpoints import check_fit, read_checkpoint
+    from mmsnn.engine.hooks import CheckpointKeysHook
+    from mmsnn.utils.checkpoints import read_checkpoint
     from mmsnn.utils.cpu import without_amp
     from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
+    from mmsnn.utils.resume import find_start, use_atomic_checkpoints
+    from mmsnn.utils.work_dir import claim_work_dir
 
     if args.amp:
         set_amp(cfg)
     if args.auto_scale_lr:
         set_auto_scale_lr(cfg)
-    path = find_checkpoint(cfg, args.resume)
+    use_atomic_checkpoints(cfg)
+    start, notes = find_start(cfg, args.resume)
+    for message in notes:
+        _cli.note(message)
     check_data(cfg, ('train', 'val'))
     check_pretrained(cfg)
-    state = read_checkpoint(path, resume=bool(cfg.get('resume'))) if path else None
+    pretrained = None if cfg.get('resume') else cfg.get('load_from')
+    state = read_checkpoint(pretrained) if pretrained else None
 
     if without_amp(cfg):
         _cli.note('no GPU: training in fp32 in place of mixed precision')
-    runner = _cli.build_runner(cfg)
-    if path and state is not None:
-        check_fit(runner.model, state, path)
-    with explain_downloads():
+    with claim_work_dir(cfg.work_dir, cfg.launcher), explain_downloads():
+        runner = _cli.build_runner(cfg)
+        check_weights(cfg, runner, start, state, args.allow_partial)
+        runner.register_hook(CheckpointKeysHook())
         runner.train()
 
 

@@ -19,8 +19,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from mmsnn.utils import check_choice, check_positive_int
+from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
 from mmsnn.utils.checkpoint_readers import always_safe
-from mmsnn.utils.checkpoints import Fit, check_fit, read_checkpoint
+from mmsnn.utils.checkpoints import read_checkpoint
 from mmsnn.utils.errors import UserError, first_line
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
@@ -162,7 +163,10 @@ def build_model(
             model.init_weights()
         else:
             if state is not None:
-                _warn_of_misfits(check_fit(model, state, checkpoint), checkpoint, warn)
+                fit = check_fit(model, state, checkpoint)
+                warning = judge_fit(fit, checkpoint, 0, allow_partial=True)
+                if warning:
+                    warn(warning)
             load_checkpoint(model, checkpoint, map_location='cpu', logger='silent')
     return model.to(get_device()).eval()
 
@@ -178,14 +182,6 @@ def _check_sections(cfg: Config) -> None:
         raise UserError(
             f'config {cfg.filename!r} cannot be analysed: it does not define '
             + ', '.join(missing)
-        )
-
-
-def _warn_of_misfits(fit: Fit, checkpoint: str, warn: Callable[[str], None]) -> None:
-    if fit.matched < fit.total:
-        warn(
-            f'checkpoint {checkpoint!r} fits {fit.matched} of the '
-            f"model's {fit.total} parameters; the others keep their initial values"
         )
 
 

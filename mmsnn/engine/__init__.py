@@ -5,6 +5,8 @@ from mmsnn._compat import require
 require('torch', 'mmengine')
 
 from .hooks import (
+    AtomicCheckpointHook,
+    CheckpointKeysHook,
     CollectHook,
     DeployHook,
     EnergyHook,
@@ -14,6 +16,8 @@ from .hooks import (
 )
 
 __all__ = [
+    'AtomicCheckpointHook',
+    'CheckpointKeysHook',
     'CollectHook',
     'DeployHook',
     'EnergyHook',

@@ -2,41 +2,30 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import CheckpointLoader
 
+from .checkpoint_checks import check_finite, check_intact, check_names
 from .checkpoint_readers import always_safe
 from .errors import UserError, first_line
 from .preflight import is_remote
 from .safe_loading import UnsafeContentError, load_safely
 
-# What Runner.resume cannot do without, besides the weights.
-_RESUME_KEYS = ('meta', 'message_hub')
 
-
-class Fit(NamedTuple):
-    """How many of a model's parameters a checkpoint provides."""
-
-    matched: int
-    total: int
-
-
-def read_checkpoint(path: str, *, resume: bool = False) -> dict[str, Any] | None:
+def read_checkpoint(path: str) -> dict[str, Any] | None:
     """Load a local checkpoint's weights on the CPU.
 
     Args:
         path: A file; for a remote path, such as ``https://...``, nothing is done.
-        resume: Whether training is to be resumed from it.
 
     Returns:
         Its state dict, or None for a remote path.
 
     Raises:
-        UserError: If the file is missing, is not a checkpoint, or is to be resumed
-            from and holds weights only.
+        UserError: If the file is missing, is not a checkpoint or is damaged, or if
+            its weights are not finite.
     """
     if is_remote(path):
         return None
@@ -44,14 +33,7 @@ def read_checkpoint(path: str, *, resume: bool = False) -> dict[str, Any] | None
     state = checkpoint
     if isinstance(checkpoint, dict):
         state = checkpoint.get('state_dict', checkpoint)
-    _check_weights(state, path)
-    missing = [key for key in _RESUME_KEYS if key not in checkpoint]
-    if resume and missing:
-        raise UserError(
-            f'cannot resume from {path!r}: it holds no {", ".join(missing)}; to start '
-            f'from its weights use --cfg-options load_from={path}'
-        )
-    return state
+    return check_weights(state, path)
 
 
 def read_weights(checkpoint: str) -> dict[str, Any]:
@@ -71,19 +53,24 @@ def read_weights(checkpoint: str) -> dict[str, Any]:
     for wrapper in ('state_dict', 'model'):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
-    return _check_weights(state, checkpoint)
+    return check_weights(state, checkpoint)
 
 
-def _check_weights(state: Any, path: str) -> dict[str, Any]:
-    """Return ``state``, what a checkpoint holds, if there are weights in it.
+def check_weights(state: Any, path: str) -> dict[str, Any]:
+    """Return ``state``, what a checkpoint holds, if it is usable weights.
 
     Raises:
-        UserError: If there are none.
+        UserError: If there are none, if the file is damaged, if a key is no string, or
+            if a value is not finite.
     """
     if not isinstance(state, dict) or not any(
         isinstance(value, torch.Tensor) for value in state.values()
     ):
         raise UserError(f'checkpoint {path!r} holds no weights')
+    check_names(state, path)
+    if not is_remote(path):
+        check_intact(path)
+    check_finite(state, path)
     return state
 
 
@@ -114,40 +101,6 @@ def load_file(path: str) -> Any:
         raise UserError(
             f'{path!r} is not a checkpoint that torch can load ({first_line(error)})'
         ) from error
-
-
-def check_fit(model: torch.nn.Module, state: dict[str, Any], path: str) -> Fit:
-    """Count the parameters of ``model`` that ``state`` provides in the same shape.
-
-    Args:
-        model: A model, possibly wrapped for distributed training or for test-time
-            augmentation.
-        state: What :func:`read_checkpoint` returned.
-        path: The checkpoint's name, for the message.
-
-    Raises:
-        UserError: If it provides none.
-    """
-    inner: Any = model
-    while is_model_wrapper(inner) or isinstance(inner, BaseTTAModel):
-        inner = inner.module
-    shapes = {name: value.shape for name, value in inner.named_parameters()}
-    given = {
-        # As Runner.load_checkpoint does: DistributedDataParallel's prefix.
-        name.removeprefix('module.'): getattr(value, 'shape', None)
-        for name, value in state.items()
-    }
-    matched = sum(given.get(name) == shape for name, shape in shapes.items())
-    if not matched:
-        raise UserError(
-            f'checkpoint {path!r} fits no parameter of the model: it has '
-            f'{_some(given)}, the model has {_some(shapes)}'
-        )
-    return Fit(matched, len(shapes))
-
-
-def _some(names: dict[str, Any]) -> str:
-    return ', '.join([*list(names)[:2], '...'] if len(names) > 2 else names)
 
 
 def fit_weights(

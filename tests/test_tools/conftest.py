@@ -11,6 +11,7 @@ import pytest
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
 from mmpretrain.visualization import UniversalVisualizer
 
 from .tiny_coco import TOOLS, write_coco
@@ -42,6 +43,7 @@ def separate_run() -> Iterator[None]:
         DefaultScope,
         DetLocalVisualizer,
         UniversalVisualizer,
+        Visualizer,
         MessageHub,
         MMLogger,
     )

@@ -1,63 +1,14 @@
-"""How checkpoints fit models."""
+"""Reading checkpoints, and what makes one useless."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from mmengine.model import BaseTTAModel
-from torch import nn
 
-from mmsnn.utils.checkpoints import Fit, check_fit, read_checkpoint
+from mmsnn.utils.checkpoints import check_weights, read_checkpoint, read_weights
 from mmsnn.utils.errors import UserError
-
-
-class _TTA(BaseTTAModel):
-    def merge_preds(self, data_samples_list: list) -> list:
-        return data_samples_list
-
-
-class _Model(nn.Sequential):
-    """Stands for an MMEngine model."""
-
-    data_preprocessor = None
-
-    def test_step(self, data: dict) -> list:
-        return [data]
-
-
-def make_model() -> nn.Module:
-    return _Model(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
-
-
-@pytest.mark.parametrize('prefix', ['', 'module.'])
-def test_all_parameters_fit(prefix: str) -> None:
-    state = {prefix + name: value for name, value in make_model().state_dict().items()}
-    assert check_fit(make_model(), state, 'x.pth') == Fit(4, 4)
-
-
-def test_other_shapes_do_not_fit() -> None:
-    state = dict(make_model().state_dict())
-    state['0.weight'] = torch.zeros(5, 3, 1, 1)
-    del state['1.bias']
-    assert check_fit(make_model(), state, 'x.pth') == Fit(2, 4)
-
-
-def test_buffers_do_not_count() -> None:
-    state = {'1.running_mean': torch.zeros(4)}
-    with pytest.raises(UserError, match=r"'x\.pth' fits no parameter of the model"):
-        check_fit(make_model(), state, 'x.pth')
-
-
-def test_inside_test_time_augmentation() -> None:
-    model = make_model()
-    assert check_fit(_TTA(model), dict(model.state_dict()), 'x.pth') == Fit(4, 4)
-
-
-def test_message_names_both_sides() -> None:
-    state = {name: torch.zeros(1) for name in ('a', 'b', 'c')}
-    with pytest.raises(UserError) as caught:
-        check_fit(nn.Linear(1, 2), state, 'x.pth')
-    assert str(caught.value).endswith('it has a, b, ..., the model has weight, bias')
 
 
 def test_read(tmp_path: Path) -> None:
@@ -69,10 +20,60 @@ def test_read(tmp_path: Path) -> None:
         read = read_checkpoint(str(path))
         assert read is not None
         assert torch.equal(read['a'], state['a'])
-    assert read_checkpoint(str(full), resume=True) is not None
-    with pytest.raises(UserError, match='cannot resume'):
-        read_checkpoint(str(bare), resume=True)
 
 
 def test_remote_checkpoints_are_not_read() -> None:
     assert read_checkpoint('https://example.org/x.pth') is None
+
+
+def damage(path: Path, start: float, count: int = 5000) -> None:
+    """Overwrite bytes in a file, from a share of its size on."""
+    with path.open('r+b') as file:
+        file.seek(int(start * path.stat().st_size))
+        file.write(bytes(range(1, 251)) * (count // 250))
+
+
+@pytest.mark.parametrize('read', [read_checkpoint, read_weights])
+@pytest.mark.parametrize('start', [0.2, 0.5, 0.8])
+def test_overwritten_bytes(
+    tmp_path: Path, read: Callable[[str], Any], start: float
+) -> None:
+    """torch.load does not notice them; the weights would be others."""
+    path = tmp_path / 'x.pth'
+    torch.save({'a': torch.ones(20000)}, path)
+    read(str(path))
+    damage(path, start)
+    assert not torch.load(path)['a'].eq(1).all()
+    with pytest.raises(UserError, match='is damaged') as caught:
+        read(str(path))
+    assert repr(str(path)) in str(caught.value)
+
+
+def test_a_file_without_checksums(tmp_path: Path) -> None:
+    path = tmp_path / 'x.pth'
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({'a': torch.ones(2)}, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_checkpoint(str(path))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.complex64])
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_first_non_finite_weight_is_named(value: float, dtype: torch.dtype) -> None:
+    state = {name: torch.ones(3, dtype=dtype) for name in 'abc'}
+    check_weights(state, 'https://x')
+    state['b'][1] = state['c'][0] = value
+    with pytest.raises(UserError, match=r"1 of the 3 values of 'b'"):
+        check_weights(state, 'https://x')
+
+
+def test_masks_may_be_infinite() -> None:
+    mask = torch.full((3, 3), float('-inf')).triu(1)
+    check_weights({'mask': mask, 'a': torch.ones(1)}, 'https://x')
+
+
+def test_keys_are_strings() -> None:
+    with pytest.raises(UserError, match=r'must be strings, but one is 3 \(int\)'):
+        check_weights({'a': torch.ones(1), 3: torch.ones(1)}, 'https://x')

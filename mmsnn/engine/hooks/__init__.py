@@ -1,5 +1,7 @@
 """Hooks of MMEngine's Runner."""
 
+from .checkpoint import AtomicCheckpointHook
+from .checkpoint_keys import CheckpointKeysHook
 from .collect import CollectHook
 from .deploy import DeployHook
 from .energy import EnergyHook
@@ -8,6 +10,8 @@ from .gradient_flow import GradientFlowHook
 from .train_steps import TrainStepsHook
 
 __all__ = [
+    'AtomicCheckpointHook',
+    'CheckpointKeysHook',
     'CollectHook',
     'DeployHook',
     'EnergyHook',

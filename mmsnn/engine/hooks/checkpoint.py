@@ -1,0 +1,279 @@
+"""Checkpoints that survive a kill at any moment, and resume as if there was none."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
+
+from mmsnn.registry import HOOKS
+from mmsnn.utils.atomic_files import ATOMIC, remove_temporaries, write_atomically
+from mmsnn.utils.disk_room import check_room
+from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.generators import get_generator_states, set_generator_states
+from mmsnn.utils.worker_seeds import EpochSeededDataset, seed_loader
+
+STATE = 'mmsnn'
+"""The section of a checkpoint that this hook adds to MMEngine's."""
+
+
+@HOOKS.register_module()
+class AtomicCheckpointHook(CheckpointHook):
+    """MMEngine's ``CheckpointHook``, safe against kills and full disks.
+
+    Files, best checkpoints and ``last_checkpoint`` among them, are written under a
+    temporary name, flushed to the disk and renamed; only then is an older checkpoint
+    deleted. There is a whole checkpoint at any moment after the first is saved. The
+    states of all random number generators are saved too, and whether the evaluation
+    that follows has been run, so that a resumed training continues as the interrupted
+    one would have.
+
+    The arguments are those of ``CheckpointHook``. On backends other than the local
+    disk, files are written as the backend does it.
+    """
+
+    backend_args: dict[str, Any] | None
+    keep_ckpt_ids: deque[int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._evaluated = False  # what is trained now
+        self._saved_evaluated = False  # what was saved last
+        self._state: dict[str, Any] | None = None
+        self._resumed: dict[str, Any] | None = None
+        self._previous_best: dict[str, str | None] = {}  # while new ones are saved
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the disk, and restore what a resumed training needs.
+
+        Raises:
+            UserError: If there is not enough free space.
+        """
+        folder = self.out_dir or runner.work_dir
+        if self.file_client_args is None and isinstance(
+            get_file_backend(folder, backend_args=self.backend_args), LocalBackend
+        ):
+            self.backend_args = {'backend': ATOMIC}
+        super().before_train(runner)
+        if self.backend_args == {'backend': ATOMIC} and is_main_process():
+            self._prepare_folder(runner)
+        _seed_loaders(runner)
+        self._restore(runner)
+
+    def _prepare_folder(self, runner: Runner) -> None:
+        remove_temporaries(self.out_dir, '*.pth')
+        num_full = max(self.max_keep_ckpts, 1) + 1
+        if self.max_keep_ckpts > 0:
+            kept = map(self._path_of, self.keep_ckpt_ids)
+            num_full -= sum(map(self.file_backend.isfile, kept))
+        best = self._best_paths() if self.save_best else {}
+        # one more while the new one is written and the old one is still there
+        num_best = bool(best) + sum(path is None for path in best.values())
+        check_room(runner, self.out_dir, num_full, num_best)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Keep the saved state until training starts."""
+        if runner._resume:
+            self._resumed = checkpoint.get(STATE)
+
+    def _restore(self, runner: Runner) -> None:
+        resumed, self._resumed = self._resumed, None
+        if resumed is None:
+            return
+        try:
+            states, evaluated = resumed['generators'], resumed['evaluated']
+            for name in resumed['outdated']:
+                self._remove(self.file_backend.join_path(self.out_dir, name))
+            if len(states) == runner.world_size:
+                set_generator_states(states[runner.rank])
+            else:
+                runner.logger.warning(
+                    'The states of the random number generators are not restored: '
+                    f'they are those of {len(states)} processes'
+                )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f'the section {STATE!r} of the resumed checkpoint is unusable '
+                f'({first_line(error)})'
+            ) from error
+        if not evaluated and _is_evaluation_due(runner, self.by_epoch):
+            runner.logger.info('The evaluation that was interrupted is run again')
+            self.last_ckpt = self._path_of(self._num_done(runner))
+            runner.val_loop.run()
+
+    def before_save_checkpoint(
+        self, runner: Runner, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the state to a checkpoint that training can be resumed from."""
+        if self._state is not None:
+            checkpoint[STATE] = self._state
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Tell the worker processes of the data loader which epoch begins."""
+        dataset = getattr(runner.train_dataloader, 'dataset', None)
+        if isinstance(dataset, EpochSeededDataset):
+            dataset.start_epoch(runner.epoch)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, Any]) -> None:
+        """Save the best checkpoint, and that the evaluation has been run."""
+        self._evaluated = True
+        super().after_val_epoch(runner, metrics)
+        step = self._num_done(runner)
+        if self.last_ckpt == self._path_of(step) and not self._saved_evaluated:
+            meta = {'epoch': runner.epoch, 'iter': runner.iter}
+            self._save_checkpoint_with_step(runner, step, meta)
+
+    def _save_checkpoint(self, runner: Runner) -> None:
+        self._evaluated = False
+        super()._save_checkpoint(runner)
+
+    def _save_checkpoint_with_step(
+        self, runner: Runner, step: int, meta: dict[str, Any]
+    ) -> None:
+        """Save, name the file in ``last_checkpoint``, and then delete older ones."""
+        outdated = self._keep(runner, step)
+        self.last_ckpt = self._path_of(step)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        # On all processes, although the first one alone saves.
+        states = all_gather_object(get_generator_states())
+        self._state = {
+            'generators': states,
+            'evaluated': self._evaluated,
+            # Resuming deletes what a kill leaves over.
+            'outdated': [Path(path).name for path in self._replaced_best()],
+        }
+        with self._explain_failure(runner):
+            runner.save_checkpoint(
+                self.out_dir,
+                self.filename_tmpl.format(step),
+                self.file_client_args,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
+            if is_main_process():
+                pointer = Path(runner.work_dir, 'last_checkpoint')
+                write_atomically(pointer, self.last_ckpt.encode())
+        self._state = None
+        self._saved_evaluated = self._evaluated
+        for path in outdated:
+            self._remove(path)
+
+    def _keep(self, runner: Runner, step: int) -> list[str]:
+        """Note that ``step`` is kept; return the files to delete once it is saved."""
+        if self.max_keep_ckpts <= 0:
+            return []
+        steps = list(self.keep_ckpt_ids)
+        if step not in steps:
+            steps.append(step)
+        # With the outdated ones: resuming deletes what a kill leaves over.
+        runner.message_hub.update_info('keep_ckpt_ids', steps)
+        self.keep_ckpt_ids = deque(steps, self.max_keep_ckpts)
+        return [self._path_of(old) for old in steps[: -self.max_keep_ckpts]]
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
+        """Save the best checkpoints and then delete those that they replace.
+
+        Raises:
+            UserError: If a metric of ``save_best`` has not been evaluated.
+        """
+        if not self.save_best:
+            return
+        unknown = set(self.key_indicators) - {'auto', *metrics}
+        if unknown:
+            raise UserError(
+                f'save_best of the checkpoint hook must be among the metrics '
+                f'{", ".join(metrics)}, but got {", ".join(sorted(unknown))}'
+            )
+        self._previous_best = self._best_paths()
+        # MMEngine deletes the files named here before it saves.
+        self._set_best_paths(dict.fromkeys(self._previous_best))
+        with self._explain_failure(runner):
+            super()._save_best_checkpoint(runner, metrics)
+        replaced, current = self._replaced_best(), self._best_paths()
+        self._set_best_paths(
+            {key: new or self._previous_best[key] for key, new in current.items()}
+        )
+        self._previous_best = {}
+        for path in replaced:
+            self._remove(path)
+
+    def _replaced_best(self) -> set[str]:
+        """Return the best checkpoints for which better ones have been found."""
+        previous = self._previous_best
+        current = self._best_paths() if previous else {}
+        kept = {new or previous[key] for key, new in current.items()}
+        return {path for path in previous.values() if path and path not in kept}
+
+    def _best_paths(self) -> dict[str, str | None]:
+        """Return the best checkpoint of each metric of ``save_best``."""
+        if len(self.save_best) == 1:
+            return {self.save_best[0]: self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    def _set_best_paths(self, paths: dict[str, str | None]) -> None:
+        if len(self.save_best) == 1:
+            (self.best_ckpt_path,) = paths.values()
+        else:
+            self.best_ckpt_path_dict = paths
+
+    def _num_done(self, runner: Runner) -> int:
+        """Return the epochs or iterations done, once an evaluation can follow."""
+        return int(runner.epoch if self.by_epoch else runner.iter)
+
+    def _path_of(self, step: int) -> str:
+        name = self.filename_tmpl.format(step)
+        return str(self.file_backend.join_path(self.out_dir, name))
+
+    def _remove(self, path: str) -> None:
+        if not is_main_process():
+            return
+        if self.file_backend.isfile(path):
+            self.file_backend.remove(path)
+        elif self.file_backend.isdir(path):
+            # DeepSpeed saves folders.
+            self.file_backend.rmtree(path)
+
+    @contextmanager
+    def _explain_failure(self, runner: Runner) -> Iterator[None]:
+        """Turn a full disk, or one that cannot be written, into one line."""
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f'a checkpoint of epoch {runner.epoch}, iteration {runner.iter} cannot '
+                f'be saved in {self.out_dir!r} ({error.strerror or error}); older ones '
+                'are intact: train.py --resume continues from the newest'
+            ) from error
+
+
+def _seed_loaders(runner: Runner) -> None:
+    """Make the loaders draw the same numbers in a resumed training."""
+    for loop in (runner.train_loop, runner.val_loop):
+        loader = getattr(loop, 'dataloader', None)
+        if isinstance(loader, DataLoader):
+            seed_loader(loader, runner.seed + runner.rank)
+
+
+def _is_evaluation_due(runner: Runner, by_epoch: bool) -> bool:
+    """Return whether MMEngine's loop would evaluate after what has been trained."""
+    loop: Any = runner.train_loop
+    kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
+    if runner.val_loop is None or not isinstance(loop, kind):
+        return False
+    loop._decide_current_val_interval()
+    done, end = loop.iter, loop.max_iters
+    if by_epoch:
+        done, end = loop.epoch, loop.max_epochs
+    return bool(
+        done >= loop.val_begin and (done % loop.val_interval == 0 or done == end)
+    )

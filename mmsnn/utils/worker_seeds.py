@@ -1,0 +1,69 @@
+"""Random numbers of a data loader that a resumed training draws again."""
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+
+class EpochSeededDataset(Dataset[Any]):
+    """Seeds the generators of worker processes at the start of each epoch.
+
+    A worker that lives through several epochs continues its sequence of random numbers,
+    which one that is started by a resumed training cannot know. With seeds that depend
+    on the epoch, both draw the same. Nothing is done in the main process, nor in the
+    first epoch, for which MMEngine seeds the workers.
+
+    Args:
+        dataset: A data set, whose attributes this one shows.
+        seed: The seed of the training in this process.
+    """
+
+    def __init__(self, dataset: Any, seed: int) -> None:
+        self.dataset = dataset
+        self._seed = seed
+        self._seeded_epoch = 0
+        # in shared memory, where running workers see it change
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def start_epoch(self, epoch: int) -> None:
+        """Say in the main process which epoch, counted from 0, is loaded next."""
+        self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: Any) -> Any:
+        worker, epoch = get_worker_info(), int(self._epoch)
+        if worker is not None and epoch != self._seeded_epoch:
+            self._seeded_epoch = epoch
+            seeds = np.random.SeedSequence([self._seed, epoch, worker.id])
+            seed = int(seeds.generate_state(1)[0])
+            random.seed(seed)
+            np.random.seed(seed)
+            torch.manual_seed(seed)
+        return self.dataset[index]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == 'dataset':
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+
+def seed_loader(loader: DataLoader[Any], seed: int) -> None:
+    """Make a data loader's random numbers independent of when it was started.
+
+    Its workers are seeded by the epoch. The seed that it draws for them, when they are
+    started, no longer comes from torch's default generator.
+
+    Args:
+        loader: A loader that has not been iterated.
+        seed: The seed of the training in this process.
+    """
+    if loader.generator is None:
+        loader.generator = torch.Generator().manual_seed(seed)
+    if not isinstance(loader.dataset, EpochSeededDataset):
+        # DataLoader refuses the assignment, for the sake of samplers made for another.
+        loader.__dict__['dataset'] = EpochSeededDataset(loader.dataset, seed)
