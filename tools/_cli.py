@@ -6,7 +6,8 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,6 +28,8 @@ warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
 if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
+
+    from mmsnn.datasets.guarded_pipeline import BrokenImages
 
 TRACEBACK = 'MMSNN_TRACEBACK'
 
@@ -152,8 +155,45 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
     return cfg
 
 
-def build_runner(cfg: 'Config') -> 'Runner':
+def start_skipping(cfg: 'Config', number: int | None) -> 'BrokenImages | None':
+    """Return what ``--skip-broken`` allows, with an empty list of images.
+
+    Raises:
+        UserError: If the number is less than 1.
+    """
+    from mmsnn.datasets.guarded_pipeline import BrokenImages
+    from mmsnn.utils.errors import UserError
+
+    if number is None:
+        return None
+    if number < 1:
+        raise UserError(f'--skip-broken must be at least 1, but got {number}')
+    broken = BrokenImages(Path(cfg.work_dir, 'broken_images.txt'), number)
+    if _is_first():
+        broken.clear()
+    return broken
+
+
+@contextmanager
+def report_skipped(broken: 'BrokenImages | None') -> Iterator[None]:
+    """Name and count the images that have been skipped, at the end or at an error."""
+    try:
+        yield
+    finally:
+        names = broken.names() if broken else []
+        if broken and names:
+            note(
+                f'{len(names)} training images could not be read and were skipped: '
+                f'{", ".join(names)} (listed in {broken.path})'
+            )
+
+
+def build_runner(cfg: 'Config', broken: 'BrokenImages | None' = None) -> 'Runner':
     """Build the runner, and with it the model, on whatever device there is.
+
+    Args:
+        cfg: The config of a whole run.
+        broken: Skips unreadable training images; None makes each an error.
 
     Raises:
         UserError: If the config asks for something that cannot be built.
@@ -161,15 +201,18 @@ def build_runner(cfg: 'Config') -> 'Runner':
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner
 
+    from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.utils.cpu import start_on_cpu
     from mmsnn.utils.errors import UserError, first_line
 
     if start_on_cpu(cfg, cfg.launcher):
         note('no GPU: each process normalises by itself, BN in place of SyncBN')
     try:
-        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f'config {cfg.filename!r} cannot be built: {first_line(error)} '
             f'({TRACEBACK}=1 shows where)'
         ) from error
+    guard_runner(runner, broken)
+    return runner

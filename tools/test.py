@@ -185,6 +185,7 @@ def main() -> None:
     from mmsnn.engine.hooks import DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
+    from mmsnn.utils.data_checks import check_contents
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.preflight import check_data, explain_downloads
 
@@ -197,6 +198,7 @@ def main() -> None:
     if args.show or args.show_dir:
         set_visualization(cfg, args)
     check_data(cfg, ('test',))
+    check_contents(cfg, ('test',), _cli.note)
     state = read_checkpoint(args.checkpoint)
     if args.tta:
         set_tta(cfg)

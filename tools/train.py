@@ -2,7 +2,8 @@
 
 The options are MMDetection's. Usage:
     python tools/train.py CONFIG [--work-dir DIR] [--amp] [--auto-scale-lr]
-        [--resume [CHECKPOINT]] [--cfg-options KEY=VALUE ...] [--launcher pytorch]
+        [--resume [CHECKPOINT]] [--skip-broken N] [--cfg-options KEY=VALUE ...]
+        [--launcher pytorch]
 """
 
 import argparse
@@ -33,6 +34,13 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         help='resume from this checkpoint, or, without a value, from the latest one '
         'in the work dir',
+    )
+    parser.add_argument(
+        '--skip-broken',
+        type=int,
+        metavar='N',
+        help='skip up to N different training images that cannot be read, and list '
+        'them in WORK_DIR/broken_images.txt (default: the first is an error)',
     )
     _cli.add_common_options(parser)
     return _cli.parse(parser)
@@ -81,6 +89,7 @@ def main() -> None:
     cfg = _cli.load(args, 'train')
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
     from mmsnn.utils.cpu import without_amp
+    from mmsnn.utils.data_checks import check_contents
     from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
     if args.amp:
@@ -89,15 +98,17 @@ def main() -> None:
         set_auto_scale_lr(cfg)
     path = find_checkpoint(cfg, args.resume)
     check_data(cfg, ('train', 'val'))
+    check_contents(cfg, ('train', 'val'), _cli.note)
     check_pretrained(cfg)
     state = read_checkpoint(path, resume=bool(cfg.get('resume'))) if path else None
 
     if without_amp(cfg):
         _cli.note('no GPU: training in fp32 in place of mixed precision')
-    runner = _cli.build_runner(cfg)
+    broken = _cli.start_skipping(cfg, args.skip_broken)
+    runner = _cli.build_runner(cfg, broken)
     if path and state is not None:
         check_fit(runner.model, state, path)
-    with explain_downloads():
+    with explain_downloads(), _cli.report_skipped(broken):
         runner.train()
 
 
