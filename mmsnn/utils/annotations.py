@@ -13,6 +13,8 @@ from .errors import UserError
 
 # No coordinate or area in pixels is larger; unlike infinity, it fits a float32.
 _LARGEST = 1e12
+# Larger integers lose digits in the float64 arrays of pycocotools.
+_LARGEST_ID = 2**53
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,10 @@ def read_annotations(path: str, *, measured: bool = True) -> Annotations:
         if section not in content:
             raise UserError(f'{path}: lacks {section!r}')
         _check_section(path, section, content[section], fields)
-    for index, item in enumerate(content['annotations']):
-        crowd = item.get('iscrowd', 0)
-        if not _is_flag(crowd):
-            raise UserError(
-                f'{path}: annotations[{index}].iscrowd must be 0 or 1, but got '
-                f'{shorten(crowd)}'
-            )
     for section in ('images', 'categories'):
         if not content[section]:
             raise UserError(f'{path}: {section} is empty')
+    _check_optional(path, content)
     return Annotations(
         path,
         {image['id']: image for image in content['images']},
@@ -116,7 +112,8 @@ def without_garbage_collection() -> Iterator[None]:
 
 def _is_integer(value: Any) -> bool:
     # some writers make every number a float
-    return type(value) is int or (type(value) is float and value.is_integer())
+    integer = type(value) is int or (type(value) is float and value.is_integer())
+    return integer and -_LARGEST_ID <= value <= _LARGEST_ID
 
 
 def _is_id(value: Any) -> bool:
@@ -144,8 +141,8 @@ def _is_flag(value: Any) -> bool:
 
 
 _Field = tuple[Callable[[Any], bool], str]
-_INTEGER: _Field = (_is_integer, 'an integer')
-_ID: _Field = (_is_id, 'an integer or a string')
+_INTEGER: _Field = (_is_integer, 'an integer up to 2**53')
+_ID: _Field = (_is_id, 'a string or an integer up to 2**53')
 _TEXT: _Field = (_is_text, 'a string that is not empty')
 _LENGTH: _Field = (_is_length, 'a positive number of pixels')
 # What MMDetection and pycocotools read of each entry.
@@ -153,7 +150,7 @@ _SECTIONS: dict[str, dict[str, _Field]] = {
     'images': {'id': _ID, 'file_name': _TEXT, 'height': _LENGTH, 'width': _LENGTH},
     'categories': {'id': _INTEGER, 'name': _TEXT},
     'annotations': {
-        'id': _ID,
+        'id': _INTEGER,
         'image_id': _ID,
         'category_id': _INTEGER,
         'bbox': (_is_box, 'four finite numbers x, y, width, height'),
@@ -191,8 +188,32 @@ def _check_section(
         earlier = first.setdefault(item['id'], index)
         if earlier != index:
             raise UserError(
-                f'{path}: {section}[{index}].id {item["id"]!r} is also the id of '
-                f'{section}[{earlier}]'
+                f'{path}: {section}[{index}].id {shorten(item["id"])} is also the id '
+                f'of {section}[{earlier}]'
+            )
+
+
+def _check_optional(path: str, content: Mapping[str, Any]) -> None:
+    """Check that ids of images can be compared, and flags that may be missing.
+
+    Raises:
+        UserError: At the first that is wrong.
+    """
+    for index, item in enumerate(content['annotations']):
+        crowd = item.get('iscrowd', 0)
+        if not _is_flag(crowd):
+            raise UserError(
+                f'{path}: annotations[{index}].iscrowd must be 0 or 1, but got '
+                f'{shorten(crowd)}'
+            )
+    first = content['images'][0]['id']
+    text = type(first) is str
+    for index, image in enumerate(content['images']):
+        if (type(image['id']) is str) != text:
+            # pycocotools sorts them
+            raise UserError(
+                f'{path}: images[{index}].id {shorten(image["id"])} must have the type '
+                f'of images[0].id, {shorten(first)}'
             )
 
 

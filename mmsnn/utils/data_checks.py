@@ -134,10 +134,14 @@ def _check_file(
     root = dataset.get('data_root') or ''
     found = read_annotations(join_path(root, dataset['ann_file']), measured=measured)
     check_categories(f'{where}.metainfo.classes', names, found)
-    prefix = dataset.get('data_prefix') or {}
-    folder = prefix.get('img', '') if isinstance(prefix, Mapping) else prefix
-    if isinstance(folder, str) and not is_remote(folder):
-        _check_folder(where, join_path(root, folder), found)
+    prefix = dataset.get('data_prefix')
+    if not isinstance(prefix, Mapping) or not isinstance(prefix.get('img'), str):
+        raise UserError(
+            f'{where}.data_prefix must be a dict whose img is the folder of images, '
+            f'but got {prefix!r}'
+        )
+    if not is_remote(prefix['img']):
+        _check_folder(where, join_path(root, prefix['img']), found)
     if not measured:
         return found
     filter_cfg = {} if dataset.get('test_mode') else dataset.get('filter_cfg') or {}

@@ -41,7 +41,7 @@ def check_evaluator(
     where = f'{where}.ann_file'
     own = next((each.found for each in sets if _same_file(each.found.path, path)), None)
     truth = own or read_annotations(path)
-    _check_crowds(where, truth)
+    _check_fields(where, truth, warn)
     tested: set[int | str] = set()
     for dataset, names, found in sets:
         ids = _tested_ids(dataset, found)
@@ -73,18 +73,18 @@ def _tested_ids(dataset: Mapping[str, Any], found: Annotations) -> Ids:
     return [ids[index] for index in indices if -len(ids) <= index < len(ids)]
 
 
-def _check_crowds(where: str, truth: Annotations) -> None:
-    """Check that each object says whether it is a crowd, which pycocotools reads.
+def _check_fields(where: str, truth: Annotations, warn: Callable[[str], None]) -> None:
+    """Check what pycocotools reads of objects and MMDetection's data set does not.
 
     Raises:
-        UserError: If one does not.
+        UserError: If an object does not say whether it is a crowd.
     """
     for index, item in enumerate(truth.objects):
+        place = f'{where}: {truth.path}: annotations[{index}]'
         if 'iscrowd' not in item:
-            raise UserError(
-                f'{where}: {truth.path}: annotations[{index}] lacks '
-                "'iscrowd', which the evaluation needs"
-            )
+            raise UserError(f"{place} lacks 'iscrowd', which the evaluation needs")
+        if item['id'] == 0:
+            warn(f'{place}.id is 0: pycocotools counts this object as missed')
 
 
 def _check_images(where: str, truth: Annotations, found: Annotations, ids: Ids) -> None:
