@@ -90,7 +90,7 @@ def count_boxes(cfg: Config) -> int:
     """Return how many boxes MMDetection takes of the training set."""
     options = {**cfg.train_dataloader.dataset}
     options.pop('type')
-    dataset = CocoDataset(**options)
+    dataset = CocoDataset(**options, serialize_data=False)
     return sum(
         len(dataset.get_data_info(index)['instances']) for index in range(len(dataset))
     )
@@ -100,7 +100,7 @@ def evaluate(cfg: Config) -> float:
     """Return the mAP of predictions that are the validation set's own boxes."""
     options = {**cfg.val_dataloader.dataset}
     options.pop('type')
-    dataset = CocoDataset(**options)
+    dataset = CocoDataset(**options, serialize_data=False)
     metric = CocoMetric(cfg.val_evaluator.ann_file)
     metric.dataset_meta = dataset.metainfo
     samples = []

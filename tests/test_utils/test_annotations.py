@@ -195,7 +195,7 @@ MALFORMED = {
     ),
     'one image id of text': (
         put('images', 2, 'id', 'c'),
-        "images[2].id 'c' must be of",
+        "images[2].id 'c' must",
     ),
     'no objects': (put(A, []), 'has no objects'),
 }
