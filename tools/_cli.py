@@ -188,12 +188,8 @@ def report_skipped(broken: 'BrokenImages | None') -> Iterator[None]:
             )
 
 
-def build_runner(cfg: 'Config', broken: 'BrokenImages | None' = None) -> 'Runner':
+def build_runner(cfg: 'Config') -> 'Runner':
     """Build the runner, and with it the model, on whatever device there is.
-
-    Args:
-        cfg: The config of a whole run.
-        broken: Skips unreadable training images; None makes each an error.
 
     Raises:
         UserError: If the config asks for something that cannot be built.
@@ -201,18 +197,15 @@ def build_runner(cfg: 'Config', broken: 'BrokenImages | None' = None) -> 'Runner
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner
 
-    from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.utils.cpu import start_on_cpu
     from mmsnn.utils.errors import UserError, first_line
 
     if start_on_cpu(cfg, cfg.launcher):
         note('no GPU: each process normalises by itself, BN in place of SyncBN')
     try:
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f'config {cfg.filename!r} cannot be built: {first_line(error)} '
             f'({TRACEBACK}=1 shows where)'
         ) from error
-    guard_runner(runner, broken)
-    return runner

@@ -182,6 +182,7 @@ def main() -> None:
     """Test."""
     args = parse_args()
     cfg = _cli.load(args, 'test')
+    from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.engine.hooks import DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
@@ -205,6 +206,7 @@ def main() -> None:
     tables = request_columns(cfg)
 
     runner = _cli.build_runner(cfg)
+    guard_runner(runner)
     if state is not None:
         fit = check_fit(runner.model, state, args.checkpoint)
         if fit.matched < fit.total:

@@ -87,6 +87,7 @@ def main() -> None:
     """Train."""
     args = parse_args()
     cfg = _cli.load(args, 'train')
+    from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
     from mmsnn.utils.cpu import without_amp
     from mmsnn.utils.data_checks import check_contents
@@ -105,7 +106,8 @@ def main() -> None:
     if without_amp(cfg):
         _cli.note('no GPU: training in fp32 in place of mixed precision')
     broken = _cli.start_skipping(cfg, args.skip_broken)
-    runner = _cli.build_runner(cfg, broken)
+    runner = _cli.build_runner(cfg)
+    guard_runner(runner, broken)
     if path and state is not None:
         check_fit(runner.model, state, path)
     with explain_downloads(), _cli.report_skipped(broken):

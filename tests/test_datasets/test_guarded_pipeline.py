@@ -21,7 +21,6 @@ from mmengine.dataset import (
 )
 from mmengine.registry import DATASETS
 from PIL import Image
-from torch._utils import ExceptionWrapper
 from torch.utils.data import DataLoader
 
 from mmsnn.datasets.guarded_pipeline import (
@@ -30,7 +29,7 @@ from mmsnn.datasets.guarded_pipeline import (
     find_problem,
     guard_dataset,
 )
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError
 
 FORMATS = {'JPEG': 'jpg', 'PNG': 'png', 'BMP': 'bmp', 'WEBP': 'webp', 'TIFF': 'tif'}
 
@@ -180,7 +179,7 @@ def test_samples_without_a_file() -> None:
         pipeline(dict(a=0))
 
 
-# Where data sets are wrapped, and in workers ------------------------------------------
+# Wrapped data sets ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -207,27 +206,6 @@ def load_all(dataset: Any, num_workers: int) -> list[str]:
         multiprocessing_context='fork' if num_workers else None,
     )
     return [name for batch in loader for name in batch['img_path']]
-
-
-@pytest.mark.parametrize(
-    ('error', 'line'),
-    [
-        (UserError("image 'a' is empty"), "UserError: image 'a' is empty"),
-        (KeyError('gt_bboxes'), 'KeyError: gt_bboxes'),
-        (ValueError('a: b'), 'ValueError: a: b'),
-    ],
-    ids=str,
-)
-def test_errors_of_workers(error: Exception, line: str) -> None:
-    try:
-        raise error from OSError('what the decoder said')
-    except Exception:
-        wrapped = ExceptionWrapper(where='in DataLoader worker process 0')
-    with pytest.raises(type(error)) as caught:
-        wrapped.reraise()
-    assert first_line(caught.value) == line
-    if isinstance(error, UserError):
-        assert str(caught.value) == str(error)
 
 
 # Skipping -----------------------------------------------------------------------------
