@@ -179,7 +179,7 @@ def test_samples_without_a_file() -> None:
         pipeline(dict(a=0))
 
 
-# Wrapped data sets ----------------------------------------------------------------------
+# Wrapped data sets -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
