@@ -6,7 +6,8 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,6 +22,8 @@ warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
 if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
+
+    from mmsnn.datasets.guarded_pipeline import BrokenImages
 
 TRACEBACK = 'MMSNN_TRACEBACK'
 
@@ -147,6 +150,39 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
     return cfg
+
+
+def start_skipping(cfg: 'Config', number: int | None) -> 'BrokenImages | None':
+    """Return what ``--skip-broken`` allows, with an empty list of images.
+
+    Raises:
+        UserError: If the number is less than 1.
+    """
+    from mmsnn.datasets.guarded_pipeline import BrokenImages
+    from mmsnn.utils.errors import UserError
+
+    if number is None:
+        return None
+    if number < 1:
+        raise UserError(f'--skip-broken must be at least 1, but got {number}')
+    broken = BrokenImages(Path(cfg.work_dir, 'broken_images.txt'), number)
+    if _is_first():
+        broken.clear()
+    return broken
+
+
+@contextmanager
+def report_skipped(broken: 'BrokenImages | None') -> Iterator[None]:
+    """Name and count the images that have been skipped, at the end or at an error."""
+    try:
+        yield
+    finally:
+        names = broken.names() if broken else []
+        if broken and names:
+            note(
+                f'{len(names)} training images could not be read and were skipped: '
+                f'{", ".join(names)} (listed in {broken.path})'
+            )
 
 
 def build_runner(cfg: 'Config') -> 'Runner':

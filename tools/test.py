@@ -206,10 +206,12 @@ def main() -> None:
     """Test."""
     args = parse_args()
     cfg = _cli.load(args, 'test')
+    from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.engine.hooks import CheckpointKeysHook, DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
     from mmsnn.utils.checkpoints import read_checkpoint
+    from mmsnn.utils.data_checks import check_contents
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.preflight import check_data, explain_downloads
 
@@ -222,12 +224,14 @@ def main() -> None:
     if args.show or args.show_dir:
         set_visualization(cfg, args)
     check_data(cfg, ('test',))
+    check_contents(cfg, ('test',), _cli.note)
     state = read_checkpoint(args.checkpoint)
     if args.tta:
         set_tta(cfg)
     tables = request_columns(cfg)
 
     runner = _cli.build_runner(cfg)
+    guard_runner(runner)
     if state is not None:
         fit = check_fit(runner.model, state, args.checkpoint)
         warning = judge_fit(fit, args.checkpoint, 1, args.allow_partial)

@@ -2,7 +2,8 @@
 
 The options are MMDetection's. Usage:
     python tools/train.py CONFIG [--work-dir DIR] [--amp] [--auto-scale-lr]
-        [--resume [CHECKPOINT]] [--allow-partial] [--cfg-options KEY=VALUE ...]
+        [--resume [CHECKPOINT]] [--allow-partial] [--skip-broken N]
+        [--cfg-options KEY=VALUE ...]
         [--launcher pytorch]
 """
 
@@ -42,6 +43,13 @@ def parse_args() -> argparse.Namespace:
         '--allow-partial',
         action='store_true',
         help="accept a load_from that fits less than half of the model's weights",
+    )
+    parser.add_argument(
+        '--skip-broken',
+        type=int,
+        metavar='N',
+        help='skip up to N different training images that cannot be read, and list '
+        'them in WORK_DIR/broken_images.txt (default: the first is an error)',
     )
     _cli.add_common_options(parser)
     return _cli.parse(parser)
@@ -100,9 +108,11 @@ def main() -> None:
     """Train."""
     args = parse_args()
     cfg = _cli.load(args, 'train')
+    from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.engine.hooks import CheckpointKeysHook
     from mmsnn.utils.checkpoints import read_checkpoint
     from mmsnn.utils.cpu import without_amp
+    from mmsnn.utils.data_checks import check_contents
     from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
     from mmsnn.utils.resume import find_start, use_atomic_checkpoints
     from mmsnn.utils.work_dir import claim_work_dir
@@ -116,14 +126,21 @@ def main() -> None:
     for message in notes:
         _cli.note(message)
     check_data(cfg, ('train', 'val'))
+    check_contents(cfg, ('train', 'val'), _cli.note)
     check_pretrained(cfg)
     pretrained = None if cfg.get('resume') else cfg.get('load_from')
     state = read_checkpoint(pretrained) if pretrained else None
 
     if without_amp(cfg):
         _cli.note('no GPU: training in fp32 in place of mixed precision')
-    with claim_work_dir(cfg.work_dir, cfg.launcher), explain_downloads():
+    broken = _cli.start_skipping(cfg, args.skip_broken)
+    with (
+        claim_work_dir(cfg.work_dir, cfg.launcher),
+        explain_downloads(),
+        _cli.report_skipped(broken),
+    ):
         runner = _cli.build_runner(cfg)
+        guard_runner(runner, broken)
         check_weights(cfg, runner, start, state, args.allow_partial)
         runner.register_hook(CheckpointKeysHook())
         runner.train()

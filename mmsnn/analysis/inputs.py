@@ -16,16 +16,18 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, FUNCTIONS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
+from mmsnn.datasets.guarded_pipeline import guard_dataset
 from mmsnn.utils import check_choice, check_positive_int
 from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
 from mmsnn.utils.checkpoint_readers import always_safe
 from mmsnn.utils.checkpoints import read_checkpoint
+from mmsnn.utils.data_checks import check_annotations
 from mmsnn.utils.errors import UserError, first_line
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
-from .samples import SUFFIXES, FileSamples, NoiseSamples, Samples, find_images
+from .samples import SUFFIXES, FileSamples, NoiseSamples, find_images
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,7 @@ def open_dataset(cfg: Config, split: str) -> Any:
     if loader is None:
         raise UserError(f'config {cfg.filename!r} defines no {split}_dataloader')
     check_data(cfg, (split,))
+    check_annotations(cfg, (split,), warnings.warn)
     with _quiet(), explain_downloads():
         try:
             dataset = DATASETS.build(loader.dataset)
@@ -274,6 +277,7 @@ def open_dataset(cfg: Config, split: str) -> Any:
             raise UserError(f'{message}: {first_line(error)}') from error
     if not len(dataset):
         raise UserError(f'the {split} set of config {cfg.filename!r} is empty')
+    guard_dataset(dataset)
     return dataset
 
 
@@ -283,7 +287,7 @@ def _from_dataset(cfg: Config, num_images: int) -> tuple[Dataset, int, str]:
     chosen = _spread(len(dataset), num_images)
     name = type(dataset).__name__
     text = f"{len(chosen)} of the {len(dataset)} of the config's test set ({name})"
-    return Samples(dataset, chosen), len(chosen), text
+    return Subset(dataset, chosen), len(chosen), text
 
 
 def _from_folder(

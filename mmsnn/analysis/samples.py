@@ -1,4 +1,4 @@
-"""Samples of a data set, of image files and of noise, as a test pipeline packs them."""
+"""Samples of image files and of noise, as a test pipeline packs them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,6 +13,7 @@ from mmengine.registry import TRANSFORMS
 from torch.utils.data import Dataset
 
 from mmsnn.datasets.events.frames import SENSOR_SIZE
+from mmsnn.datasets.guarded_pipeline import find_problem
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import innermost_dataset
 
@@ -39,31 +40,6 @@ _SIZES = {
     'ResizeEdge': ('scale', True),
     'ResizeFrames': ('size', False),
 }
-
-
-class Samples(Dataset):
-    """Chosen samples of a data set.
-
-    Args:
-        dataset: The data set.
-        indices: Which of its samples.
-
-    Raises:
-        UserError: When one is taken whose image is missing.
-    """
-
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
-        self.dataset = dataset
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        try:
-            return self.dataset[self.indices[index]]
-        except FileNotFoundError as error:
-            raise UserError(f'an image of the test set is missing: {error}') from error
 
 
 class NoiseSamples(Dataset):
@@ -174,6 +150,9 @@ class FileSamples(Dataset):
         """
         path = self.files[index]
         message = f'{str(path)!r} is not an image that can be read'
+        problem = find_problem(str(path))
+        if problem:
+            raise UserError(f'{message}: it {problem}')
         try:
             results = self._load(
                 dict(img_path=str(path), img_id=index, sample_idx=index)
@@ -298,4 +277,4 @@ def _made_size(cfg: Config) -> tuple[int, int]:
     return _IN_MEMORY.get(_kind(dataset), DEFAULT_SIZE)
 
 
-__all__ = ['SUFFIXES', 'FileSamples', 'NoiseSamples', 'Samples', 'find_images']
+__all__ = ['SUFFIXES', 'FileSamples', 'NoiseSamples', 'find_images']

@@ -92,11 +92,11 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             continue
         where = f'{split}_dataloader'
         if isinstance(loader.get('dataset'), Mapping):
-            for name, dataset in _leaf_datasets(loader['dataset'], f'{where}.dataset'):
+            for name, dataset in leaf_datasets(loader['dataset'], f'{where}.dataset'):
                 _check_dataset(name, dataset, scope)
         for name, metric in metric_configs(cfg, split):
             ann_file = metric.get('ann_file')
-            if isinstance(ann_file, str) and _is_local(metric):
+            if isinstance(ann_file, str) and is_local(metric):
                 _check_exists(f'{name}.ann_file', ann_file)
 
 
@@ -171,27 +171,27 @@ def _find_pretrained(node: Any, where: str) -> Iterator[tuple[str, Any]]:
             yield from _find_pretrained(value, f'{where}.{index}')
 
 
-def _leaf_datasets(dataset: Any, where: str) -> Iterator[tuple[str, Any]]:
+def leaf_datasets(dataset: Any, where: str) -> Iterator[tuple[str, Any]]:
     """Yield (path in the config, config) of the data sets inside the wrappers."""
     if not isinstance(dataset, Mapping):
         return
     if isinstance(dataset.get('datasets'), Sequence):
         for index, child in enumerate(dataset['datasets']):
-            yield from _leaf_datasets(child, f'{where}.datasets.{index}')
+            yield from leaf_datasets(child, f'{where}.datasets.{index}')
     elif isinstance(dataset.get('dataset'), Mapping):
-        yield from _leaf_datasets(dataset['dataset'], f'{where}.dataset')
+        yield from leaf_datasets(dataset['dataset'], f'{where}.dataset')
     else:
         yield where, dataset
 
 
 def innermost_dataset(dataset: Any) -> Any:
     """Return the first data set's config inside the wrappers of ``dataset``."""
-    return next(_leaf_datasets(dataset, ''))[1]
+    return next(leaf_datasets(dataset, ''))[1]
 
 
 def _check_dataset(where: str, dataset: Mapping[str, Any], scope: str | None) -> None:
     """Check one data set as ``mmengine.dataset.BaseDataset`` joins its paths."""
-    if not _is_local(dataset) or _downloads_itself(dataset, scope):
+    if not is_local(dataset) or _downloads_itself(dataset, scope):
         return
     root = dataset.get('data_root')
     root = root if isinstance(root, str) else ''
@@ -199,20 +199,21 @@ def _check_dataset(where: str, dataset: Mapping[str, Any], scope: str | None) ->
         _check_exists(f'{where}.data_root', root)
     ann_file = dataset.get('ann_file')
     if isinstance(ann_file, str) and ann_file:
-        _check_exists(f'{where}.ann_file', _join(root, ann_file))
+        _check_exists(f'{where}.ann_file', join_path(root, ann_file))
     prefix = dataset.get('data_prefix') or {}
     prefixes = prefix if isinstance(prefix, Mapping) else {'': prefix}
     for key, value in prefixes.items():
         if isinstance(value, str) and value:
             name = f'{where}.data_prefix.{key}'.rstrip('.')
-            _check_exists(name, _join(root, value))
+            _check_exists(name, join_path(root, value))
 
 
-def _join(root: str, path: str) -> str:
+def join_path(root: str, path: str) -> str:
+    """Return ``path`` in the folder ``root``, as MMEngine's data sets join them."""
     return path if is_remote(path) or not root else str(Path(root) / path)
 
 
-def _is_local(node: Mapping[str, Any]) -> bool:
+def is_local(node: Mapping[str, Any]) -> bool:
     """Return whether a data set's or metric's files are read from the local disk."""
     backend_args = node.get('backend_args') or {}
     backend = backend_args.get('backend', 'local')

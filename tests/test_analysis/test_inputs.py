@@ -156,7 +156,7 @@ def test_fewer_images_than_asked_for(
     # pycocotools' chatter is not among a tool's results
     assert not capfd.readouterr().out
     next(Path('data/coco/val2017').iterdir()).unlink()
-    with pytest.raises(UserError, match='image of the test set is missing'):
+    with pytest.raises(UserError, match=r'000000000139\.jpg. does not exist'):
         list(batches)
 
 

@@ -1,0 +1,156 @@
+"""Checks that all data sets have the same classes, and the heads as many."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from reprlib import repr as shorten
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.fileio import list_from_file
+from mmengine.registry import DATASETS, MODELS
+
+from .annotations import Annotations
+from .errors import UserError
+from .preflight import find_class, leaf_datasets
+
+# Heads whose classes are not the data set's: object or background, and stuff.
+_OTHER_HEADS = ('rpn_head', 'semantic_head')
+
+
+def check_num_classes(cfg: Config, splits: Sequence[str]) -> None:
+    """Check ``num_classes`` of the model's heads against the classes of the data.
+
+    Args:
+        cfg: The config of a whole run.
+        splits: Of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
+
+    Raises:
+        UserError: If they differ, or if two data sets have different classes.
+    """
+    first: tuple[str, tuple[str, ...]] | None = None
+    for split in splits:
+        for where, dataset, class_ in datasets_of(cfg, split):
+            names = class_names(where, dataset, class_)
+            if names is None:
+                continue
+            first = first or (where, names)
+            if names != first[1]:
+                raise UserError(
+                    f'{where}: its classes {shorten(names)} are not those of '
+                    f'{first[0]}, {shorten(first[1])}'
+                )
+            # a data set that draws some of its classes says how many
+            number = dataset.get('num_classes', len(names))
+            heads = _find_heads(cfg.get('model'), 'model', cfg.get('default_scope'))
+            for head, num_classes in heads:
+                if num_classes != number:
+                    raise UserError(
+                        f'{head}.num_classes: {num_classes}, but {where} has {number} '
+                        f'classes: {shorten(names)}'
+                    )
+
+
+def datasets_of(cfg: Config, split: str) -> Iterator[tuple[str, Any, type]]:
+    """Yield (path in the config, config, class) of the data sets of a split."""
+    loader = cfg.get(f'{split}_dataloader')
+    if isinstance(loader, Mapping) and isinstance(loader.get('dataset'), Mapping):
+        where = f'{split}_dataloader.dataset'
+        for name, dataset in leaf_datasets(loader['dataset'], where):
+            class_ = find_class(DATASETS, dataset.get('type'), cfg.get('default_scope'))
+            if class_ is not None:
+                yield name, dataset, class_
+
+
+def class_names(
+    where: str, dataset: Mapping[str, Any], class_: type
+) -> tuple[str, ...] | None:
+    """Return the classes as MMEngine's ``BaseDataset`` finds them, if it knows them.
+
+    Raises:
+        UserError: If they are not a list of distinct names.
+    """
+    metainfo = dataset.get('metainfo') or {}
+    if not isinstance(metainfo, Mapping):
+        raise UserError(f'{where}.metainfo must be a dict, but got {shorten(metainfo)}')
+    if 'CLASSES' in metainfo:
+        raise UserError(f'{where}.metainfo.CLASSES has no effect: write classes')
+    if 'classes' not in metainfo:
+        classes = getattr(class_, 'METAINFO', {}).get('classes')
+        return None if classes is None else tuple(classes)
+    classes = metainfo['classes']
+    if isinstance(classes, str) and Path(classes).is_file():
+        classes = list_from_file(classes)
+    if (
+        isinstance(classes, str)
+        or not isinstance(classes, Sequence)
+        or not classes
+        or not all(isinstance(name, str) and name for name in classes)
+        or len(set(classes)) < len(classes)
+    ):
+        raise UserError(
+            f'{where}.metainfo.classes must be a list of distinct names, or a file '
+            f'with one in each line, but got {shorten(classes)}'
+        )
+    return tuple(classes)
+
+
+def check_categories(where: str, names: Sequence[str], found: Annotations) -> None:
+    """Check that the file has the classes, in their order.
+
+    MMDetection chooses categories by name, but numbers labels in the order of the file:
+    with other classes, or in another order, a label has another class's name.
+
+    Args:
+        where: The path in the config of what has the classes.
+        names: The classes.
+        found: The file.
+
+    Raises:
+        UserError: If it has not.
+    """
+    available = list(found.categories.values())
+    missing = [name for name in names if name not in available]
+    if missing:
+        raise UserError(
+            f'{where}: {len(missing)} of {len(names)} classes are no category of '
+            f'{found.path}: {shorten(missing)}; it has {shorten(available)}'
+        )
+    chosen = [name for name in available if name in set(names)]
+    if chosen != list(names):
+        problem = 'twice' if len(chosen) > len(names) else 'in another order'
+        raise UserError(
+            f'{where}: {shorten(list(names))} are in {found.path} {problem}: '
+            f'{shorten(chosen)}, which decides what a label means'
+        )
+
+
+def _find_heads(node: Any, where: str, scope: str | None) -> Iterator[tuple[str, int]]:
+    """Yield (path in the config, number of classes) of each head that has classes."""
+    children = node.items() if isinstance(node, Mapping) else enumerate(node)
+    for key, child in children:
+        if not isinstance(child, Mapping | list | tuple) or key in _OTHER_HEADS:
+            continue
+        name = f'{where}.{key}'
+        # a list of heads is below the key of one
+        last = key if isinstance(key, str) else where.rpartition('.')[2]
+        if isinstance(child, Mapping) and last.endswith('head'):
+            number = _num_classes(child, scope)
+            if number is not None:
+                yield name, number
+        yield from _find_heads(child, name, scope)
+
+
+def _num_classes(head: Mapping[str, Any], scope: str | None) -> int | None:
+    """Return ``num_classes`` of a head's config, or its default, if it has one."""
+    number = head.get('num_classes')
+    class_ = find_class(MODELS, head.get('type'), scope)
+    for base in () if number is not None or class_ is None else class_.__mro__:
+        option = inspect.signature(base).parameters.get('num_classes')
+        if option is not None:
+            number = option.default
+            break
+    return number if isinstance(number, int) else None
+
+
+__all__ = ['check_categories', 'check_num_classes', 'class_names', 'datasets_of']

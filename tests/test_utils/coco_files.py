@@ -1,0 +1,121 @@
+"""A tiny annotation file in COCO's format, a config that uses it, and what runs it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.datasets import CocoDataset
+from mmdet.evaluation import CocoMetric
+from mmengine.config import Config
+
+from mmsnn.utils.data_checks import check_contents
+
+NAMES = ('cat', 'dog', 'cow')
+
+
+def make_content() -> dict[str, Any]:
+    """Return 4 images with 2 objects each, of 3 categories whose ids have gaps."""
+    images = [
+        {'id': 7 + index, 'file_name': f'{index}.png', 'height': 40, 'width': 60}
+        for index in range(4)
+    ]
+    categories = [{'id': 10 * number, 'name': NAMES[number]} for number in range(3)]
+    annotations = [
+        {
+            'id': 1 + index,
+            'image_id': 7 + index // 2,
+            'category_id': 10 * (index % 3),
+            'bbox': [index, 2, 10 + index, 20],
+            'area': 20 * (10 + index),
+            'iscrowd': 0,
+        }
+        for index in range(8)
+    ]
+    return {'images': images, 'annotations': annotations, 'categories': categories}
+
+
+def write(path: Path, content: Any) -> Path:
+    path.write_text(json.dumps(content))
+    return path
+
+
+def make_folder(root: Path) -> None:
+    """Write the annotations of two equal splits, and empty images."""
+    for index in range(4):
+        (root / f'{index}.png').touch()
+    for split in ('train', 'val'):
+        write(root / f'{split}.json', make_content())
+
+
+def make_config(**changes: Any) -> Config:
+    """Return a config of the files in the current folder.
+
+    Args:
+        changes: Of settings whose paths have ``__`` for a dot.
+    """
+
+    def loader(split: str) -> dict[str, Any]:
+        dataset = dict(
+            type='CocoDataset',
+            ann_file=f'{split}.json',
+            data_prefix=dict(img=''),
+            metainfo=dict(classes=NAMES),
+        )
+        return dict(dataset=dataset)
+
+    cfg = Config(
+        dict(
+            default_scope='mmdet',
+            model=dict(type='RetinaNet', bbox_head=dict(num_classes=3)),
+            train_dataloader=loader('train'),
+            val_dataloader=loader('val'),
+            val_evaluator=dict(type='CocoMetric', ann_file='val.json'),
+        )
+    )
+    cfg.val_dataloader.dataset.test_mode = True
+    cfg.merge_from_dict({key.replace('__', '.'): changes[key] for key in changes})
+    return cfg
+
+
+def check(cfg: Config) -> list[str]:
+    """Check a config; return the warnings."""
+    warnings: list[str] = []
+    check_contents(cfg, ('train', 'val'), warnings.append)
+    return warnings
+
+
+def count_boxes(cfg: Config) -> int:
+    """Return how many boxes MMDetection takes of the training set."""
+    options = {**cfg.train_dataloader.dataset}
+    options.pop('type')
+    dataset = CocoDataset(**options, serialize_data=False)
+    return sum(
+        len(dataset.get_data_info(index)['instances']) for index in range(len(dataset))
+    )
+
+
+def evaluate(cfg: Config) -> float:
+    """Return the mAP of predictions that are the validation set's own boxes."""
+    options = {**cfg.val_dataloader.dataset}
+    options.pop('type')
+    dataset = CocoDataset(**options, serialize_data=False)
+    metric = CocoMetric(cfg.val_evaluator.ann_file)
+    metric.dataset_meta = dataset.metainfo
+    samples = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        boxes = [instance['bbox'] for instance in info['instances']]
+        labels = [instance['bbox_label'] for instance in info['instances']]
+        predicted = dict(
+            bboxes=torch.tensor(np.array(boxes).reshape(-1, 4)),
+            labels=torch.tensor(labels, dtype=torch.long),
+            scores=torch.full((len(boxes),), 0.9),
+        )
+        size = (info['height'], info['width'])
+        samples.append(
+            dict(img_id=info['img_id'], ori_shape=size, pred_instances=predicted)
+        )
+    metric.process({}, samples)
+    return metric.evaluate(len(samples))['coco/bbox_mAP']

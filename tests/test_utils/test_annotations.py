@@ -1,0 +1,345 @@
+"""Malformed annotation files: one line with the file and the place, never silence."""
+
+import json
+import math
+import os
+import random
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmsnn.utils.annotations import read_annotations
+from mmsnn.utils.errors import UserError
+
+from . import coco_files
+
+Content = dict[str, Any]
+NAN, INF = math.nan, math.inf
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    coco_files.make_folder(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_whole_file() -> None:
+    found = read_annotations('train.json')
+    assert list(found.images) == [7, 8, 9, 10]
+    assert found.categories == {0: 'cat', 10: 'dog', 20: 'cow'}
+    assert len(found.objects) == 8
+    cfg = coco_files.make_config()
+    assert not coco_files.check(cfg)
+    assert coco_files.count_boxes(cfg) == 8
+    assert coco_files.evaluate(cfg) == 1
+
+
+# Files that are not JSON -----------------------------------------------------------
+
+WHOLE = json.dumps(coco_files.make_content()).encode()
+BYTES = {
+    'empty': (b'', 'is empty'),
+    'truncated': (WHOLE[:200], 'is not valid JSON'),
+    'text': (b'hello', 'is not valid JSON'),
+    'byte order mark': (b'\xef\xbb\xbf' + WHOLE, 'BOM'),
+    'utf-16': (WHOLE.decode().encode('utf-16'), 'is not UTF-8 text'),
+    'binary': (bytes(range(256)), 'is not UTF-8 text'),
+    'two documents': (WHOLE + WHOLE, 'Extra data'),
+    'deeply nested': (b'[' * 100_000, 'cannot be read'),
+    'a long number': (b'{"images": ' + b'1' * 5000 + b'}', 'cannot be read'),
+    'a list': (b'[1, 2]', 'must hold an object with images, annotations'),
+    'a string': (b'"images"', 'must hold an object'),
+    'null': (b'null', 'must hold an object'),
+}
+
+
+@pytest.mark.parametrize('name', BYTES)
+def test_not_json(name: str) -> None:
+    content, problem = BYTES[name]
+    Path('train.json').write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        coco_files.check(coco_files.make_config())
+    message = str(caught.value)
+    assert message.startswith('train.json: ')
+    assert problem in message
+
+
+@pytest.mark.parametrize('kind', ['fifo', 'folder', 'device'])
+def test_no_regular_file(kind: str) -> None:
+    path = Path('train.json')
+    path.unlink()
+    if kind == 'fifo':
+        os.mkfifo(path)
+    elif kind == 'folder':
+        path.mkdir()
+    else:
+        path.symlink_to('/dev/zero')
+    with pytest.raises(UserError, match=r'^train\.json: is not a file$'):
+        coco_files.check(coco_files.make_config())
+
+
+# Sections and entries --------------------------------------------------------------
+
+
+def put(*path: Any) -> Callable[[Content], None]:
+    """Return a change: the last of ``path`` is put where the others lead."""
+
+    def change(content: Content) -> None:
+        *way, key, value = path
+        node: Any = content
+        for step in way:
+            node = node[step]
+        node[key] = value
+
+    return change
+
+
+def drop(*path: Any) -> Callable[[Content], None]:
+    def change(content: Content) -> None:
+        *way, key = path
+        node: Any = content
+        for step in way:
+            node = node[step]
+        del node[key]
+
+    return change
+
+
+A = 'annotations'
+MALFORMED = {
+    **{f'{name} missing': (drop(name), f'lacks {name!r}') for name in (A, 'images')},
+    'categories missing': (drop('categories'), "lacks 'categories'"),
+    'no images': (put('images', []), 'images is empty'),
+    'no categories': (put('categories', []), 'categories is empty'),
+    **{
+        f'{name} is {value!r}': (put(name, value), f'{name} must be a list')
+        for name in (A, 'images', 'categories')
+        for value in ({}, None, 'x', 3)
+    },
+    **{
+        f'{name}[1] is {value!r}': (put(name, 1, value), f'{name}[1] must be an object')
+        for name in (A, 'images', 'categories')
+        for value in ([], None, 'x', 3)
+    },
+    **{
+        f'{name}[2] lacks {key}': (drop(name, 2, key), f'{name}[2] lacks {key!r}')
+        for name, keys in {
+            A: ('id', 'image_id', 'category_id', 'bbox', 'area'),
+            'images': ('id', 'file_name', 'height', 'width'),
+            'categories': ('id', 'name'),
+        }.items()
+        for key in keys
+    },
+    **{
+        f'bbox {value!r}': (put(A, 5, 'bbox', value), f'{A}[5].bbox must be four')
+        for value in (
+            *([1, 2, 3], [1, 2, 3, 4, 5], [], None, 'abcd', 7, {}, [[1, 2], [3, 4]]),
+            *(['1', '2', '3', '4'], [1, 2, None, 4], [NAN, 1, 5, 5], [1, 1, INF, 5]),
+            *([1, -INF, 5, 5], [1, 10**400, 5, 5], {'x': 1, 'y': 1, 'w': 5, 'h': 5}),
+        )
+    },
+    **{
+        f'area {value!r}': (put(A, 5, 'area', value), f'{A}[5].area must be a finite')
+        for value in (None, '9', NAN, INF, [9], 10**400)
+    },
+    **{
+        f'iscrowd {value!r}': (put(A, 5, 'iscrowd', value), f'{A}[5].iscrowd must be')
+        for value in (None, '0', 2, -1, [0], 0.5)
+    },
+    **{
+        f'{name} {key} {value!r}': (put(name, 1, key, value), f'{name}[1].{key} must')
+        for name, key in (
+            ('images', 'id'),
+            ('categories', 'id'),
+            (A, 'id'),
+            (A, 'image_id'),
+            (A, 'category_id'),
+        )
+        for value in (None, [1], {}, 1.5, NAN, True)
+    },
+    **{
+        f'category id {value!r}': (
+            put('categories', 1, 'id', value),
+            'categories[1].id must be an integer',
+        )
+        for value in ('10', 'dog')
+    },
+    'category_id of text': (put(A, 1, 'category_id', '10'), f'{A}[1].category_id must'),
+    **{
+        f'{key} {value!r}': (put('images', 3, key, value), f'images[3].{key} must')
+        for key in ('height', 'width')
+        for value in (0, -5, None, '40', NAN, INF, [40])
+    },
+    **{
+        f'file_name {value!r}': (put('images', 3, 'file_name', value), 'images[3].file')
+        for value in ('', None, 3, ['a'], 'a\0b')
+    },
+    **{
+        f'name {value!r}': (put('categories', 2, 'name', value), 'categories[2].name')
+        for value in ('', None, 3, ['a'])
+    },
+    **{
+        f'{name} id twice': (
+            put(name, 2, 'id', coco_files.make_content()[name][0]['id']),
+            f'is also the id of {name}[0]',
+        )
+        for name in (A, 'images', 'categories')
+    },
+    'all images of one id': (
+        lambda content: [image.update(id=1) for image in content['images']],
+        'images[1].id 1 is also the id of images[0]',
+    ),
+    'one image id of text': (
+        put('images', 2, 'id', 'c'),
+        "images[2].id 'c' must",
+    ),
+    'no objects': (put(A, []), 'has no objects'),
+}
+
+
+@pytest.mark.parametrize('name', MALFORMED)
+def test_malformed(name: str) -> None:
+    change, problem = MALFORMED[name]
+    content = coco_files.make_content()
+    change(content)
+    coco_files.write(Path('train.json'), content)
+    with pytest.raises(UserError) as caught:
+        coco_files.check(coco_files.make_config())
+    message = str(caught.value)
+    assert 'train.json' in message
+    assert problem in message
+    assert len(message.splitlines()) == 1
+    assert len(message) < 300
+
+
+def test_objects_that_are_missed_by_their_id() -> None:
+    content = coco_files.make_content()
+    content[A][3]['id'] = 0
+    coco_files.write(Path('val.json'), content)
+    (warning,) = coco_files.check(coco_files.make_config())
+    assert 'annotations[3].id is 0' in warning
+    assert coco_files.evaluate(coco_files.make_config()) < 1
+
+
+# What MMDetection takes ---------------------------------------------------------------
+
+UNUSUAL = {
+    'ids of text': lambda content: [
+        entry.update({key: str(entry[key])})
+        for name, key in (('images', 'id'), (A, 'image_id'))
+        for entry in content[name]
+    ],
+    'ids as floats': lambda content: [
+        entry.update({key: float(entry[key])})
+        for name, key in (('images', 'id'), (A, 'image_id'), (A, 'category_id'))
+        for entry in content[name]
+    ],
+    'no iscrowd': lambda content: [entry.pop('iscrowd') for entry in content[A]],
+    'sizes as floats': put('images', 0, 'height', 40.0),
+    'more keys': put('licenses', [{'id': 1}]),
+    'categories in another order of ids': lambda content: (
+        content['categories'][0].update(id=99),
+        [entry.update(category_id=99) for entry in content[A][::3]],
+    ),
+    'an image without objects': lambda content: content[A].__delitem__(slice(6, 8)),
+}
+
+
+@pytest.mark.parametrize('name', UNUSUAL)
+def test_unusual_but_right(name: str) -> None:
+    content = coco_files.make_content()
+    UNUSUAL[name](content)
+    coco_files.write(Path('train.json'), content)
+    cfg = coco_files.make_config()
+    assert not coco_files.check(cfg)
+    assert coco_files.count_boxes(cfg) == len(content[A])
+    if name != 'no iscrowd':
+        cfg.val_evaluator.ann_file = cfg.val_dataloader.dataset.ann_file = 'train.json'
+        assert not coco_files.check(cfg)
+        assert coco_files.evaluate(cfg) == 1
+
+
+def test_images_without_annotations_can_be_listed() -> None:
+    content = coco_files.make_content()
+    del content[A]
+    coco_files.write(Path('val.json'), content)
+    cfg = coco_files.make_config(val_evaluator__format_only=True)
+    assert not coco_files.check(cfg)
+    with pytest.raises(UserError, match=f"lacks '{A}'"):
+        coco_files.check(coco_files.make_config())
+
+
+# Random changes -------------------------------------------------------------------
+
+JUNK = (
+    *(None, True, '', 'x', '7', 0, -1, 1.5, 7, 10**400, 1e30, NAN, INF, [], {}),
+    *([0, 0, 0, 0], [1, 1, -5, 5], [1e9, 1, 5, 5], [{}], [[]], {'id': 7}),
+)
+
+
+def places(node: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the paths of everything inside ``node``."""
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    found = []
+    for key, child in children:
+        found.append((*way, key))
+        if isinstance(child, dict | list):
+            found += places(child, (*way, key))
+    return found
+
+
+def mutate(seed: int) -> bytes:
+    """Return a file with one or two random changes of its content or its bytes."""
+    rng = random.Random(seed)
+    content = coco_files.make_content()
+    for _ in range(rng.randint(1, 2)):
+        *way, key = rng.choice(places(content))
+        node: Any = content
+        for step in way:
+            node = node[step]
+        kind = rng.choice(['junk', 'drop', 'twice', 'swap', *['number'] * 4])
+        if kind == 'number' and isinstance(node[key], int):
+            node[key] += rng.choice([-60, -9.5, -1, 1, 9.5, 10, 60])
+        elif kind == 'drop':
+            del node[key]
+        elif kind == 'twice' and isinstance(node, list):
+            node.append(deepcopy(node[key]))
+        elif kind == 'swap' and isinstance(node, list):
+            other = rng.randrange(len(node))
+            node[key], node[other] = node[other], node[key]
+        else:
+            node[key] = deepcopy(rng.choice(JUNK))
+    written = bytearray(json.dumps(content).encode())
+    if rng.random() < 0.1:
+        written[rng.randrange(len(written))] = rng.randrange(256)
+    if rng.random() < 0.05:
+        del written[rng.randrange(len(written)) :]
+    return bytes(written)
+
+
+@pytest.mark.filterwarnings('error')
+def test_random_changes() -> None:
+    """Each ends as a line, as a warning with counts, or as a training set as before."""
+    outcomes = {'error': 0, 'warning': 0, 'result': 0}
+    for seed in range(300):
+        Path('train.json').write_bytes(mutate(seed))
+        cfg = coco_files.make_config()
+        cfg.val_evaluator.ann_file = cfg.val_dataloader.dataset.ann_file = 'train.json'
+        try:
+            warnings = coco_files.check(cfg)
+        except UserError as error:
+            assert len(str(error).splitlines()) == 1, seed
+            outcomes['error'] += 1
+            continue
+        objects = json.loads(Path('train.json').read_text())[A]
+        wanted = sum(not entry.get('ignore') for entry in objects)
+        boxes = coco_files.count_boxes(cfg)
+        dropped = [line for line in warnings if line.startswith('train_dataloader')]
+        assert (boxes < wanted) == bool(dropped), seed
+        assert 0 <= coco_files.evaluate(cfg) <= 1, seed
+        outcomes['warning' if warnings else 'result'] += 1
+    assert min(outcomes.values()) > 15, outcomes
