@@ -70,7 +70,9 @@ def surrogate_slope(kind: SurrogateKind, alpha: float, x: Tensor) -> Tensor:
         return torch.addcmul(s, s, s, value=-1) * alpha
     if kind == SurrogateKind.RECTANGULAR:
         return (x.abs() < 0.5 / alpha).to(x.dtype) * alpha
-    raise ValueError(f'{kind!r} has no formula: the operator takes its slope as a tensor')
+    raise ValueError(
+        f'{kind!r} has no formula: the operator takes its slope as a tensor'
+    )
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,30 @@ def dense_steps(x_seq: Tensor) -> Tensor:
     return sequence_like(x_seq, x_seq.dtype).copy_(x_seq)
 
 
+def matching_steps(x_seq: Tensor, like: Tensor) -> Tensor:
+    """Return ``x_seq``, copied unless each step is laid out as those of ``like``."""
+    if x_seq.stride()[1:] == like.stride()[1:]:
+        return x_seq
+    return sequence_like(like, x_seq.dtype).copy_(x_seq)
+
+
+def packed_sequence(x_seq: Tensor) -> Tensor:
+    """Return ``x_seq``, copied unless its steps fill their memory without gaps."""
+    if is_dense(x_seq[0]) and x_seq.stride(0) == x_seq[0].numel():
+        return x_seq
+    return sequence_like(x_seq, x_seq.dtype).copy_(x_seq)
+
+
 def state_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return the dtype of potentials: fp32, or fp64 for currents in fp64."""
     return torch.promote_types(dtype, torch.float32)
 
 
-__all__ = ['dense_steps', 'is_dense', 'sequence_like', 'state_dtype']
+__all__ = [
+    'dense_steps',
+    'is_dense',
+    'matching_steps',
+    'packed_sequence',
+    'sequence_like',
+    'state_dtype',
+]

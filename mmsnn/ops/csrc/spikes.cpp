@@ -1,9 +1,9 @@
 // Multi-step neurons and the binary selection gate, each in one pass over memory, and
 // spikes packed into bits.
 //
-// A plain C interface, so that nothing of PyTorch is needed to compile it; what calls it,
-// mmsnn/kernels, checks shapes and layouts. The equations are those of
-// mmsnn/models/neurons/functional.py, in the same order of operations: compiled without
+// A plain C interface, so that nothing of PyTorch is needed to compile it; the caller,
+// mmsnn/ops/native.py, checks shapes and layouts. The equations are those of
+// mmsnn/ops/neuron_reference.py, in the same order of operations: compiled without
 // contraction to fused multiply-adds, the spikes are the same to the bit.
 //
 // x, s and h are T steps of M numbers each; within a step, all lie in the same order.
@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace {
 
@@ -47,6 +48,11 @@ template <>
 inline uint16_t to<uint16_t>(float value) {
     return BFloat16::from(value).bits;
 }
+// a byte cannot hold NaN: the caller learns of it by the returned flag
+template <>
+inline uint8_t to<uint8_t>(float value) {
+    return value >= 1.0f;
+}
 
 }  // namespace
 
@@ -59,26 +65,50 @@ struct Dynamics {
     int32_t leak;       // 0 none, 1 weakens the input too, 2 the potential alone
     int32_t soft;       // whether a spike subtracts the threshold
     int32_t detached;   // whether the gradient ignores the spike inside the reset
-    int32_t surrogate;  // 0 ATan, 1 Sigmoid, 2 Rectangular
+    int32_t surrogate;  // SurrogateKind of mmsnn/ops/dynamics.py
+};
+
+struct IntegerDynamics {
+    float decay, max_value, scale;  // the output is the integer divided by the scale
+    int32_t detached;
 };
 
 }  // extern "C"
 
 namespace {
 
+enum Surrogate { GIVEN, ATAN, SIGMOID, RECTANGULAR };
+
+// Call a generic function with a constant of the value that is known at run time.
+template <typename F>
+auto with_flag(bool flag, F function) {
+    return flag ? function(std::true_type{}) : function(std::false_type{});
+}
+
+template <typename F>
+auto with_number(int number, F function) {
+    if (number == 0) return function(std::integral_constant<int, 0>{});
+    if (number == 1) return function(std::integral_constant<int, 1>{});
+    return function(std::integral_constant<int, 2>{});
+}
+
+// Whether a potential was not finite, of spikes in bytes, which cannot show it.
 template <typename X, typename S, int LEAK, bool SOFT, bool KEEP>
-void forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
-             const Dynamics d, int threads) {
-    const S one = to<S>(1.0f), zero = to<S>(0.0f);
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+int forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
+            const Dynamics d, int threads) {
+    const S one = to<S>(1.0f), zero = to<S>(0.0f), nan = to<S>(NAN);
+    int spoiled = 0;
+#pragma omp parallel for num_threads(threads) schedule(static) reduction(| : spoiled) \
+    if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float v[BLOCK];
+        int other = 0;
         for (int64_t t = 0; t < steps; ++t) {
             const X* xs = x + t * x_step + start;
             S* ss = s + t * size + start;
             float* hs = KEEP ? h + t * size + start : nullptr;
-#pragma omp simd
+#pragma omp simd reduction(| : other)
             for (int64_t i = 0; i < n; ++i) {
                 const float in = xs[i];
                 float pot;
@@ -92,29 +122,31 @@ void forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t 
                     pot = v[i] * d.keep + d.rest_drive + in;
                 }
                 const bool fires = pot >= d.v_threshold;
+                const bool finite = pot - pot == 0.0f;
                 if (KEEP) hs[i] = pot;
-                ss[i] = fires ? one : zero;
+                ss[i] = finite ? (fires ? one : zero) : nan;
+                if (sizeof(S) == 1) other |= !finite;
                 v[i] = fires ? (SOFT ? pot - d.v_threshold : d.v_reset) : pot;
             }
         }
+        spoiled |= other;
     }
+    return spoiled;
 }
 
 inline float slope(float x, const Dynamics& d) {
-    if (d.surrogate == 0) {
-        const float a = d.alpha * 0.5f;
-        return 1.0f / (1.0f / a + 9.869604401089358f * a * x * x);
-    }
-    if (d.surrogate == 1) {
+    if (d.surrogate == SIGMOID) {
         const float s = 1.0f / (1.0f + std::exp(-d.alpha * x));
         return d.alpha * s * (1.0f - s);
     }
     return std::fabs(x) < 0.5f / d.alpha ? d.alpha : 0.0f;
 }
 
-template <typename X, int LEAK, bool SOFT, bool DETACHED, bool ATAN>
-double backward(const X* grad_s, int64_t grad_step, const float* h, X* grad_x,
-                int64_t steps, int64_t size, const Dynamics d, int learns, int threads) {
+// KIND is GIVEN, ATAN, or any other surrogate
+template <typename X, typename Y, int LEAK, bool SOFT, bool DETACHED, int KIND>
+double backward(const X* grad_s, int64_t grad_step, const float* h, const float* given,
+                Y* grad_x, int64_t steps, int64_t size, const Dynamics d, int learns,
+                int threads) {
     double grad_decay = 0.0;
     const float a = d.alpha * 0.5f, inverse = 1.0f / a, square = 9.869604401089358f * a;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1) \
@@ -127,14 +159,22 @@ double backward(const X* grad_s, int64_t grad_step, const float* h, X* grad_x,
             const X* gs = grad_s + t * grad_step + start;
             const float* hs = h + t * size + start;
             const float* before = t > 0 ? hs - size : nullptr;
-            X* gx = grad_x + t * size + start;
+            const float* slopes = KIND == GIVEN ? given + t * size + start : nullptr;
+            Y* gx = grad_x + t * size + start;
             float decayed = 0.0f;
 #pragma omp simd reduction(+ : decayed)
             for (int64_t i = 0; i < n; ++i) {
                 const float x = hs[i] - d.v_threshold;
                 float g = gs[i];
                 if (!DETACHED) g -= gv[i] * (SOFT ? d.v_threshold : hs[i] - d.v_reset);
-                float gh = ATAN ? g / (inverse + square * x * x) : g * slope(x, d);
+                float gh;
+                if (KIND == GIVEN) {
+                    gh = g * slopes[i];
+                } else if (KIND == ATAN) {
+                    gh = g / (inverse + square * x * x);
+                } else {
+                    gh = g * slope(x, d);
+                }
                 gh += SOFT || x < 0.0f ? gv[i] : 0.0f;
                 if (LEAK != 0 && learns) {
                     float v = d.rest;
@@ -144,7 +184,7 @@ double backward(const X* grad_s, int64_t grad_step, const float* h, X* grad_x,
                     }
                     decayed += gh * (LEAK == 1 ? hs[i] - v : d.rest - v);
                 }
-                gx[i] = to<X>(LEAK == 1 ? gh * d.decay : gh);
+                gx[i] = to<Y>(LEAK == 1 ? gh * d.decay : gh);
                 gv[i] = LEAK == 0 ? gh : gh * d.keep;
             }
             grad_decay += decayed;
@@ -153,50 +193,98 @@ double backward(const X* grad_s, int64_t grad_step, const float* h, X* grad_x,
     return LEAK == 1 ? grad_decay / d.decay : grad_decay;
 }
 
-template <typename X, typename S, int LEAK, bool SOFT>
-void forward_kept(const X* x, int64_t x_step, S* s, float* h, int64_t steps,
-                  int64_t size, const Dynamics& d, int threads) {
-    auto run = h ? forward<X, S, LEAK, SOFT, true> : forward<X, S, LEAK, SOFT, false>;
-    run(x, x_step, s, h, steps, size, d, threads);
+inline float integer_of(float pot, float max_value) {
+    return std::rint(pot < 0.0f ? 0.0f : (pot > max_value ? max_value : pot));
 }
 
-template <typename X, typename S>
-void forward_any(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
-                 const Dynamics& d, int threads) {
-    auto run = d.soft ? forward_kept<X, S, 0, true> : forward_kept<X, S, 0, false>;
-    if (d.leak == 1) run = d.soft ? forward_kept<X, S, 1, true> : forward_kept<X, S, 1, false>;
-    if (d.leak == 2) run = d.soft ? forward_kept<X, S, 2, true> : forward_kept<X, S, 2, false>;
-    run(x, x_step, s, h, steps, size, d, threads);
-}
-
-template <typename X, int LEAK, bool SOFT>
-double backward_detached(const X* grad_s, int64_t grad_step, const float* h, X* grad_x,
-                         int64_t steps, int64_t size, const Dynamics& d, int learns,
-                         int threads) {
-    auto run = backward<X, LEAK, SOFT, false, false>;
-    if (d.surrogate == 0) {
-        run = d.detached ? backward<X, LEAK, SOFT, true, true>
-                         : backward<X, LEAK, SOFT, false, true>;
-    } else if (d.detached) {
-        run = backward<X, LEAK, SOFT, true, false>;
+template <typename X, typename Y, bool KEEP>
+void integer_forward(const X* x, int64_t x_step, Y* y, float* h, int64_t steps,
+                     int64_t size, const IntegerDynamics d, int threads) {
+    const Y nan = to<Y>(NAN);
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t start = 0; start < size; start += BLOCK) {
+        const int64_t n = size - start < BLOCK ? size - start : BLOCK;
+        float v[BLOCK];
+        for (int64_t t = 0; t < steps; ++t) {
+            const X* xs = x + t * x_step + start;
+            Y* ys = y + t * size + start;
+            float* hs = KEEP ? h + t * size + start : nullptr;
+#pragma omp simd
+            for (int64_t i = 0; i < n; ++i) {
+                const float in = xs[i];
+                const float pot = t == 0 ? in : v[i] * d.decay + in;
+                const float value = integer_of(pot, d.max_value);
+                if (KEEP) hs[i] = pot;
+                ys[i] = pot - pot == 0.0f ? to<Y>(value / d.scale) : nan;
+                v[i] = pot - value;
+            }
+        }
     }
-    return run(grad_s, grad_step, h, grad_x, steps, size, d, learns, threads);
 }
 
-template <typename X>
-double backward_any(const X* grad_s, int64_t grad_step, const float* h, X* grad_x,
-                    int64_t steps, int64_t size, const Dynamics& d, int learns,
-                    int threads) {
-    auto run = backward_detached<X, 0, false>;
-    if (d.leak == 0 && d.soft) run = backward_detached<X, 0, true>;
-    if (d.leak == 1) run = d.soft ? backward_detached<X, 1, true> : backward_detached<X, 1, false>;
-    if (d.leak == 2) run = d.soft ? backward_detached<X, 2, true> : backward_detached<X, 2, false>;
-    return run(grad_s, grad_step, h, grad_x, steps, size, d, learns, threads);
+template <typename X, typename Y>
+void integer_backward(const X* grad_y, int64_t grad_step, const float* h, Y* grad_x,
+                      int64_t steps, int64_t size, const IntegerDynamics d,
+                      int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t start = 0; start < size; start += BLOCK) {
+        const int64_t n = size - start < BLOCK ? size - start : BLOCK;
+        float gv[BLOCK];
+        for (int64_t i = 0; i < n; ++i) gv[i] = 0.0f;
+        for (int64_t t = steps - 1; t >= 0; --t) {
+            const X* gy = grad_y + t * grad_step + start;
+            const float* hs = h + t * size + start;
+            Y* gx = grad_x + t * size + start;
+#pragma omp simd
+            for (int64_t i = 0; i < n; ++i) {
+                const float grad = gy[i];
+                const bool inside = hs[i] >= 0.0f && hs[i] <= d.max_value;
+                const float through = inside ? grad / d.scale : 0.0f;
+                const float gh = through + (inside && !d.detached ? 0.0f : gv[i]);
+                gx[i] = to<Y>(gh);
+                gv[i] = gh * d.decay;
+            }
+        }
+    }
 }
 
 int threads_for(int64_t numbers, int threads) {
     const int64_t useful = numbers / GRAIN;
     return useful < 1 ? 1 : (useful < threads ? static_cast<int>(useful) : threads);
+}
+
+template <typename X, typename S>
+int forward_any(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
+                const Dynamics& d, int threads) {
+    threads = threads_for(steps * size, threads);
+    return with_number(d.leak, [&](auto leak) {
+        return with_flag(d.soft, [&](auto soft) {
+            return with_flag(h != nullptr, [&](auto kept) {
+                return forward<X, S, decltype(leak)::value, decltype(soft)::value,
+                               decltype(kept)::value>(x, x_step, s, h, steps, size, d,
+                                                      threads);
+            });
+        });
+    });
+}
+
+template <typename X, typename Y>
+double backward_any(const X* grad_s, int64_t grad_step, const float* h,
+                    const float* given, Y* grad_x, int64_t steps, int64_t size,
+                    const Dynamics& d, int learns, int threads) {
+    threads = threads_for(steps * size, threads);
+    return with_number(d.leak, [&](auto leak) {
+        return with_flag(d.soft, [&](auto soft) {
+            return with_flag(d.detached, [&](auto detached) {
+                return with_number(d.surrogate, [&](auto kind) {
+                    return backward<X, Y, decltype(leak)::value, decltype(soft)::value,
+                                    decltype(detached)::value, decltype(kind)::value>(
+                        grad_s, grad_step, h, given, grad_x, steps, size, d, learns,
+                        threads);
+                });
+            });
+        });
+    });
 }
 
 // In blocks: compilers vectorise these, and not a loop that is shared out as a whole.
@@ -311,97 +399,67 @@ template <typename X>
 void unpack_bytes(const uint8_t* bytes, X* x, int64_t size, int threads) {
     threads = threads_for(size, threads);
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
-    for (int64_t i = 0; i < size; ++i) x[i] = to<X>(bytes[i]);
+    for (int64_t i = 0; i < size; ++i) x[i] = to<X>(static_cast<float>(bytes[i]));
 }
 
 }  // namespace
 
+// Every function for one dtype: X is what is read, Y what is written, W a number's bits.
+#define EXPORT(SUFFIX, X, Y, W, ONE)                                                     \
+    int multi_step_##SUFFIX(const X* x, int64_t x_step, Y* s, float* h, int64_t steps,   \
+                            int64_t size, const Dynamics* d, int threads) {              \
+        return forward_any(x, x_step, s, h, steps, size, *d, threads);                   \
+    }                                                                                    \
+    int multi_step_bytes_##SUFFIX(const X* x, int64_t x_step, uint8_t* s, float* h,      \
+                                  int64_t steps, int64_t size, const Dynamics* d,        \
+                                  int threads) {                                         \
+        return forward_any(x, x_step, s, h, steps, size, *d, threads);                   \
+    }                                                                                    \
+    double multi_step_back_##SUFFIX(const X* grad_s, int64_t grad_step, const float* h,  \
+                                    const float* given, Y* grad_x, int64_t steps,        \
+                                    int64_t size, const Dynamics* d, int learns,         \
+                                    int threads) {                                       \
+        return backward_any(grad_s, grad_step, h, given, grad_x, steps, size, *d,        \
+                            learns, threads);                                            \
+    }                                                                                    \
+    void integer_multi_step_##SUFFIX(const X* x, int64_t x_step, Y* y, float* h,         \
+                                     int64_t steps, int64_t size,                        \
+                                     const IntegerDynamics* d, int threads) {            \
+        with_flag(h != nullptr, [&](auto kept) {                                         \
+            integer_forward<X, Y, decltype(kept)::value>(                                \
+                x, x_step, y, h, steps, size, *d, threads_for(steps * size, threads));   \
+        });                                                                              \
+    }                                                                                    \
+    void integer_multi_step_back_##SUFFIX(const X* grad_y, int64_t grad_step,            \
+                                          const float* h, Y* grad_x, int64_t steps,      \
+                                          int64_t size, const IntegerDynamics* d,        \
+                                          int threads) {                                 \
+        integer_backward(grad_y, grad_step, h, grad_x, steps, size, *d,                  \
+                         threads_for(steps * size, threads));                            \
+    }                                                                                    \
+    void gate_##SUFFIX(const X* h, const X* x, Y* y, int64_t size, int threads) {        \
+        gate(h, x, y, size, threads);                                                    \
+    }                                                                                    \
+    void gate_back_##SUFFIX(const X* grad, const X* h, const X* x, Y* grad_h, Y* grad_x, \
+                            int64_t size, int threads) {                                 \
+        gate_back(grad, h, x, grad_h, grad_x, size, threads);                            \
+    }                                                                                    \
+    int pack_bits_##SUFFIX(const W* x, uint8_t* bits, int64_t size, int threads) {       \
+        return pack_bits(x, W{ONE}, bits, size, threads);                                \
+    }                                                                                    \
+    void unpack_bits_##SUFFIX(const uint8_t* bits, W* x, int64_t size, int threads) {    \
+        unpack_bits(bits, x, W{ONE}, size, threads);                                     \
+    }                                                                                    \
+    int pack_bytes_##SUFFIX(const X* x, uint8_t* bytes, int64_t size, int threads) {     \
+        return pack_bytes(x, bytes, size, threads);                                      \
+    }                                                                                    \
+    void unpack_bytes_##SUFFIX(const uint8_t* bytes, Y* x, int64_t size, int threads) {  \
+        unpack_bytes(bytes, x, size, threads);                                           \
+    }
+
 extern "C" {
 
-void multi_step_f32(const float* x, int64_t x_step, float* s, float* h, int64_t steps,
-                    int64_t size, const Dynamics* d, int threads) {
-    forward_any(x, x_step, s, h, steps, size, *d, threads_for(steps * size, threads));
-}
-
-void multi_step_bf16(const BFloat16* x, int64_t x_step, BFloat16* s, float* h,
-                     int64_t steps, int64_t size, const Dynamics* d, int threads) {
-    forward_any(x, x_step, reinterpret_cast<uint16_t*>(s), h, steps, size, *d,
-                threads_for(steps * size, threads));
-}
-
-void multi_step_bytes_f32(const float* x, int64_t x_step, uint8_t* s, float* h,
-                          int64_t steps, int64_t size, const Dynamics* d, int threads) {
-    forward_any(x, x_step, s, h, steps, size, *d, threads_for(steps * size, threads));
-}
-
-void multi_step_bytes_bf16(const BFloat16* x, int64_t x_step, uint8_t* s, float* h,
-                           int64_t steps, int64_t size, const Dynamics* d, int threads) {
-    forward_any(x, x_step, s, h, steps, size, *d, threads_for(steps * size, threads));
-}
-
-double multi_step_back_f32(const float* grad_s, int64_t grad_step, const float* h,
-                           float* grad_x, int64_t steps, int64_t size, const Dynamics* d,
-                           int learns, int threads) {
-    return backward_any(grad_s, grad_step, h, grad_x, steps, size, *d, learns,
-                        threads_for(steps * size, threads));
-}
-
-double multi_step_back_bf16(const BFloat16* grad_s, int64_t grad_step, const float* h,
-                            BFloat16* grad_x, int64_t steps, int64_t size,
-                            const Dynamics* d, int learns, int threads) {
-    return backward_any(grad_s, grad_step, h, grad_x, steps, size, *d, learns,
-                        threads_for(steps * size, threads));
-}
-
-void gate_f32(const float* h, const float* x, float* y, int64_t size, int threads) {
-    gate(h, x, y, size, threads);
-}
-
-void gate_bf16(const BFloat16* h, const BFloat16* x, uint16_t* y, int64_t size,
-               int threads) {
-    gate(h, x, y, size, threads);
-}
-
-void gate_back_f32(const float* grad, const float* h, const float* x, float* grad_h,
-                   float* grad_x, int64_t size, int threads) {
-    gate_back(grad, h, x, grad_h, grad_x, size, threads);
-}
-
-void gate_back_bf16(const BFloat16* grad, const BFloat16* h, const BFloat16* x,
-                    uint16_t* grad_h, uint16_t* grad_x, int64_t size, int threads) {
-    gate_back(grad, h, x, grad_h, grad_x, size, threads);
-}
-
-int pack_bits_f32(const uint32_t* x, uint8_t* bits, int64_t size, int threads) {
-    return pack_bits(x, 0x3f800000u, bits, size, threads);
-}
-
-void unpack_bits_f32(const uint8_t* bits, uint32_t* x, int64_t size, int threads) {
-    unpack_bits(bits, x, 0x3f800000u, size, threads);
-}
-
-int pack_bits_bf16(const uint16_t* x, uint8_t* bits, int64_t size, int threads) {
-    return pack_bits(x, uint16_t{0x3f80}, bits, size, threads);
-}
-
-void unpack_bits_bf16(const uint8_t* bits, uint16_t* x, int64_t size, int threads) {
-    unpack_bits(bits, x, uint16_t{0x3f80}, size, threads);
-}
-
-int pack_bytes_f32(const float* x, uint8_t* packed, int64_t size, int threads) {
-    return pack_bytes(x, packed, size, threads);
-}
-
-void unpack_bytes_f32(const uint8_t* packed, float* x, int64_t size, int threads) {
-    unpack_bytes(packed, x, size, threads);
-}
-
-int pack_bytes_bf16(const BFloat16* x, uint8_t* packed, int64_t size, int threads) {
-    return pack_bytes(x, packed, size, threads);
-}
-
-void unpack_bytes_bf16(const uint8_t* packed, BFloat16* x, int64_t size, int threads) {
-    unpack_bytes(packed, x, size, threads);
-}
+EXPORT(f32, float, float, uint32_t, 0x3f800000u)
+EXPORT(bf16, BFloat16, uint16_t, uint16_t, 0x3f80)
 
 }  // extern "C"

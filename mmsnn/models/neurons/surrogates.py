@@ -1,24 +1,28 @@
 """Surrogate derivatives of the Heaviside step, as immutable values.
 
-A surrogate is plain data with one method, so that neurons' backward passes can apply it
-in place; the formulas and their parameter are SpikingJelly's.
+A surrogate is plain data with one method; the formulas and their parameter are
+SpikingJelly's.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from mmsnn.ops import SurrogateKind, surrogate_slope
 from mmsnn.utils import check_positive, describe
 
 
 @dataclass(frozen=True)
 class Surrogate:
     """A smooth stand-in for the derivative of the Heaviside step.
+
+    Derived classes define :meth:`derivative`, which is evaluated in PyTorch, once for
+    all time steps. The built-in classes also state a ``kind``, for which the operators
+    have the formula; a class derived from one of them does not inherit it.
 
     Args:
         alpha: Sharpness of the surrogate; positive, without unit.
@@ -35,29 +39,16 @@ class Surrogate:
         alpha = check_positive(f'{type(self).__name__} alpha', self.alpha)
         object.__setattr__(self, 'alpha', alpha)
 
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """Return ``grad`` times the surrogate derivative at ``x``.
-
-        Args:
-            grad: Gradient by the spikes.
-            x: Distance to the threshold, ``h - v_threshold``, of the same shape. It is
-                used as scratch memory: its values are lost.
-
-        Returns:
-            A tensor of the same shape; it may share memory with ``x``.
-        """
-        raise NotImplementedError(f'{type(self).__name__} defines no derivative')
-
     def derivative(self, x: Tensor) -> Tensor:
         """Return the surrogate derivative at ``x``, the distance to the threshold.
 
         Args:
-            x: Any floating tensor; it is left as it is.
+            x: ``h - v_threshold``, any floating tensor; it is not changed.
 
         Returns:
             A tensor of the same shape and dtype.
         """
-        return self.scale_(torch.ones_like(x), x.clone())
+        raise NotImplementedError(f'{type(self).__name__} defines no derivative')
 
 
 @dataclass(frozen=True)
@@ -68,37 +59,33 @@ class ATan(Surrogate):
     :math:`1 / (1 + (\pi x)^2)` (Zhang et al. 2023, Section 5).
     """
 
+    kind: ClassVar[SurrogateKind] = SurrogateKind.ATAN
     alpha: float = 2.0
 
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """See :meth:`Surrogate.scale_`."""
-        a = self.alpha / 2
-        # 1 / a + pi^2 a x^2 is the reciprocal of the derivative: one pass, one division
-        inverse = torch.addcmul(x.new_full((), 1 / a), x, x, value=math.pi**2 * a)
-        return torch.div(grad, inverse)
+    def derivative(self, x: Tensor) -> Tensor:
+        return surrogate_slope(SurrogateKind.ATAN, self.alpha, x)
 
 
 @dataclass(frozen=True)
 class Sigmoid(Surrogate):
     r"""Logistic: :math:`\sigma'(x) = a\, s (1 - s)`, :math:`s = 1 / (1 + e^{-ax})`."""
 
+    kind: ClassVar[SurrogateKind] = SurrogateKind.SIGMOID
     alpha: float = 4.0
 
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """See :meth:`Surrogate.scale_`."""
-        s = x.mul_(self.alpha).sigmoid_()
-        return s.addcmul_(s, s, value=-1).mul_(self.alpha).mul_(grad)
+    def derivative(self, x: Tensor) -> Tensor:
+        return surrogate_slope(SurrogateKind.SIGMOID, self.alpha, x)
 
 
 @dataclass(frozen=True)
 class Rectangular(Surrogate):
     r"""Rectangle: :math:`\sigma'(x) = a` where :math:`|x| < 1 / (2 a)`, else 0."""
 
+    kind: ClassVar[SurrogateKind] = SurrogateKind.RECTANGULAR
     alpha: float = 1.0
 
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """See :meth:`Surrogate.scale_`."""
-        return torch.mul(grad, self.alpha).mul_(x.abs_() < 0.5 / self.alpha)
+    def derivative(self, x: Tensor) -> Tensor:
+        return surrogate_slope(SurrogateKind.RECTANGULAR, self.alpha, x)
 
 
 SURROGATES: dict[str, type[Surrogate]] = {
@@ -116,12 +103,15 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
             :class:`Surrogate`, or None for the papers' ``ATan(alpha=2)``.
 
     Raises:
-        TypeError: If ``cfg`` is none of these.
+        TypeError: If ``cfg`` is none of these, or a :class:`Surrogate` without
+            derivative.
         ValueError: If the type or a key is unknown.
     """
     if cfg is None:
         return ATan()
     if isinstance(cfg, Surrogate):
+        if type(cfg).derivative is Surrogate.derivative:
+            raise TypeError(f'surrogate {type(cfg).__name__} must define derivative(x)')
         return cfg
     if not isinstance(cfg, Mapping):
         raise TypeError(
@@ -152,7 +142,7 @@ class _Heaviside(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
-        return ctx.surrogate.scale_(grad, x.clone()), None
+        return grad * ctx.surrogate.derivative(x), None
 
 
 def heaviside(x: Tensor, surrogate: Surrogate) -> Tensor:

@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name('spikes.cpp')
+SOURCE = Path(__file__).with_name('csrc') / 'spikes.cpp'
 SWITCH = 'MMSNN_KERNELS'
 FOLDER = 'MMSNN_CACHE'
 FLAGS = (

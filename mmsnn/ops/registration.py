@@ -1,0 +1,103 @@
+"""Defines the operators in PyTorch's namespace ``mmsnn`` and registers their parts."""
+
+import importlib
+import importlib.util
+import os
+import warnings
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .build import SWITCH
+from .schemas import SCHEMAS
+
+LIBRARY = torch.library.Library('mmsnn', 'FRAGMENT')
+for _name, _schema in SCHEMAS.items():
+    LIBRARY.define(
+        _name + _schema,
+        # outputs are laid out like inputs: a compiler must not change their strides
+        tags=(torch.Tag.pt2_compliant_tag, torch.Tag.needs_exact_strides),
+    )
+
+
+def register(
+    name: str,
+    check: Callable[..., None],
+    fake: Callable[..., Any],
+    reference: Callable[..., Any],
+    cpu: Callable[..., Any],
+    triton_module: str,
+) -> None:
+    """Register an operator's implementations, all with its positional arguments.
+
+    Args:
+        name: One of the schemas.
+        check: Raises on arguments that the operator does not take.
+        fake: Allocates the outputs, without values.
+        reference: PyTorch's operations, for every device without a better one.
+        cpu: For tensors on a CPU.
+        triton_module: Module of ``mmsnn.ops.triton`` with a function of the operator's
+            name for tensors on a GPU; it is imported by the first call.
+    """
+
+    def checked(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*args: Any) -> Any:
+            check(*args)
+            return function(*args)
+
+        return call
+
+    def cuda(*args: Any) -> Any:
+        if torch.float64 in (args[0].dtype, args[-1]) or not _triton_is_usable():
+            return reference(*args)
+        module = importlib.import_module(f'mmsnn.ops.triton.{triton_module}')
+        return getattr(module, name)(*args)
+
+    LIBRARY.impl(name, checked(reference), 'CompositeExplicitAutograd')
+    LIBRARY.impl(name, checked(cpu), 'CPU')
+    LIBRARY.impl(name, checked(cuda), 'CUDA')
+    torch.library.register_fake(f'mmsnn::{name}', checked(fake), lib=LIBRARY)
+
+
+def register_gradient(
+    name: str, backward: Callable[..., Any], setup_context: Callable[..., Any]
+) -> None:
+    """Register the gradient of an operator; see ``torch.library.register_autograd``."""
+    torch.library.register_autograd(
+        f'mmsnn::{name}', backward, setup_context=setup_context, lib=LIBRARY
+    )
+
+
+def refuse_gradient(name: str) -> None:
+    """Make an operator raise where its own gradient is asked for."""
+
+    def backward(ctx: Any, *grads: Tensor | None) -> None:
+        raise NotImplementedError(
+            f'mmsnn::{name} has no gradient of its own: surrogate gradients cannot be '
+            'differentiated twice'
+        )
+
+    register_gradient(name, backward, lambda ctx, inputs, output: None)
+
+
+@cache
+def _triton_is_installed() -> bool:
+    if importlib.util.find_spec('triton') is not None:
+        return True
+    warnings.warn(
+        'Triton is not installed: the operators of mmsnn use the slower PyTorch path on '
+        f'the GPU ({SWITCH}=0 disables this warning)',
+        stacklevel=2,
+    )
+    return False
+
+
+def _triton_is_usable() -> bool:
+    return os.environ.get(SWITCH, '1') != '0' and _triton_is_installed()
+
+
+__all__ = ['LIBRARY', 'refuse_gradient', 'register', 'register_gradient']
