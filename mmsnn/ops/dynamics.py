@@ -1,4 +1,4 @@
-"""What a spiking neuron does with its charge, and the surrogates known to the kernels."""
+"""What a spiking neuron does with its charge, and the built-in surrogates."""
 
 import math
 from dataclasses import dataclass, field
@@ -70,9 +70,7 @@ def surrogate_slope(kind: SurrogateKind, alpha: float, x: Tensor) -> Tensor:
         return torch.addcmul(s, s, s, value=-1) * alpha
     if kind == SurrogateKind.RECTANGULAR:
         return (x.abs() < 0.5 / alpha).to(x.dtype) * alpha
-    raise ValueError(
-        f'{kind!r} has no formula: the operator takes its slope as a tensor'
-    )
+    raise ValueError(f'{kind!r} has no formula: its slope is given as a tensor')
 
 
 @dataclass(frozen=True)

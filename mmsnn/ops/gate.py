@@ -8,7 +8,12 @@ from torch import Tensor
 from . import native
 from .checks import check_alike, check_floating
 from .layout import is_dense
-from .registration import refuse_gradient, register, register_gradient
+from .registration import (
+    refuse_gradient,
+    refuse_onnx,
+    register,
+    register_gradient,
+)
 
 
 def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
@@ -29,6 +34,7 @@ def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
         ValueError: If shapes or devices differ.
         NotImplementedError: If a tensor is sparse.
     """
+    refuse_onnx()
     return torch.ops.mmsnn.gate(residual, shortcut)
 
 
@@ -48,7 +54,7 @@ def _reference(residual: Tensor, shortcut: Tensor) -> Tensor:
     return torch.addcmul(shortcut, residual, difference, out=y)
 
 
-def _alike(first: Tensor, *others: Tensor) -> tuple[Tensor, ...] | None:
+def _alike(first: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
     """Return dense tensors laid out alike, with copies of those that differ."""
     if not is_dense(first):
         first = torch.empty_like(first).copy_(first)
@@ -103,15 +109,15 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
     return torch.ops.mmsnn.gate_backward(grad, *ctx.saved_tensors)
 
 
-register('gate', _check, _fake, _reference, _cpu, 'gate')
+register('gate', 'gate', _check, _fake, _reference, _cpu)
 register_gradient('gate', _backward, _setup_context)
 register(
     'gate_backward',
+    'gate',
     _check_backward,
     _fake_backward,
     _reference_backward,
     _cpu_backward,
-    'gate',
 )
 refuse_gradient('gate_backward')
 

@@ -8,7 +8,12 @@ from torch import Tensor
 from . import native, neuron_reference
 from .checks import check_alike, check_sequence
 from .layout import sequence_like, state_dtype
-from .registration import refuse_gradient, register, register_gradient
+from .registration import (
+    refuse_gradient,
+    refuse_onnx,
+    register,
+    register_gradient,
+)
 
 
 def integer_multi_step(
@@ -45,6 +50,7 @@ def integer_multi_step(
         ValueError: If it has no step, or an argument is out of range.
         NotImplementedError: If ``x_seq`` is sparse.
     """
+    refuse_onnx()
     keep = x_seq.requires_grad and torch.is_grad_enabled()
     return torch.ops.mmsnn.integer_multi_step(
         x_seq, decay, max_value, normalize, detach_reset, keep
@@ -121,20 +127,20 @@ def _backward(
 
 register(
     'integer_multi_step',
+    'neuron',
     _check,
     _fake,
     neuron_reference.integer_multi_step,
     _cpu,
-    'neuron',
 )
 register_gradient('integer_multi_step', _backward, _setup_context)
 register(
     'integer_multi_step_backward',
+    'neuron',
     _check_backward,
     _fake_backward,
     neuron_reference.integer_multi_step_backward,
     _cpu_backward,
-    'neuron',
 )
 refuse_gradient('integer_multi_step_backward')
 

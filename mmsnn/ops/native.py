@@ -74,7 +74,7 @@ def _call(name: str, dtype: torch.dtype, *args: Any, result: Any = None) -> Any:
     """Call a function of the library: tensors by address, integers in 64 bits."""
     function = getattr(library(), f'{name}_{_SUFFIXES[dtype]}')
     function.restype = result
-    converted = []
+    converted: list[Any] = []
     for arg in args:
         if isinstance(arg, Tensor):
             converted.append(ctypes.c_void_p(arg.data_ptr()))

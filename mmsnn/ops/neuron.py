@@ -11,7 +11,12 @@ from .checks import check_alike, check_rule, check_sequence
 from .dynamics import Dynamics, SurrogateKind
 from .layout import sequence_like, state_dtype
 from .neuron_reference import Rule
-from .registration import refuse_gradient, register, register_gradient
+from .registration import (
+    refuse_gradient,
+    refuse_onnx,
+    register,
+    register_gradient,
+)
 
 _FIELDS = len(Rule._fields)
 
@@ -86,7 +91,7 @@ def potentials(
 def _split(
     decay: Tensor | float | None, x_seq: Tensor
 ) -> tuple[Tensor | None, float | None]:
-    """Return a decay as the operators take it: learned, in the state's dtype, or not."""
+    """Return a decay as learned, in the dtype of the state, or as a number."""
     if isinstance(decay, Tensor):
         if not x_seq.is_floating_point():
             return decay, None
@@ -102,6 +107,7 @@ def _run(
     keep: bool = False,
     as_bytes: bool = False,
 ) -> tuple[Tensor, Tensor]:
+    refuse_onnx()
     return torch.ops.mmsnn.multi_step(
         x_seq,
         learned,
@@ -250,7 +256,7 @@ def _of_flat(function: Callable[..., Any], tensors: int) -> Callable[..., Any]:
 
 
 _forwards = (_check, _fake, neuron_reference.multi_step, _cpu)
-register('multi_step', *(_of_flat(function, 1) for function in _forwards), 'neuron')
+register('multi_step', 'neuron', *(_of_flat(function, 1) for function in _forwards))
 register_gradient('multi_step', _backward, _setup_context)
 _backwards = (
     _check_backward,
@@ -259,7 +265,7 @@ _backwards = (
     _cpu_backward,
 )
 register(
-    'multi_step_backward', *(_of_flat(function, 2) for function in _backwards), 'neuron'
+    'multi_step_backward', 'neuron', *(_of_flat(function, 2) for function in _backwards)
 )
 refuse_gradient('multi_step_backward')
 

@@ -114,9 +114,12 @@ def multi_step_backward(
         )
         if learned is not None:
             grad_decay += _grad_decay(grad_h, potentials, t, learned, rule)
-        scales = decay is not None and rule.decay_input
-        grad_x[t].copy_(grad_h * decay if scales else grad_h)
-        grad_v = grad_h if decay is None else grad_h.mul_(1 - decay)
+        if decay is None:
+            grad_x[t].copy_(grad_h)
+            grad_v = grad_h
+        else:
+            grad_x[t].copy_(grad_h * decay if rule.decay_input else grad_h)
+            grad_v = grad_h.mul_(1 - decay)
     return grad_x, grad_decay
 
 

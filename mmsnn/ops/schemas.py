@@ -3,9 +3,9 @@
 A neuron is IF without a decay, LIF with a float ``decay`` and PLIF with
 ``learned_decay``, a 0-dim tensor in the dtype of the state. Sequences are ``[T, ...]``.
 Spikes and potentials are laid out ``[T, <each step as x_seq[0]>]``; potentials are fp32
-(fp64 for input in fp64), and of shape ``[0]`` unless they are kept.
-``multi_step_backward`` returns a decay's gradient of shape ``[]`` for a learned decay and
-``[0]`` otherwise. Numbers are packed in the order in which a dense tensor stores them.
+(fp64 for input in fp64), and of shape ``[0]`` unless they are kept. The gradient of a
+decay has the shape ``[]`` for a learned decay and ``[0]`` otherwise. Numbers are packed
+in the order in which a dense tensor stores them.
 """
 
 _NEURON = (

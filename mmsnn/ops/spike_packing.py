@@ -170,35 +170,35 @@ def _weights(like: Tensor) -> Tensor:
 
 register(
     'pack_bits',
+    'spike_packing',
     _check_pack,
     _fake_pack_bits,
     _reference_pack_bits,
     _cpu_pack_bits,
-    'spike_packing',
 )
 register(
     'pack_bytes',
+    'spike_packing',
     _check_pack,
     _fake_pack_bytes,
     _reference_pack_bytes,
     _cpu_pack_bytes,
-    'spike_packing',
 )
 register(
     'unpack_bits',
+    'spike_packing',
     _check_unpack,
     _fake_unpack,
     _reference_unpack_bits,
     _cpu_unpack_bits,
-    'spike_packing',
 )
 register(
     'unpack_bytes',
+    'spike_packing',
     _check_unpack,
     _fake_unpack,
     _reference_unpack_bytes,
     _cpu_unpack_bytes,
-    'spike_packing',
 )
 
 __all__ = ['Packed', 'pack', 'unpack']

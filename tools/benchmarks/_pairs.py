@@ -133,7 +133,7 @@ def machine() -> dict[str, Any]:
     """Return what the numbers depend on, and nothing that names the machine."""
     import torch
 
-    from mmsnn import kernels
+    from mmsnn.ops.build import library
 
     versions = {'python': platform.python_version()}
     for name in DISTRIBUTIONS:
@@ -148,7 +148,7 @@ def machine() -> dict[str, Any]:
         'bf16_products': torch.cpu._is_avx512_bf16_supported(),
         'bf16_matrix_units': torch.cpu._is_amx_tile_supported(),
         'system': platform.system(),
-        'kernels': kernels.library() is not None,
+        'kernels': library() is not None,
         'versions': versions,
     }
 

@@ -21,8 +21,8 @@ class Surrogate:
     """A smooth stand-in for the derivative of the Heaviside step.
 
     Derived classes define :meth:`derivative`, which is evaluated in PyTorch, once for
-    all time steps. The built-in classes also state a ``kind``, for which the operators
-    have the formula; a class derived from one of them does not inherit it.
+    all time steps. The built-in classes state a ``kind`` instead, whose formula the
+    operators have; they use it for these exact classes alone, not for derived ones.
 
     Args:
         alpha: Sharpness of the surrogate; positive, without unit.
@@ -32,6 +32,7 @@ class Surrogate:
         TypeError: If ``alpha`` is not a number.
     """
 
+    kind: ClassVar[SurrogateKind] = SurrogateKind.GIVEN
     alpha: float
 
     def __post_init__(self) -> None:
@@ -48,7 +49,7 @@ class Surrogate:
         Returns:
             A tensor of the same shape and dtype.
         """
-        raise NotImplementedError(f'{type(self).__name__} defines no derivative')
+        return surrogate_slope(self.kind, self.alpha, x)
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,6 @@ class ATan(Surrogate):
     kind: ClassVar[SurrogateKind] = SurrogateKind.ATAN
     alpha: float = 2.0
 
-    def derivative(self, x: Tensor) -> Tensor:
-        return surrogate_slope(SurrogateKind.ATAN, self.alpha, x)
-
 
 @dataclass(frozen=True)
 class Sigmoid(Surrogate):
@@ -73,9 +71,6 @@ class Sigmoid(Surrogate):
     kind: ClassVar[SurrogateKind] = SurrogateKind.SIGMOID
     alpha: float = 4.0
 
-    def derivative(self, x: Tensor) -> Tensor:
-        return surrogate_slope(SurrogateKind.SIGMOID, self.alpha, x)
-
 
 @dataclass(frozen=True)
 class Rectangular(Surrogate):
@@ -83,9 +78,6 @@ class Rectangular(Surrogate):
 
     kind: ClassVar[SurrogateKind] = SurrogateKind.RECTANGULAR
     alpha: float = 1.0
-
-    def derivative(self, x: Tensor) -> Tensor:
-        return surrogate_slope(SurrogateKind.RECTANGULAR, self.alpha, x)
 
 
 SURROGATES: dict[str, type[Surrogate]] = {
@@ -110,7 +102,8 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
     if cfg is None:
         return ATan()
     if isinstance(cfg, Surrogate):
-        if type(cfg).derivative is Surrogate.derivative:
+        defined = type(cfg).derivative is not Surrogate.derivative
+        if not defined and cfg.kind == SurrogateKind.GIVEN:
             raise TypeError(f'surrogate {type(cfg).__name__} must define derivative(x)')
         return cfg
     if not isinstance(cfg, Mapping):
@@ -136,7 +129,8 @@ class _Heaviside(torch.autograd.Function):
     def forward(ctx: FunctionCtx, x: Tensor, surrogate: Surrogate) -> Tensor:
         ctx.save_for_backward(x)
         ctx.surrogate = surrogate  # type: ignore[attr-defined]
-        return (x >= 0).to(x.dtype)
+        # NaN for what is not finite, as neurons give it
+        return (x >= 0).to(x.dtype).add_(x, alpha=0)
 
     @staticmethod
     @once_differentiable
