@@ -15,12 +15,12 @@ from .build import SWITCH
 from .schemas import SCHEMAS
 
 LIBRARY = torch.library.Library('mmsnn', 'FRAGMENT')
+# outputs are laid out like inputs, whose strides a compiler must not change
+_STRIDES = getattr(
+    torch.Tag, 'needs_exact_strides', torch.Tag.needs_fixed_stride_order
+)  # the former is PyTorch 2.8's
 for _name, _schema in SCHEMAS.items():
-    LIBRARY.define(
-        _name + _schema,
-        # outputs are laid out like inputs: a compiler must not change their strides
-        tags=(torch.Tag.pt2_compliant_tag, torch.Tag.needs_exact_strides),
-    )
+    LIBRARY.define(_name + _schema, tags=(torch.Tag.pt2_compliant_tag, _STRIDES))
 
 
 def register(

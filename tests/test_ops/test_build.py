@@ -125,6 +125,6 @@ def test_the_cache_is_a_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_the_source_is_packed() -> None:
     """An installed package has what it compiles."""
-    setup = Path(build.__file__).parents[2] / 'setup.py'
-    assert "'mmsnn.ops': ['csrc/*.cpp']" in setup.read_text(encoding='utf-8')
+    project = Path(build.__file__).parents[2] / 'pyproject.toml'
+    assert '"mmsnn.ops" = ["csrc/*.cpp"]' in project.read_text(encoding='utf-8')
     assert build.SOURCE.is_file()
