@@ -7,7 +7,7 @@ from torch import Tensor
 
 from . import native
 from .checks import check_alike, check_floating
-from .layout import is_dense
+from .layout import laid_out_alike
 from .registration import (
     refuse_gradient,
     refuse_onnx,
@@ -54,21 +54,10 @@ def _reference(residual: Tensor, shortcut: Tensor) -> Tensor:
     return torch.addcmul(shortcut, residual, difference, out=y)
 
 
-def _alike(first: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-    """Return dense tensors laid out alike, with copies of those that differ."""
-    if not is_dense(first):
-        first = torch.empty_like(first).copy_(first)
-    same = (
-        x if x.stride() == first.stride() else torch.empty_like(first).copy_(x)
-        for x in others
-    )
-    return first, *same
-
-
 def _cpu(residual: Tensor, shortcut: Tensor) -> Tensor:
     if not native.serves(residual):
         return _reference(residual, shortcut)
-    return native.gate(*_alike(residual, shortcut))
+    return native.gate(*laid_out_alike(residual, shortcut))
 
 
 def _check_backward(grad: Tensor, residual: Tensor, shortcut: Tensor) -> None:
@@ -97,7 +86,7 @@ def _cpu_backward(
 ) -> tuple[Tensor, Tensor]:
     if not native.serves(residual):
         return _reference_backward(grad, residual, shortcut)
-    residual, grad, shortcut = _alike(residual, grad, shortcut)
+    residual, grad, shortcut = laid_out_alike(residual, grad, shortcut)
     return native.gate_backward(grad, residual, shortcut)
 
 

@@ -127,7 +127,7 @@ def _backward(
 
 register(
     'integer_multi_step',
-    'neuron',
+    'integer_neuron',
     _check,
     _fake,
     neuron_reference.integer_multi_step,
@@ -136,7 +136,7 @@ register(
 register_gradient('integer_multi_step', _backward, _setup_context)
 register(
     'integer_multi_step_backward',
-    'neuron',
+    'integer_neuron',
     _check_backward,
     _fake_backward,
     neuron_reference.integer_multi_step_backward,

@@ -49,6 +49,17 @@ def packed_sequence(x_seq: Tensor) -> Tensor:
     return sequence_like(x_seq, x_seq.dtype).copy_(x_seq)
 
 
+def laid_out_alike(first: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    """Return dense tensors laid out alike, with copies of those that differ."""
+    if not is_dense(first):
+        first = torch.empty_like(first).copy_(first)
+    same = (
+        x if x.stride() == first.stride() else torch.empty_like(first).copy_(x)
+        for x in others
+    )
+    return first, *same
+
+
 def state_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return the dtype of potentials: fp32, or fp64 for currents in fp64."""
     return torch.promote_types(dtype, torch.float32)
@@ -57,6 +68,7 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
 __all__ = [
     'dense_steps',
     'is_dense',
+    'laid_out_alike',
     'matching_steps',
     'packed_sequence',
     'sequence_like',

@@ -52,7 +52,7 @@ def register(
         return call
 
     def cuda(*args: Any) -> Any:
-        if torch.float64 in (args[0].dtype, args[-1]) or not _triton_is_usable():
+        if not _triton_is_usable():
             return reference(*args)
         module = importlib.import_module(f'mmsnn.ops.triton.{triton_module}')
         return getattr(module, name)(*args)
