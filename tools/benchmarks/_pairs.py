@@ -28,6 +28,7 @@ run = _cli.run
 WARM_UP = 2
 DISTRIBUTIONS = (
     'torch',
+    'triton',
     'torchvision',
     'spikingjelly',
     'onedl-mmcv',
@@ -135,12 +136,6 @@ def machine() -> dict[str, Any]:
 
     from mmsnn.ops.build import library
 
-    versions = {'python': platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return {
         'processor': _processor(),
         'cores': os.cpu_count(),
@@ -149,8 +144,19 @@ def machine() -> dict[str, Any]:
         'bf16_matrix_units': torch.cpu._is_amx_tile_supported(),
         'system': platform.system(),
         'kernels': library() is not None,
-        'versions': versions,
+        'versions': versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that are compared."""
+    found = {'python': platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def _processor() -> str:

@@ -91,6 +91,7 @@ def forward_kernel(
     STATE: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
+    """Write spikes, potentials, and to ``finite`` whether all potentials are finite."""
     threshold = tl.cast(v_threshold, STATE)
     rest = tl.cast(v_reset, STATE)
     if LEAKS:
@@ -161,6 +162,7 @@ def backward_kernel(
     STATE: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
+    """Write the currents' gradients, and the decay's summed over each program."""
     threshold = tl.cast(v_threshold, STATE)
     rest = tl.cast(v_reset, STATE)
     sharpness = tl.cast(alpha, STATE)
