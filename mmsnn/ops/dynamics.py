@@ -96,8 +96,8 @@ class Dynamics:
     decay_input: bool = True
 
     def __post_init__(self) -> None:
-        """Check the surrogate when the neuron is built."""
-        _ = self.kind
+        """Check the surrogate, and cache what compilers cannot trace."""
+        _ = self.kind, self.alpha
 
     @cached_property
     def kind(self) -> SurrogateKind:

@@ -1,7 +1,7 @@
 """PyTorch's own check of every operator: schema, fake implementation, gradient."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -78,10 +78,15 @@ def packs(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
         yield (x.round(),)
 
 
-def unpacks(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
-    numbers = torch.randint(0, 256, (12,), dtype=torch.uint8)
-    yield numbers, [3, 4], [4, 1], dtype
-    yield numbers, [3, 4], [1, 3], dtype
+def unpacks(size: int) -> Callable[[torch.dtype], Iterator[tuple[object, ...]]]:
+    """Return a maker of arguments for numbers in ``size`` bytes."""
+
+    def cases(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
+        numbers = torch.randint(0, 256, (size,), dtype=torch.uint8)
+        yield numbers, [3, 4], [4, 1], dtype
+        yield numbers, [3, 4], [1, 3], dtype
+
+    return cases
 
 
 CASES = {
@@ -93,8 +98,8 @@ CASES = {
     'gate_backward': gate_backwards,
     'pack_bits': packs,
     'pack_bytes': packs,
-    'unpack_bits': unpacks,
-    'unpack_bytes': unpacks,
+    'unpack_bits': unpacks(2),
+    'unpack_bytes': unpacks(12),
 }
 
 
