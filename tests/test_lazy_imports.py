@@ -80,7 +80,7 @@ def test_thread_policy(given: dict[str, str], expected: str) -> None:
 @pytest.mark.parametrize(
     'code',
     [
-        'from mmsnn.models import SGResNet; x = SGResNet(10)(torch.ones(1, 3, 32, 32))[0]',
+        'from mmsnn.models import MSResNet as M; x = M(10)(torch.ones(1, 3, 9, 9))[0]',
         'from mmsnn import ops; x = ops.gate(torch.ones(1), torch.ones(1))',
     ],
 )

@@ -1,8 +1,9 @@
 """What a spiking neuron does with its charge, and the built-in surrogates."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -84,10 +85,6 @@ class Dynamics:
         surrogate: Derivative of the firing step.
         decay_input: Whether the decay weakens the input too, as it does the potential.
 
-    Attributes:
-        kind: The surrogate's kind.
-        alpha: The surrogate's sharpness; 0 if it is evaluated in PyTorch.
-
     Raises:
         TypeError: If the surrogate has no derivative.
     """
@@ -97,15 +94,20 @@ class Dynamics:
     detach_reset: bool
     surrogate: DifferentiableStep
     decay_input: bool = True
-    kind: SurrogateKind = field(init=False, repr=False)
-    alpha: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Ask the surrogate for its kind once, not in every call."""
-        kind = surrogate_kind(self.surrogate)
-        alpha = getattr(self.surrogate, 'alpha', 0.0) if kind else 0.0
-        object.__setattr__(self, 'kind', kind)
-        object.__setattr__(self, 'alpha', float(alpha))
+        """Check the surrogate, and cache what compilers cannot trace."""
+        _ = self.kind, self.alpha
+
+    @cached_property
+    def kind(self) -> SurrogateKind:
+        """The surrogate's kind."""
+        return surrogate_kind(self.surrogate)
+
+    @cached_property
+    def alpha(self) -> float:
+        """The surrogate's sharpness; 0 if it is evaluated in PyTorch."""
+        return float(getattr(self.surrogate, 'alpha', 0.0)) if self.kind else 0.0
 
     @property
     def rest(self) -> float:

@@ -1,5 +1,6 @@
 """Spikes in bits, and small integers in bytes: a 32nd and a quarter of fp32."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,9 +103,22 @@ def _cpu_pack_bytes(x: Tensor) -> tuple[Tensor, Tensor]:
     return native.pack(_dense(x), 'pack_bytes', x.numel())
 
 
-def _check_unpack(numbers: Tensor, *args: Any) -> None:
+def _check_unpack_bits(bits: Tensor, shape: Sequence[int], *args: Any) -> None:
+    _check_bytes(bits, (math.prod(shape) + 7) // 8)
+
+
+def _check_unpack_bytes(numbers: Tensor, shape: Sequence[int], *args: Any) -> None:
+    _check_bytes(numbers, math.prod(shape))
+
+
+def _check_bytes(numbers: Tensor, size: int) -> None:
     if numbers.dtype != torch.uint8:
         raise TypeError(f'packed numbers must be torch.uint8, but got {numbers.dtype}')
+    if numbers.dim() != 1 or numbers.shape[0] != size:
+        raise ValueError(
+            f'packed numbers must be {size} bytes for the shape, but got '
+            f'{numbers.numel()}'
+        )
 
 
 def _fake_unpack(
@@ -187,7 +201,7 @@ register(
 register(
     'unpack_bits',
     'spike_packing',
-    _check_unpack,
+    _check_unpack_bits,
     _fake_unpack,
     _reference_unpack_bits,
     _cpu_unpack_bits,
@@ -195,7 +209,7 @@ register(
 register(
     'unpack_bytes',
     'spike_packing',
-    _check_unpack,
+    _check_unpack_bytes,
     _fake_unpack,
     _reference_unpack_bytes,
     _cpu_unpack_bytes,
