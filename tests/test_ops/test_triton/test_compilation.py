@@ -186,3 +186,18 @@ def test_accesses_are_vectorised(compiled: dict[int, Any]) -> None:
     operators.multi_step_backward(x_seq, x_seq, *args, None)
     for kernel in compiled.values():
         assert len(re.findall(r'global\.v4\.b32', kernel.asm['ptx'])) == 4
+
+
+def test_errors_of_a_device_are_raised_and_forgotten(
+    compiled: dict[int, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise torch.OutOfMemoryError('CUDA out of memory')
+
+    x = random(1024)
+    with monkeypatch.context() as patch:
+        patch.setattr(JITFunction, 'run', fail)
+        with pytest.raises(torch.OutOfMemoryError):
+            operators.gate(x, x)
+    operators.gate(x, x)
+    assert len(compiled) == 1
