@@ -75,3 +75,20 @@ def test_thread_policy(given: dict[str, str], expected: str) -> None:
         "print(*map(os.environ.get, ('GOMP_SPINCOUNT', 'OMP_WAIT_POLICY')))"
     )
     assert run(code, **given) == expected
+
+
+@pytest.mark.parametrize(
+    'code',
+    [
+        'from mmsnn.models import MSResNet as M; x = M(10)(torch.ones(1, 3, 9, 9))[0]',
+        'from mmsnn import ops; x = ops.gate(torch.ones(1), torch.ones(1))',
+    ],
+)
+def test_without_openmmlab(code: str) -> None:
+    """Operators need torch alone, backbones MMEngine too."""
+    blocked = set(HEAVY) - {'torch'}
+    if 'models' not in code:
+        blocked.add('mmengine')
+    # an entry of None makes an import fail
+    start = f'import sys; sys.modules.update(dict.fromkeys({sorted(blocked)!r}))'
+    assert run(f'{start}; import torch; {code}; print(x.dim() > 0)') == 'True'

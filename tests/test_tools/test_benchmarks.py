@@ -121,12 +121,12 @@ def test_lines_by_hand(load: Callable) -> None:
 
 def test_without_kernels_is_for_the_call_alone(load: Callable) -> None:
     """The library is back afterwards, after an error too."""
-    from mmsnn import kernels
+    from mmsnn.ops import native
 
-    library = kernels.library
-    call = load('_networks').without_kernels(lambda: kernels.library())
+    library = native.library
+    call = load('_networks').without_kernels(lambda: native.library())
     assert call() is None
-    assert kernels.library is library
+    assert native.library is library
 
 
 @pytest.mark.parametrize(

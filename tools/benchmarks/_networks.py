@@ -13,8 +13,8 @@ from mmengine.logging import MMLogger
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmsnn import kernels
 from mmsnn.models import Rate, SGResNet
+from mmsnn.ops import native
 
 CLASSES = 1000
 MMSNN = 'mmsnn, SG ResNet18'
@@ -121,7 +121,7 @@ def without_kernels(case: Callable[[], object]) -> Callable[[], object]:
     """Return a function that calls another as with ``MMSNN_KERNELS=0``."""
 
     def call() -> object:
-        with mock.patch.object(kernels, 'library', return_value=None):
+        with mock.patch.object(native, 'library', return_value=None):
             return case()
 
     return call

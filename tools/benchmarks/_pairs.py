@@ -28,6 +28,7 @@ run = _cli.run
 WARM_UP = 2
 DISTRIBUTIONS = (
     'torch',
+    'triton',
     'torchvision',
     'spikingjelly',
     'onedl-mmcv',
@@ -133,14 +134,8 @@ def machine() -> dict[str, Any]:
     """Return what the numbers depend on, and nothing that names the machine."""
     import torch
 
-    from mmsnn import kernels
+    from mmsnn.ops.build import library
 
-    versions = {'python': platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return {
         'processor': _processor(),
         'cores': os.cpu_count(),
@@ -148,9 +143,20 @@ def machine() -> dict[str, Any]:
         'bf16_products': torch.cpu._is_avx512_bf16_supported(),
         'bf16_matrix_units': torch.cpu._is_amx_tile_supported(),
         'system': platform.system(),
-        'kernels': kernels.library() is not None,
-        'versions': versions,
+        'kernels': library() is not None,
+        'versions': versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that are compared."""
+    found = {'python': platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def _processor() -> str:

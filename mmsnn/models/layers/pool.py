@@ -57,7 +57,8 @@ class MaxPool2d(nn.MaxPool2d):
     def forward(self, input: Tensor) -> Tensor:
         """See the class."""
         lean = input.requires_grad and torch.is_grad_enabled() and input.dim() == 4
-        if not lean or torch.compiler.is_compiling():
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        if not lean or traced:
             return super().forward(input)
         window = ([n, n] for n in (self.kernel_size, self.stride, self.padding, 1))
         return _MaxPool.apply(input, *window, False)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
-from mmsnn.kernels.packing import pack, unpack
+from mmsnn.ops import pack, unpack
 
 
 class Recomputable(nn.Module):
@@ -23,7 +23,7 @@ class Recomputable(nn.Module):
     - random numbers and autocast are as they were the first time.
 
     The input is held packed: spikes a bit each, small integers a byte, other values as
-    they are (see :func:`mmsnn.kernels.packing.pack`). Gradients are the same to the bit
+    they are (see :func:`mmsnn.ops.pack`). Gradients are the same to the bit
     where the operations are reproducible.
 
     Nothing is recomputed where there is nothing to save: without gradients, in a frozen

@@ -1,16 +1,26 @@
 """Convolution, norm and neuron in any order: what all residual families are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
-from mmcv.cnn import build_conv_layer, build_norm_layer
 from torch import nn
 
+from mmsnn._compat import require
 from mmsnn.models.neurons import BaseNeuron, build_neuron
 from mmsnn.utils import check_positive_int, describe
 
 from .recompute import RecomputableSequential
+
+
+@cache
+def _mmcv_layers() -> Any:
+    """Import MMCV's layers, which only configs of other than PyTorch's layers need."""
+    require('mmcv')
+    import mmcv.cnn
+
+    return mmcv.cnn
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,10 @@ class LayerFactory:
         bias: bool = False,
     ) -> nn.Module:
         """Return a convolution that keeps the size at stride 1."""
-        return build_conv_layer(
-            self.conv_cfg,
+        build: Callable[..., nn.Module] = nn.Conv2d
+        if self.conv_cfg is not None:
+            build = partial(_mmcv_layers().build_conv_layer, self.conv_cfg)
+        return build(
             in_channels,
             out_channels,
             kernel_size,
@@ -65,10 +77,18 @@ class LayerFactory:
 
     def make_norm(self, channels: int) -> nn.Module:
         """Return a norm over ``channels``, its weight at ``norm_scale``."""
-        norm = build_norm_layer(dict(self.norm_cfg), channels)[1]
+        norm = self._build_norm(channels)
         if self.norm_scale != 1:
             nn.init.constant_(_affine(norm, 'weight'), self.norm_scale)
         return norm
+
+    def _build_norm(self, channels: int) -> nn.Module:
+        options = dict(self.norm_cfg)
+        if options['type'] != 'BN':
+            return _mmcv_layers().build_norm_layer(options, channels)[1]
+        del options['type']
+        learns = options.pop('requires_grad', True)
+        return nn.BatchNorm2d(channels, **options).requires_grad_(learns)
 
     def make_neuron(self) -> nn.Module:
         """Return a layer of neurons over ``num_steps``."""

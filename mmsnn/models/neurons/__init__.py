@@ -1,8 +1,10 @@
 """Spiking neurons: stateless over calls, lean in memory, built from a config."""
 
-from .functional import multi_step
-from .neurons import IF, LIF, PLIF, BaseNeuron, build_neuron
-from .surrogate import (
+from mmsnn.ops import multi_step
+
+from .base import BaseNeuron, build_neuron
+from .integrate_fire import IF, LIF, PLIF
+from .surrogates import (
     ATan,
     Constant,
     Rectangular,

@@ -5,11 +5,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-from mmsnn import kernels
 from mmsnn.models.layers import Unit
 from mmsnn.models.neurons import BaseNeuron, Surrogate, build_surrogate, heaviside
+from mmsnn.ops import gate
 from mmsnn.utils import check_number, check_positive_int
 
 
@@ -88,31 +87,6 @@ class IAndMerge(Merge):
         return torch.addcmul(shortcut, residual, shortcut, value=-1)
 
 
-class _Gate(torch.autograd.Function):
-    """``y = h^2 + (1 - h) x``, by one pass forward and two a gradient backward."""
-
-    @staticmethod
-    def forward(ctx: Any, h: Tensor, x: Tensor) -> Tensor:
-        ctx.save_for_backward(h, x)
-        y = kernels.gate(h, x)
-        return torch.addcmul(x, h, h - x) if y is None else y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        h, x = ctx.saved_tensors
-        if all(ctx.needs_input_grad):
-            both = kernels.gate_backward(grad, h, x)
-            if both is not None:
-                return both
-        grad_h = grad_x = None
-        if ctx.needs_input_grad[0]:
-            grad_h = torch.sub(h, x, alpha=0.5).mul_(2).mul_(grad)
-        if ctx.needs_input_grad[1]:
-            grad_x = torch.addcmul(grad, grad, h, value=-1)
-        return grad_h, grad_x
-
-
 class GateMerge(Merge):
     r"""Binary selection gate BSG, whose gate is the residual spike itself.
 
@@ -126,9 +100,7 @@ class GateMerge(Merge):
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
         """See :class:`Merge`."""
-        if torch.compiler.is_compiling():  # it fuses what it differentiates itself
-            return torch.addcmul(shortcut, residual, residual - shortcut)
-        return _Gate.apply(residual, shortcut)
+        return gate(residual, shortcut)
 
 
 class LearnedGateMerge(Merge):
@@ -168,8 +140,8 @@ class LearnedGateMerge(Merge):
         """See :class:`Merge`."""
         drive = self.weight * residual + (self.bias - self.threshold)
         # under autocast the parameters are fp32: the gate selects spikes, and is theirs
-        gate = heaviside(drive, self.surrogate).to(residual.dtype)
-        return torch.addcmul(shortcut, gate, residual - shortcut)
+        is_open = heaviside(drive, self.surrogate).to(residual.dtype)
+        return torch.addcmul(shortcut, is_open, residual - shortcut)
 
     def extra_repr(self) -> str:
         """Show the settings in ``print(model)``."""

@@ -3,9 +3,9 @@
 from typing import Unpack
 
 import torch
-from spikingjelly.activation_based.encoding import LatencyEncoder, WeightedPhaseEncoder
 from torch import Tensor
 
+from mmsnn._compat import require
 from mmsnn.models.layers import LayerFactory
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int, describe
@@ -91,6 +91,9 @@ class LatencyStem(CodedStem):
                 'LatencyStem is made for at least 2 steps, the first for white and '
                 f'the last for black, but got num_steps={self.num_steps}'
             )
+        require('spikingjelly')
+        from spikingjelly.activation_based.encoding import LatencyEncoder
+
         self.encoder = LatencyEncoder(self.num_steps)
 
     def code(self, intensities: Tensor) -> Tensor:
@@ -145,6 +148,9 @@ class PhaseStem(CodedStem):
                 'highest bits only'
             )
         self.period = period
+        require('spikingjelly')
+        from spikingjelly.activation_based.encoding import WeightedPhaseEncoder
+
         self.encoder = WeightedPhaseEncoder(period)
         weights = torch.tensor([2.0 ** -(1 + step) for step in range(period)])
         self.register_buffer('weights', weights.view(-1, 1, 1, 1, 1), persistent=False)

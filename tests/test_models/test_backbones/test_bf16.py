@@ -7,7 +7,7 @@ import torch
 
 from mmsnn.deploy import fold_norms
 from mmsnn.models import DenseNetSNN, SevenBNet, SpikeDecoder
-from mmsnn.models.neurons import functional
+from mmsnn.ops import native, neuron_reference
 
 from ..helpers import FAMILY_ENTRIES, calibrate, make_backbone
 from .networks import make_active
@@ -19,14 +19,17 @@ MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 def states_of(monkeypatch):
     """Return a list that collects the dtypes of the neurons' potentials."""
     dtypes = []
-    run = functional._run
 
-    def record(*args):
-        spikes, potentials = run(*args)
-        dtypes.append(potentials.dtype)
-        return spikes, potentials
+    def recorded(run):
+        def record(*args):
+            spikes, potentials = run(*args)
+            dtypes.append(potentials.dtype)
+            return spikes, potentials
 
-    monkeypatch.setattr(functional, '_run', record)
+        return record
+
+    for module in (native, neuron_reference):
+        monkeypatch.setattr(module, 'multi_step', recorded(module.multi_step))
     return dtypes
 
 

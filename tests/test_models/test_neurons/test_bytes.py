@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mmsnn import kernels
 from mmsnn.models.neurons import IF, LIF, PLIF
+from mmsnn.ops import native
 
 NEURONS = [
     IF(3),
@@ -19,7 +19,7 @@ NEURONS = [
 @pytest.mark.parametrize('compiled', [True, False])
 def test_spikes_in_bytes_are_the_spikes(neuron, dtype, compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr(kernels, 'library', lambda: None)
+        monkeypatch.setattr(native, 'library', lambda: None)
     x = (torch.randn(6, 5, 7, 9) + 0.5).to(dtype, memory_format=torch.channels_last)
     expected = neuron(x)
     monkeypatch.setattr(neuron, 'in_bytes', True)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmsnn.models.neurons import IF, LIF, PLIF, build_neuron
-from mmsnn.models.neurons.neurons import BaseNeuron
+from mmsnn.models.neurons.base import BaseNeuron
 
 MISTAKES = [
     ({'num_steps': 0}, ValueError, 'num_steps must be at least 1, but got 0'),

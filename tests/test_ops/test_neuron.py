@@ -1,39 +1,20 @@
-"""The kernels against PyTorch's operations: same spikes, same gradients."""
-
-import itertools
+"""Compiled neurons against the reference: same spikes, same gradients."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from mmsnn import kernels
 from mmsnn.models import SGResNet
-from mmsnn.models.neurons import functional
-from mmsnn.models.neurons.functional import Dynamics, multi_step
-from mmsnn.models.neurons.surrogate import ATan, Rectangular, Sigmoid
-from mmsnn.models.residual import GateMerge
+from mmsnn.models.neurons import ATan, Rectangular, Sigmoid
+from mmsnn.ops import Dynamics, multi_step, native, neuron_reference
 
 STEPS = 4
 LEAKS = {'IF': (None, True), 'LIF': (0.4, True), 'LIF whole input': (0.4, False)}
 LEARNED = {'PLIF': (0.4, True), 'PLIF whole input': (0.4, False)}
 RESETS = {'hard': 0.0, 'hard, negative': -0.3, 'soft': None}
 pytestmark = pytest.mark.skipif(
-    kernels.library() is None, reason='the kernels cannot be compiled here'
+    native.library() is None, reason='the operators cannot be compiled here'
 )
-
-
-@pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch):
-    """Return a function that calls another without the kernels."""
-
-    def call(function, *args):
-        with monkeypatch.context() as patch:
-            for name in ('multi_step', 'multi_step_backward', 'gate', 'gate_backward'):
-                result = False if name == 'multi_step' else None
-                patch.setattr(kernels, name, lambda *args, result=result: result)
-            return function(*args)
-
-    return call
 
 
 def currents(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -56,13 +37,13 @@ def run(x: Tensor, decay: Tensor | float | None, dynamics: Dynamics):
 @pytest.mark.parametrize('v_reset', RESETS.values(), ids=RESETS)
 @pytest.mark.parametrize('detach', [True, False])
 @pytest.mark.parametrize('kind', LEAKS | LEARNED)
-def test_neurons(kind, detach, v_reset, surrogate, eager) -> None:
+def test_neurons(kind, detach, v_reset, surrogate, reference) -> None:
     """Every leak, reset and surrogate; more neurons than fit a block."""
     decay, decay_input = (LEAKS | LEARNED)[kind]
     decay = torch.tensor(decay) if kind in LEARNED else decay
     dynamics = Dynamics(0.8, v_reset, detach, surrogate, decay_input)
     x = 2 * currents(3, 5, 8, 9)
-    found, expected = run(x, decay, dynamics), eager(run, x, decay, dynamics)
+    found, expected = run(x, decay, dynamics), reference(run, x, decay, dynamics)
     assert torch.equal(found[0], expected[0])
     assert 0.05 < found[0].mean() < 0.95
     torch.testing.assert_close(found[1], expected[1], rtol=1e-5, atol=1e-6)
@@ -76,12 +57,12 @@ DYNAMICS = Dynamics(1.0, 0.0, False, ATan())
 
 
 @pytest.mark.parametrize('kind', LEAKS)
-def test_bf16(kind, eager) -> None:
+def test_bf16(kind, reference) -> None:
     """The potential is fp32; spikes are equal, gradients rounded once."""
     decay, decay_input = LEAKS[kind]
     dynamics = Dynamics(0.8, 0.0, False, ATan(), decay_input)
     x = currents(2, 3, 20, 20, dtype=torch.bfloat16)
-    found, expected = run(x, decay, dynamics), eager(run, x, decay, dynamics)
+    found, expected = run(x, decay, dynamics), reference(run, x, decay, dynamics)
     assert found[0].dtype == found[1].dtype == torch.bfloat16
     assert torch.equal(found[0], expected[0])
     torch.testing.assert_close(found[1], expected[1])
@@ -110,17 +91,17 @@ def layouts() -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize('layout', layouts())
-def test_layouts(layout, eager) -> None:
-    """Any strides: where the kernels do not apply, the result is the same."""
+def test_layouts(layout, reference) -> None:
+    """Any strides give the same values in the same layout."""
     torch.manual_seed(0)
     x = layouts()[layout]
-    found, expected = run(x, None, DYNAMICS), eager(run, x, None, DYNAMICS)
+    found, expected = run(x, None, DYNAMICS), reference(run, x, None, DYNAMICS)
     assert torch.equal(found[0], expected[0])
     assert found[0].stride() == expected[0].stride()
     torch.testing.assert_close(found[1], expected[1])
 
 
-def test_the_gradient_may_be_laid_out_otherwise(eager) -> None:
+def test_the_gradient_may_be_laid_out_otherwise(reference) -> None:
     """A gradient that is expanded, or not channels-last as the currents."""
     x = layouts()['channels last'].requires_grad_()
 
@@ -128,18 +109,18 @@ def test_the_gradient_may_be_laid_out_otherwise(eager) -> None:
         return torch.autograd.grad(multi_step(x, None, DYNAMICS), x, upstream)[0]
 
     for upstream in (torch.ones(()).expand(x.shape), torch.randn(x.shape)):
-        torch.testing.assert_close(gradient(upstream), eager(gradient, upstream))
+        torch.testing.assert_close(gradient(upstream), reference(gradient, upstream))
 
 
 @pytest.mark.parametrize('threads', [1, 2])
-def test_many_neurons_on_any_number_of_threads(threads, eager) -> None:
+def test_many_neurons_on_any_number_of_threads(threads, reference) -> None:
     """More than a thread's share, and blocks that are not full."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         x = currents(100_003)
         found = run(x, torch.tensor(0.5), DYNAMICS)
-        expected = eager(run, x, torch.tensor(0.5), DYNAMICS)
+        expected = reference(run, x, torch.tensor(0.5), DYNAMICS)
     finally:
         torch.set_num_threads(before)
     assert torch.equal(found[0], expected[0])
@@ -147,54 +128,16 @@ def test_many_neurons_on_any_number_of_threads(threads, eager) -> None:
     torch.testing.assert_close(found[2], expected[2], rtol=1e-4, atol=1e-2)
 
 
-def test_the_kernels_are_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In fp32 and bf16, and in a whole network, nothing is left to PyTorch."""
+def test_the_compiled_operators_are_what_runs(monkeypatch) -> None:
+    """In fp32 and bf16, and in a whole network, nothing is left to the reference."""
 
     def fail(*args) -> None:
-        raise AssertionError('an eager operation ran')
+        raise AssertionError('the reference ran')
 
-    monkeypatch.setattr(functional, '_charge', fail)
-    monkeypatch.setattr(functional, '_grad_potential', fail)
+    monkeypatch.setattr(neuron_reference, 'multi_step', fail)
+    monkeypatch.setattr(neuron_reference, 'multi_step_backward', fail)
     for dtype in (torch.float32, torch.bfloat16):
         run(currents(2, 3, 4, 4, dtype=dtype), None, DYNAMICS)
     SGResNet(10, num_steps=2, base_channels=16)(torch.randn(1, 3, 64, 64))
-    with pytest.raises(AssertionError, match='eager'):
+    with pytest.raises(AssertionError, match='reference'):
         run(currents(5, dtype=torch.float64), None, DYNAMICS)
-
-
-@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize('channels_last', [True, False])
-def test_gate(dtype, channels_last, eager) -> None:
-    """The binary selection gate on spikes and on graded values, and its gradients."""
-    merge = GateMerge(3)
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-
-    def results(h: Tensor, x: Tensor) -> tuple[Tensor, ...]:
-        h, x = (
-            t.detach().contiguous(memory_format=layout).requires_grad_() for t in (h, x)
-        )
-        y = merge(residual=h, shortcut=x)
-        torch.manual_seed(2)
-        upstream = torch.randn(y.shape).to(dtype).contiguous(memory_format=layout)
-        return (y.detach(), *torch.autograd.grad(y, (h, x), upstream))
-
-    spikes = [(torch.rand(4, 3, 9, 9) < 0.4).to(dtype) for _ in range(2)]
-    y, by_h, by_x = results(*spikes)
-    assert torch.equal(y, torch.maximum(*spikes))
-    for found, expected in zip((y, by_h, by_x), eager(results, *spikes), strict=True):
-        assert found.stride() == expected.stride()
-        torch.testing.assert_close(found, expected)
-    graded = [torch.rand(4, 3, 9, 9).to(dtype) for _ in range(2)]
-    for found, expected in zip(results(*graded), eager(results, *graded), strict=True):
-        torch.testing.assert_close(found, expected)
-
-
-def test_gate_of_tensors_that_differ_in_layout(eager) -> None:
-    """It is left to PyTorch."""
-    h, x = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
-    x = x.contiguous(memory_format=torch.channels_last)
-    assert kernels.gate(h, x) is None
-    merge = GateMerge(3)
-    torch.testing.assert_close(merge(h, x), eager(merge, h, x))
-    for pair in itertools.permutations((h, h.double())):
-        assert kernels.gate(*pair) is None

@@ -1,24 +1,28 @@
 """Surrogate derivatives of the Heaviside step, as immutable values.
 
-A surrogate is plain data with one method, so that neurons' backward passes can apply it
-in place; the formulas and their parameter are SpikingJelly's.
+A surrogate is plain data with one method; the formulas and their parameter are
+SpikingJelly's.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from mmsnn.ops import SurrogateKind, surrogate_slope
 from mmsnn.utils import check_positive, describe
 
 
 @dataclass(frozen=True)
 class Surrogate:
     """A smooth stand-in for the derivative of the Heaviside step.
+
+    Derived classes define :meth:`derivative`, which is evaluated in PyTorch, once for
+    all time steps. The built-in classes state a ``kind`` instead, whose formula the
+    operators have; they use it for these exact classes alone, not for derived ones.
 
     Args:
         alpha: Sharpness of the surrogate; positive, without unit.
@@ -28,6 +32,7 @@ class Surrogate:
         TypeError: If ``alpha`` is not a number.
     """
 
+    kind: ClassVar[SurrogateKind] = SurrogateKind.GIVEN
     alpha: float
 
     def __post_init__(self) -> None:
@@ -35,29 +40,16 @@ class Surrogate:
         alpha = check_positive(f'{type(self).__name__} alpha', self.alpha)
         object.__setattr__(self, 'alpha', alpha)
 
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """Return ``grad`` times the surrogate derivative at ``x``.
-
-        Args:
-            grad: Gradient by the spikes.
-            x: Distance to the threshold, ``h - v_threshold``, of the same shape. It is
-                used as scratch memory: its values are lost.
-
-        Returns:
-            A tensor of the same shape; it may share memory with ``x``.
-        """
-        raise NotImplementedError(f'{type(self).__name__} defines no derivative')
-
     def derivative(self, x: Tensor) -> Tensor:
         """Return the surrogate derivative at ``x``, the distance to the threshold.
 
         Args:
-            x: Any floating tensor; it is left as it is.
+            x: ``h - v_threshold``, any floating tensor; it is not changed.
 
         Returns:
             A tensor of the same shape and dtype.
         """
-        return self.scale_(torch.ones_like(x), x.clone())
+        return surrogate_slope(self.kind, self.alpha, x)
 
 
 @dataclass(frozen=True)
@@ -68,37 +60,24 @@ class ATan(Surrogate):
     :math:`1 / (1 + (\pi x)^2)` (Zhang et al. 2023, Section 5).
     """
 
+    kind: ClassVar[SurrogateKind] = SurrogateKind.ATAN
     alpha: float = 2.0
-
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """See :meth:`Surrogate.scale_`."""
-        a = self.alpha / 2
-        # 1 / a + pi^2 a x^2 is the reciprocal of the derivative: one pass, one division
-        inverse = torch.addcmul(x.new_full((), 1 / a), x, x, value=math.pi**2 * a)
-        return torch.div(grad, inverse)
 
 
 @dataclass(frozen=True)
 class Sigmoid(Surrogate):
     r"""Logistic: :math:`\sigma'(x) = a\, s (1 - s)`, :math:`s = 1 / (1 + e^{-ax})`."""
 
+    kind: ClassVar[SurrogateKind] = SurrogateKind.SIGMOID
     alpha: float = 4.0
-
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """See :meth:`Surrogate.scale_`."""
-        s = x.mul_(self.alpha).sigmoid_()
-        return s.addcmul_(s, s, value=-1).mul_(self.alpha).mul_(grad)
 
 
 @dataclass(frozen=True)
 class Rectangular(Surrogate):
     r"""Rectangle: :math:`\sigma'(x) = a` where :math:`|x| < 1 / (2 a)`, else 0."""
 
+    kind: ClassVar[SurrogateKind] = SurrogateKind.RECTANGULAR
     alpha: float = 1.0
-
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """See :meth:`Surrogate.scale_`."""
-        return torch.mul(grad, self.alpha).mul_(x.abs_() < 0.5 / self.alpha)
 
 
 @dataclass(frozen=True)
@@ -111,9 +90,9 @@ class Constant(Surrogate):
 
     alpha: float = 1.0
 
-    def scale_(self, grad: Tensor, x: Tensor) -> Tensor:
-        """See :meth:`Surrogate.scale_`."""
-        return torch.mul(grad, self.alpha)
+    def derivative(self, x: Tensor) -> Tensor:
+        """Return ``alpha`` everywhere."""
+        return torch.full_like(x, self.alpha)
 
 
 SURROGATES: dict[str, type[Surrogate]] = {
@@ -133,12 +112,16 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
             ``ATan(alpha=2)``.
 
     Raises:
-        TypeError: If ``cfg`` is none of these.
+        TypeError: If ``cfg`` is none of these, or a :class:`Surrogate` without
+            derivative.
         ValueError: If the type or a key is unknown.
     """
     if cfg is None:
         return ATan()
     if isinstance(cfg, Surrogate):
+        defined = type(cfg).derivative is not Surrogate.derivative
+        if not defined and cfg.kind == SurrogateKind.GIVEN:
+            raise TypeError(f'surrogate {type(cfg).__name__} must define derivative(x)')
         return cfg
     if not isinstance(cfg, Mapping):
         raise TypeError(
@@ -163,13 +146,14 @@ class _Heaviside(torch.autograd.Function):
     def forward(ctx: FunctionCtx, x: Tensor, surrogate: Surrogate) -> Tensor:
         ctx.save_for_backward(x)
         ctx.surrogate = surrogate  # type: ignore[attr-defined]
-        return (x >= 0).to(x.dtype)
+        # NaN for what is not finite, as neurons give it
+        return (x >= 0).to(x.dtype).add_(x, alpha=0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
-        return ctx.surrogate.scale_(grad, x.clone()), None
+        return grad * ctx.surrogate.derivative(x), None
 
 
 def heaviside(x: Tensor, surrogate: Surrogate) -> Tensor:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name('spikes.cpp')
+SOURCE = Path(__file__).with_name('csrc') / 'spikes.cpp'
 SWITCH = 'MMSNN_KERNELS'
 FOLDER = 'MMSNN_CACHE'
 FLAGS = (

@@ -1,30 +1,13 @@
-"""Spikes in bits and integers in bytes: exact, by the kernels and without them."""
+"""Spikes in bits and integers in bytes are exact, compiled or not."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from mmsnn import kernels
-from mmsnn.kernels import packing
-from mmsnn.kernels.packing import Packed, pack, unpack
+from mmsnn.ops import Packed, pack, unpack
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
 SHAPES = [(1,), (7,), (8,), (4096,), (4097,), (3, 5, 7, 9), (2, 8, 16, 3), (100_003,)]
-KERNELS = pytest.param(
-    True,
-    marks=pytest.mark.skipif(
-        kernels.library() is None, reason='the kernels cannot be compiled here'
-    ),
-    id='kernels',
-)
-
-
-@pytest.fixture(params=[KERNELS, pytest.param(False, id='eager')])
-def by_kernels(request, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """With the kernels and without."""
-    if not request.param:
-        monkeypatch.setattr(packing, '_usable', lambda x: None)
-    return request.param
 
 
 def spikes(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -48,7 +31,7 @@ def same(x: Tensor, y: Tensor) -> bool:
 @pytest.mark.parametrize('dtype', DTYPES, ids=str)
 @pytest.mark.parametrize('shape', SHAPES, ids=str)
 @pytest.mark.parametrize(('make', 'bits'), [(spikes, 8), (integers, 1)])
-def test_there_and_back(make, bits, shape, dtype, by_kernels) -> None:
+def test_there_and_back(make, bits, shape, dtype, implementation) -> None:
     """Any size, of which eight need be no part."""
     x = make(*shape, dtype=dtype)
     packed = pack(x)
@@ -58,16 +41,12 @@ def test_there_and_back(make, bits, shape, dtype, by_kernels) -> None:
     assert same(unpack(packed), x)
 
 
-def test_the_kernels_pack_as_operations_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_implementations_pack_alike(reference) -> None:
     """The first spike is the lowest bit."""
     x = spikes(4, 33, 7)
-    found = pack(x).numbers
-    monkeypatch.setattr(packing, '_usable', lambda x: None)
-    assert torch.equal(found, pack(x).numbers)
-    assert pack(torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0, 0, 1])).numbers.tolist() == [
-        1,
-        2,
-    ]
+    assert torch.equal(pack(x).numbers, reference(pack, x).numbers)
+    few = torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    assert pack(few).numbers.tolist() == [1, 2]
 
 
 OTHERS = [0.5, -1.0, 256.0, 1e30, -0.0, float('nan'), float('inf'), -float('inf')]
@@ -75,7 +54,7 @@ OTHERS = [0.5, -1.0, 256.0, 1e30, -0.0, float('nan'), float('inf'), -float('inf'
 
 @pytest.mark.parametrize('dtype', DTYPES, ids=str)
 @pytest.mark.parametrize('other', OTHERS)
-def test_one_other_number_keeps_all_as_they_are(other, dtype, by_kernels) -> None:
+def test_one_other_number_keeps_all_as_they_are(other, dtype, implementation) -> None:
     """Anywhere: in the first block or in the last."""
     for place in (0, 5000, 9998):
         x = spikes(9999, dtype=dtype)
@@ -83,7 +62,7 @@ def test_one_other_number_keeps_all_as_they_are(other, dtype, by_kernels) -> Non
         assert pack(x) is x
 
 
-def test_one_integer_makes_bytes(by_kernels) -> None:
+def test_one_integer_makes_bytes(implementation) -> None:
     """A bit would lose it."""
     x = spikes(9999)
     x[-1] = 2
@@ -92,7 +71,7 @@ def test_one_integer_makes_bytes(by_kernels) -> None:
     assert same(unpack(packed), x)
 
 
-def test_layouts(by_kernels) -> None:
+def test_layouts(implementation) -> None:
     """What fills its memory is packed, in whatever order; other views are kept."""
     x = spikes(2, 3, 4, 5)
     last = x.contiguous(memory_format=torch.channels_last)

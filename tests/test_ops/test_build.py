@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mmsnn.kernels import build
+from mmsnn.ops import build
 
 # the module alone, which spares the imports of the package
 ALONE = f"""
@@ -314,12 +314,12 @@ def test_switched_off(compiler: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_networks_work_without() -> None:
     """A process with the kernels switched off, and what it computes."""
     code = (
-        'import torch; from mmsnn.models import SGResNet; from mmsnn import kernels\n'
+        'import torch; from mmsnn.models import SGResNet; from mmsnn.ops import build\n'
         'torch.manual_seed(0); torch.set_num_threads(1)\n'
         'net = SGResNet(10, num_steps=2, base_channels=16, stem="cifar").train()\n'
         'y = net(torch.randn(2, 3, 16, 16))[0]; y.sum().backward()\n'
         'grads = sum(p.grad.abs().sum() for p in net.parameters())\n'
-        'print(kernels.library() is None, y.sum().item(), f"{grads.item():.3e}")\n'
+        'print(build.library() is None, y.sum().item(), f"{grads.item():.3e}")\n'
     )
     found = []
     for switch in ('0', '1'):
@@ -347,6 +347,6 @@ def test_the_cache_is_a_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_the_source_is_packed() -> None:
     """An installed package has what it compiles."""
-    setup = Path(build.__file__).parents[2] / 'setup.py'
-    assert "'mmsnn.kernels': ['*.cpp']" in setup.read_text(encoding='utf-8')
+    project = Path(build.__file__).parents[2] / 'pyproject.toml'
+    assert '"mmsnn.ops" = ["csrc/*.cpp"]' in project.read_text(encoding='utf-8')
     assert build.SOURCE.is_file()

@@ -1,0 +1,149 @@
+"""IF, LIF and PLIF neurons."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmsnn.registry import MODELS
+from mmsnn.utils import check_bool, check_number
+
+from .base import BaseNeuron
+from .surrogates import Surrogate
+
+
+@MODELS.register_module()
+class IF(BaseNeuron):
+    """Integrate-and-fire neuron, ``h = v + x`` (Zhang et al. 2023, Eq. 6).
+
+    See :class:`BaseNeuron` for the arguments.
+    """
+
+
+class LeakyNeuron(BaseNeuron):
+    """Base of neurons whose potential decays.
+
+    Args:
+        num_steps: See :class:`BaseNeuron`.
+        v_threshold: See :class:`BaseNeuron`.
+        v_reset: See :class:`BaseNeuron`.
+        detach_reset: See :class:`BaseNeuron`.
+        surrogate: See :class:`BaseNeuron`.
+        decay_input: Whether the decay weakens the input too, as it does the potential;
+            without it ``h = v + x - (v - v_reset) / tau``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        v_threshold: float = 1.0,
+        v_reset: float | None = 0.0,
+        detach_reset: bool = False,
+        surrogate: Mapping[str, Any] | Surrogate | None = None,
+        decay_input: bool = True,
+    ) -> None:
+        super().__init__(num_steps, v_threshold, v_reset, detach_reset, surrogate)
+        decay_input = check_bool('decay_input', decay_input)
+        self.dynamics = replace(self.dynamics, decay_input=decay_input)
+
+
+@MODELS.register_module()
+class LIF(LeakyNeuron):
+    """Leaky integrate-and-fire, ``h = v + (x - (v - v_reset)) / tau`` (Eq. 5).
+
+    Args:
+        num_steps: See :class:`BaseNeuron`.
+        tau: Membrane time constant, in time steps; at least 1.
+        v_threshold: See :class:`BaseNeuron`.
+        v_reset: See :class:`BaseNeuron`.
+        detach_reset: See :class:`BaseNeuron`.
+        surrogate: See :class:`BaseNeuron`.
+        decay_input: See :class:`LeakyNeuron`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        tau: float = 2.0,
+        v_threshold: float = 1.0,
+        v_reset: float | None = 0.0,
+        detach_reset: bool = False,
+        surrogate: Mapping[str, Any] | Surrogate | None = None,
+        decay_input: bool = True,
+    ) -> None:
+        super().__init__(
+            num_steps, v_threshold, v_reset, detach_reset, surrogate, decay_input
+        )
+        self.tau = check_number('tau', tau)
+        if self.tau < 1:
+            raise ValueError(f'tau must be at least 1, but got {tau}')
+
+    def decay(self) -> float:
+        """Return ``1 / tau``."""
+        return 1 / self.tau
+
+    def extra_repr(self) -> str:
+        """Show the settings in ``print(model)``."""
+        return f'tau={self.tau}, {super().extra_repr()}'
+
+
+@MODELS.register_module()
+class PLIF(LeakyNeuron):
+    r"""LIF whose time constant is learned, one per layer.
+
+    :math:`1 / \tau = \mathrm{sigmoid}(w)`, so that :math:`\tau > 1` always (Fang et al.
+    2021, *Incorporating learnable membrane time constant*).
+
+    Args:
+        num_steps: See :class:`BaseNeuron`.
+        init_tau: Time constant at the start of training, in time steps; above 1.
+        v_threshold: See :class:`BaseNeuron`.
+        v_reset: See :class:`BaseNeuron`.
+        detach_reset: See :class:`BaseNeuron`.
+        surrogate: See :class:`BaseNeuron`.
+        decay_input: See :class:`LeakyNeuron`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        init_tau: float = 2.0,
+        v_threshold: float = 1.0,
+        v_reset: float | None = 0.0,
+        detach_reset: bool = False,
+        surrogate: Mapping[str, Any] | Surrogate | None = None,
+        decay_input: bool = True,
+    ) -> None:
+        super().__init__(
+            num_steps, v_threshold, v_reset, detach_reset, surrogate, decay_input
+        )
+        init_tau = check_number('init_tau', init_tau)
+        if init_tau <= 1:
+            raise ValueError(f'init_tau must be above 1, but got {init_tau}')
+        self.w = nn.Parameter(torch.tensor(-math.log(init_tau - 1)))
+
+    def decay(self) -> Tensor:
+        """Return ``1 / tau``, differentiable."""
+        return self.w.sigmoid()
+
+    def extra_repr(self) -> str:
+        """Show the settings in ``print(model)``."""
+        return f'tau={1 / self.w.detach().sigmoid():.3g}, {super().extra_repr()}'
+
+
+__all__ = ['IF', 'LIF', 'PLIF', 'LeakyNeuron']

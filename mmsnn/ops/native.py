@@ -1,0 +1,255 @@
+"""Calls of the compiled C++ functions, on tensors whose arguments are checked."""
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .build import library
+from .layout import dense_steps, matching_steps, packed_sequence, sequence_like
+from .neuron_reference import SPOILED, Rule
+
+_SUFFIXES = {torch.float32: 'f32', torch.bfloat16: 'bf16'}
+
+
+class _Dynamics(ctypes.Structure):
+    """``struct Dynamics`` of spikes.cpp."""
+
+    _fields_ = (
+        *(
+            (name, ctypes.c_float)
+            for name in (
+                'v_threshold',
+                'v_reset',
+                'rest',
+                'decay',
+                'keep',
+                'rest_drive',
+                'alpha',
+            )
+        ),
+        *((name, ctypes.c_int32) for name in ('leak', 'soft', 'detached', 'surrogate')),
+    )
+
+
+class _IntegerDynamics(ctypes.Structure):
+    """``struct IntegerDynamics`` of spikes.cpp."""
+
+    _fields_ = (
+        ('decay', ctypes.c_float),
+        ('max_value', ctypes.c_float),
+        ('scale', ctypes.c_float),
+        ('detached', ctypes.c_int32),
+    )
+
+
+def _dynamics(rule: Rule) -> Any:
+    decay = rule.any_decay
+    k = 0.0 if decay is None else float(decay)
+    return ctypes.byref(
+        _Dynamics(
+            v_threshold=rule.v_threshold,
+            v_reset=rule.rest,
+            rest=rule.rest,
+            decay=k,
+            # as PyTorch's operations compute it: of a learned decay in its precision
+            keep=1.0 if decay is None else float(1 - decay),
+            rest_drive=k * rule.rest,
+            alpha=rule.alpha,
+            leak=0 if decay is None else 1 if rule.decay_input else 2,
+            soft=rule.v_reset is None,
+            detached=rule.detach_reset,
+            surrogate=rule.surrogate,
+        )
+    )
+
+
+def serves(x: Tensor) -> bool:
+    """Return whether there are compiled functions for a tensor on the CPU."""
+    return x.dtype in _SUFFIXES and x.numel() > 0 and library() is not None
+
+
+def _call(name: str, dtype: torch.dtype, *args: Any, result: Any = None) -> Any:
+    """Call a function of the library: tensors by address, integers in 64 bits."""
+    function = getattr(library(), f'{name}_{_SUFFIXES[dtype]}')
+    function.restype = result
+    converted: list[Any] = []
+    for arg in args:
+        if isinstance(arg, Tensor):
+            converted.append(ctypes.c_void_p(arg.data_ptr()))
+        elif isinstance(arg, int):
+            converted.append(ctypes.c_int64(arg))
+        else:
+            converted.append(arg)
+    return function(*converted, ctypes.c_int(torch.get_num_threads()))
+
+
+def multi_step(
+    x_seq: Tensor, rule: Rule, keep: bool, as_bytes: bool
+) -> tuple[Tensor, Tensor]:
+    """See :func:`mmsnn.ops.neuron_reference.multi_step`."""
+    x_seq = dense_steps(x_seq)
+    spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
+    potentials = _potentials(x_seq, keep)
+    spoiled = _call(
+        'multi_step_bytes' if as_bytes else 'multi_step',
+        x_seq.dtype,
+        x_seq,
+        x_seq.stride(0),
+        spikes,
+        potentials if keep else None,
+        len(x_seq),
+        x_seq[0].numel(),
+        _dynamics(rule),
+        result=ctypes.c_int,
+    )
+    if as_bytes and spoiled:
+        raise ValueError(SPOILED)
+    return spikes, potentials
+
+
+def _potentials(x_seq: Tensor, keep: bool) -> Tensor:
+    if keep:
+        return sequence_like(x_seq, torch.float32)
+    return x_seq.new_empty(0, dtype=torch.float32)
+
+
+def multi_step_backward(
+    grad_spikes: Tensor, potentials: Tensor, rule: Rule, slope: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """See :func:`mmsnn.ops.neuron_reference.multi_step_backward`."""
+    potentials = packed_sequence(potentials)
+    grad_spikes = matching_steps(grad_spikes, potentials)
+    grad_x = sequence_like(potentials, grad_spikes.dtype)
+    learns = rule.learned_decay is not None
+    grad_decay = _call(
+        'multi_step_back',
+        grad_spikes.dtype,
+        grad_spikes,
+        grad_spikes.stride(0),
+        potentials,
+        None if slope is None else packed_sequence(matching_steps(slope, potentials)),
+        grad_x,
+        len(potentials),
+        potentials[0].numel(),
+        _dynamics(rule),
+        ctypes.c_int(learns),
+        result=ctypes.c_double,
+    )
+    if learns:
+        return grad_x, potentials.new_full((), grad_decay)
+    return grad_x, potentials.new_empty(0)
+
+
+def _integer_dynamics(
+    decay: float, max_value: int, normalize: bool, detach_reset: bool
+) -> Any:
+    scale = max_value if normalize else 1
+    return ctypes.byref(_IntegerDynamics(decay, max_value, scale, detach_reset))
+
+
+def integer_multi_step(
+    x_seq: Tensor,
+    decay: float,
+    max_value: int,
+    normalize: bool,
+    detach_reset: bool,
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    """See :func:`mmsnn.ops.neuron_reference.integer_multi_step`."""
+    x_seq = dense_steps(x_seq)
+    values = sequence_like(x_seq, x_seq.dtype)
+    potentials = _potentials(x_seq, keep)
+    _call(
+        'integer_multi_step',
+        x_seq.dtype,
+        x_seq,
+        x_seq.stride(0),
+        values,
+        potentials if keep else None,
+        len(x_seq),
+        x_seq[0].numel(),
+        _integer_dynamics(decay, max_value, normalize, detach_reset),
+    )
+    return values, potentials
+
+
+def integer_multi_step_backward(
+    grad_values: Tensor,
+    potentials: Tensor,
+    decay: float,
+    max_value: int,
+    normalize: bool,
+    detach_reset: bool,
+) -> Tensor:
+    """See :func:`mmsnn.ops.neuron_reference.integer_multi_step_backward`."""
+    potentials = packed_sequence(potentials)
+    grad_values = matching_steps(grad_values, potentials)
+    grad_x = sequence_like(potentials, grad_values.dtype)
+    _call(
+        'integer_multi_step_back',
+        grad_values.dtype,
+        grad_values,
+        grad_values.stride(0),
+        potentials,
+        grad_x,
+        len(potentials),
+        potentials[0].numel(),
+        _integer_dynamics(decay, max_value, normalize, detach_reset),
+    )
+    return grad_x
+
+
+def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
+    """See :func:`mmsnn.ops.gate`; the tensors are dense and laid out alike."""
+    y = torch.empty_like(residual)
+    _call('gate', residual.dtype, residual, shortcut, y, residual.numel())
+    return y
+
+
+def gate_backward(
+    grad: Tensor, residual: Tensor, shortcut: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of :func:`gate`."""
+    grads = torch.empty_like(residual), torch.empty_like(shortcut)
+    _call('gate_back', grad.dtype, grad, residual, shortcut, *grads, residual.numel())
+    return grads
+
+
+def pack(x: Tensor, name: str, size: int) -> tuple[Tensor, Tensor]:
+    """Return a dense tensor's numbers in ``size`` bytes, and whether they are exact.
+
+    Args:
+        x: The tensor.
+        name: ``'pack_bits'`` or ``'pack_bytes'``.
+        size: Number of bytes.
+    """
+    numbers = torch.empty(size, dtype=torch.uint8)
+    exact = _call(name, x.dtype, x, numbers, x.numel(), result=ctypes.c_int)
+    return numbers, torch.tensor(bool(exact))
+
+
+def unpack_(x: Tensor, name: str, numbers: Tensor) -> Tensor:
+    """Fill a dense tensor from what :func:`pack` made.
+
+    Args:
+        x: The tensor.
+        name: ``'unpack_bits'`` or ``'unpack_bytes'``.
+        numbers: The bytes.
+    """
+    _call(name, x.dtype, numbers, x, x.numel())
+    return x
+
+
+__all__ = [
+    'gate',
+    'gate_backward',
+    'integer_multi_step',
+    'integer_multi_step_backward',
+    'multi_step',
+    'multi_step_backward',
+    'pack',
+    'serves',
+    'unpack_',
+]

@@ -1,0 +1,179 @@
+"""The integer LIF neuron in Triton, forward and backward.
+
+As in ``neuron_kernels.py``, a program loops over the time steps of ``BLOCK`` neurons.
+"""
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from ..layout import (
+    dense_steps,
+    matching_steps,
+    packed_sequence,
+    sequence_like,
+    state_dtype,
+)
+from .launching import BLOCK, OPTIONS, STATES, device_of, grid_of
+
+
+@triton.jit
+def _value(h: tl.tensor, max_value: tl.tensor) -> tl.tensor:
+    """Return ``round(clip(h, 0, D))``, halves to even, as a finite number."""
+    clipped = tl.where(h > 0.0, tl.where(h < max_value, h, max_value), 0.0)
+    # numbers this large have no fraction bits: adding one rounds, halves to even
+    if h.dtype == tl.float64:
+        return (clipped + 6755399441055744.0) - 6755399441055744.0
+    return (clipped + 12582912.0) - 12582912.0
+
+
+@triton.jit(do_not_specialize=['steps'])
+def forward_kernel(
+    x: tl.tensor,
+    values: tl.tensor,
+    potentials: tl.tensor,
+    steps: tl.int32,
+    size: tl.int64,
+    x_step: tl.int64,
+    decay: tl.float64,
+    max_value: tl.float64,
+    NORMALIZE: tl.constexpr,
+    STATE: tl.constexpr,
+    BLOCK: tl.constexpr,
+) -> None:
+    beta = tl.cast(decay, STATE)
+    largest = tl.cast(max_value, STATE)
+    start = tl.program_id(0).to(tl.int64) * BLOCK
+    lane = tl.arange(0, BLOCK)
+    mask = lane < size - start
+    x += start
+    values += start
+    if potentials is not None:
+        potentials += start
+    h = tl.load(x + lane, mask=mask, other=0.0).to(STATE)
+    for t in range(steps):
+        x += x_step
+        current = tl.load(x + lane, mask=mask & (t + 1 < steps), other=0.0).to(STATE)
+        if potentials is not None:
+            tl.store(potentials + lane, h, mask=mask)
+            potentials += size
+        value = _value(h, largest)
+        # NaN if h is not finite
+        out = value + h * 0.0
+        if NORMALIZE:
+            out = out / largest if tl.float64 == STATE else tl.div_rn(out, largest)
+        tl.store(values + lane, out, mask=mask)
+        values += size
+        h = (h - value) * beta + current
+
+
+@triton.jit(do_not_specialize=['steps'])
+def backward_kernel(
+    grad: tl.tensor,
+    potentials: tl.tensor,
+    grad_x: tl.tensor,
+    steps: tl.int32,
+    size: tl.int64,
+    grad_step: tl.int64,
+    decay: tl.float64,
+    max_value: tl.float64,
+    NORMALIZE: tl.constexpr,
+    DETACHED: tl.constexpr,
+    STATE: tl.constexpr,
+    BLOCK: tl.constexpr,
+) -> None:
+    beta = tl.cast(decay, STATE)
+    largest = tl.cast(max_value, STATE)
+    start = tl.program_id(0).to(tl.int64) * BLOCK
+    lane = tl.arange(0, BLOCK)
+    mask = lane < size - start
+    grad += start + (steps - 1) * grad_step
+    potentials += start + (steps - 1) * size
+    grad_x += start + (steps - 1) * size
+    grad_v = tl.zeros([BLOCK], STATE)
+    for _ in range(steps):
+        h = tl.load(potentials + lane, mask=mask, other=0.0)
+        g = tl.load(grad + lane, mask=mask, other=0.0).to(STATE)
+        if NORMALIZE:
+            g = g / largest
+        inside = (h >= 0.0) & (h <= largest)
+        grad_h = tl.where(inside, g, 0.0)
+        grad_h += grad_v if DETACHED else tl.where(inside, 0.0, grad_v)
+        tl.store(grad_x + lane, grad_h, mask=mask)
+        grad_v = grad_h * beta
+        potentials -= size
+        grad -= grad_step
+        grad_x -= size
+
+
+def integer_multi_step(
+    x_seq: Tensor,
+    decay: float,
+    max_value: int,
+    normalize: bool,
+    detach_reset: bool,
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    """Run ``mmsnn::integer_multi_step`` on a GPU, see :mod:`mmsnn.ops.neuron`."""
+    x_seq = dense_steps(x_seq)
+    state = state_dtype(x_seq.dtype)
+    values = sequence_like(x_seq, x_seq.dtype)
+    potentials = (
+        sequence_like(x_seq, state) if keep else x_seq.new_empty(0, dtype=state)
+    )
+    if x_seq.numel() == 0:
+        return values, potentials
+    size = x_seq[0].numel()
+    with device_of(x_seq):
+        forward_kernel[grid_of(size)](
+            x_seq,
+            values,
+            potentials if keep else None,
+            len(x_seq),
+            size,
+            x_seq.stride(0),
+            decay,
+            max_value,
+            NORMALIZE=normalize,
+            STATE=STATES[state],
+            BLOCK=BLOCK,
+            **OPTIONS,
+        )
+    return values, potentials
+
+
+def integer_multi_step_backward(
+    grad_values: Tensor,
+    potentials: Tensor,
+    decay: float,
+    max_value: int,
+    normalize: bool,
+    detach_reset: bool,
+) -> Tensor:
+    """Run ``mmsnn::integer_multi_step_backward`` on a GPU."""
+    grad_x = sequence_like(potentials, grad_values.dtype)
+    if potentials.numel() == 0:
+        return grad_x
+    potentials = packed_sequence(potentials)
+    grad_values = matching_steps(grad_values, potentials)
+    size = potentials[0].numel()
+    with device_of(potentials):
+        backward_kernel[grid_of(size)](
+            grad_values,
+            potentials,
+            grad_x,
+            len(potentials),
+            size,
+            grad_values.stride(0),
+            decay,
+            max_value,
+            NORMALIZE=normalize,
+            DETACHED=detach_reset,
+            STATE=STATES[potentials.dtype],
+            BLOCK=BLOCK,
+            **OPTIONS,
+        )
+    return grad_x
+
+
+__all__ = ['integer_multi_step', 'integer_multi_step_backward']

@@ -1,0 +1,135 @@
+"""Multi-step IF, LIF and PLIF neurons on a GPU, forward and backward."""
+
+import torch
+from torch import Tensor
+
+from ..layout import (
+    dense_steps,
+    matching_steps,
+    packed_sequence,
+    sequence_like,
+    state_dtype,
+)
+from ..neuron_reference import SPOILED
+from .launching import BLOCK, OPTIONS, STATES, device_of, grid_of
+from .neuron_kernels import backward_kernel, forward_kernel
+
+
+def multi_step(
+    x_seq: Tensor,
+    learned_decay: Tensor | None,
+    decay: float | None,
+    v_threshold: float,
+    v_reset: float | None,
+    decay_input: bool,
+    detach_reset: bool,
+    surrogate: int,
+    alpha: float,
+    keep: bool,
+    as_bytes: bool,
+) -> tuple[Tensor, Tensor]:
+    """Run ``mmsnn::multi_step`` on a GPU, see :mod:`mmsnn.ops.neuron`.
+
+    Bytes cannot hold the NaN of a potential that is not finite: then the device raises,
+    as a failed assertion at the next synchronisation.
+    """
+    x_seq = dense_steps(x_seq)
+    state = state_dtype(x_seq.dtype)
+    spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
+    potentials = (
+        sequence_like(x_seq, state) if keep else x_seq.new_empty(0, dtype=state)
+    )
+    if x_seq.numel() == 0:
+        return spikes, potentials
+    finite = x_seq.new_ones((), dtype=torch.bool) if as_bytes else None
+    size = x_seq[0].numel()
+    k = decay or 0.0
+    rest = v_reset or 0.0
+    with device_of(x_seq):
+        forward_kernel[grid_of(size)](
+            x_seq,
+            spikes,
+            potentials if keep else None,
+            finite,
+            learned_decay,
+            len(x_seq),
+            size,
+            x_seq.stride(0),
+            v_threshold,
+            rest,
+            k,
+            1 - k,
+            k * rest,
+            LEAKS=decay is not None or learned_decay is not None,
+            DECAY_INPUT=decay_input,
+            SOFT=v_reset is None,
+            STATE=STATES[state],
+            BLOCK=BLOCK,
+            **OPTIONS,
+        )
+        if finite is not None:
+            torch._assert_async(finite, SPOILED)
+    return spikes, potentials
+
+
+def multi_step_backward(
+    grad_spikes: Tensor,
+    potentials: Tensor,
+    learned_decay: Tensor | None,
+    decay: float | None,
+    v_threshold: float,
+    v_reset: float | None,
+    decay_input: bool,
+    detach_reset: bool,
+    surrogate: int,
+    alpha: float,
+    slope: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Run ``mmsnn::multi_step_backward`` on a GPU, see :mod:`mmsnn.ops.neuron`.
+
+    The gradient of the decay is the same in every run: each program writes the sum of
+    its neurons, and PyTorch sums these in a fixed order.
+    """
+    grad_x = sequence_like(potentials, grad_spikes.dtype)
+    size = potentials[0].numel()
+    grid = grid_of(size)
+    learns = learned_decay is not None
+    sums = potentials.new_zeros(grid if learns else (0,))
+    if potentials.numel() > 0:
+        potentials = packed_sequence(potentials)
+        grad_spikes = matching_steps(grad_spikes, potentials)
+        slope = None if slope is None else matching_steps(slope, potentials)
+        k = decay or 0.0
+        with device_of(potentials):
+            backward_kernel[grid](
+                grad_spikes,
+                potentials,
+                slope,
+                grad_x,
+                sums if learns else None,
+                learned_decay,
+                len(potentials),
+                size,
+                grad_spikes.stride(0),
+                0 if slope is None else slope.stride(0),
+                v_threshold,
+                v_reset or 0.0,
+                k,
+                1 - k,
+                alpha,
+                LEAKS=decay is not None or learns,
+                DECAY_INPUT=decay_input,
+                SOFT=v_reset is None,
+                DETACHED=detach_reset,
+                SURROGATE=int(surrogate),
+                STATE=STATES[potentials.dtype],
+                BLOCK=BLOCK,
+                **OPTIONS,
+            )
+    if learned_decay is None:
+        return grad_x, sums
+    total = sums.sum(dtype=torch.float64).to(learned_decay.dtype)
+    return grad_x, total / learned_decay if decay_input else total
+
+
+__all__ = ['multi_step', 'multi_step_backward']
