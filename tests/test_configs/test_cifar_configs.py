@@ -14,7 +14,7 @@ from torch import nn
 
 from mmsnn.models import FAMILIES, IF, LIF, VGGSNN, GatedAttentionStem, PooledResNet
 from mmsnn.models.neurons import Rectangular
-from mmsnn.models.neurons.functional import Dynamics
+from mmsnn.ops import Dynamics
 from test_configs.cifar_papers import (
     ABLATIONS,
     CODING_FILES,

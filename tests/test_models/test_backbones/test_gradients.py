@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmsnn.models.neurons.surrogate import SURROGATES
+from mmsnn.models.neurons.surrogates import SURROGATES
 
 from ..helpers import FAMILY_ENTRIES, make_backbone, parameters_without_gradient, sum_of
 from .networks import make_active
