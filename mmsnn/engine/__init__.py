@@ -6,6 +6,7 @@ from .hooks import (
     EnergyHook,
     FiringRateHook,
     GradientFlowHook,
+    NonFiniteHook,
     TrainStepsHook,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     'EnergyHook',
     'FiringRateHook',
     'GradientFlowHook',
+    'NonFiniteHook',
     'TrainStepsHook',
 ]
