@@ -49,10 +49,10 @@ class NonFiniteHook(Hook):
     since scaled gradients overflowed, are no error, but a loss scale that fell
     without end is.
 
-    The losses cost three small operations each and one wait for the device before the
+    The losses cost two small operations each and one wait for the device before the
     optimizer's step. MMEngine itself waits for them after it, to log them, and mixed
     precision and clipping of gradients wait before it. The other checks read each
-    tensor once.
+    tensor once, to sum it up.
 
     With several processes the one that sees such a value stops, and the launcher ends
     the others. Only plain data parallelism without synchronised norms runs the batch
