@@ -68,14 +68,11 @@ def first_non_finite_module(model: nn.Module, call: Callable[[], Any]) -> str | 
     def watch(name: str, module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
         if found or not non_finite_names(_tensors(out)):
             return
-        fed = (
-            'is not finite either'
-            if non_finite_names(_tensors((args, kwargs)))
-            else ('is finite')
-        )
+        fed = non_finite_names(_tensors((args, kwargs)))
         found.append(
             f'{name or "the model"} ({type(module).__name__}) is the first module '
-            f'whose output is not finite; its input {fed}'
+            'whose output is not finite; its input is '
+            + ('not finite either' if fed else 'finite')
         )
 
     handles = [

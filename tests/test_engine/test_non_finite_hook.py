@@ -58,10 +58,12 @@ class Model(BaseModel):
         self.fault = fault or Fault()
         self.second = nn.Conv2d(3, 2, 1)
         self.hide = hide
+        self.modes: list[str] = []
 
     def forward(
         self, inputs: Tensor, data_samples: Any = None, mode: str = 'tensor'
     ) -> dict[str, Any]:
+        self.modes.append(mode)
         x = self.second(self.fault(self.first(torch.stack(list(inputs)))))
         if self.hide:
             x = x.nan_to_num()
@@ -254,6 +256,21 @@ def test_inside_a_distributed_wrapper(train, tmp_path: Path) -> None:
             train(wrapped)
     finally:
         dist.destroy_process_group()
+
+
+@pytest.mark.parametrize('synchronised', [False, True])
+def test_one_of_several_processes_runs_alone(
+    synchronised: bool, train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to the outputs: losses, and synchronised norms, may wait for the others."""
+    monkeypatch.setattr('mmsnn.engine.hooks.non_finite.get_world_size', lambda: 2)
+    model = Model(Fault('output'))
+    if synchronised:
+        model.unused = nn.SyncBatchNorm(2)
+    with pytest.raises(UserError, match='in iteration 3') as caught:
+        train(model)
+    assert ('fault (Fault)' in str(caught.value)) is not synchronised
+    assert model.modes[-1] == ('loss' if synchronised else 'tensor')
 
 
 def test_what_an_interrupted_iteration_left_is_removed(train) -> None:

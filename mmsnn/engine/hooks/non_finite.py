@@ -22,8 +22,7 @@ from mmsnn.utils.finite import (
     non_finite_names,
 )
 
-# A scale that overflows fp16 when the loss is multiplied with its inverse: halved so
-# often, gradients are not finite whatever the scale.
+# Gradients that overflow even when they are scaled down so far are not finite at all.
 _MIN_LOSS_SCALE = 2.0**-16
 # How a sample may be named, the plainest first.
 _SAMPLE_KEYS = ('img_path', 'event_path', 'img_id', 'sample_idx')
@@ -55,8 +54,8 @@ class NonFiniteHook(Hook):
     tensor once, to sum it up.
 
     With several processes the one that sees such a value stops, and the launcher ends
-    the others. Only plain data parallelism without synchronised norms runs the batch
-    once more.
+    the others. The batch is run once more up to the outputs of the network, without the
+    losses, and not at all with synchronised norms or sharded parameters.
 
     Args:
         interval: Training iterations from one check of the parameters to the next.
@@ -246,13 +245,16 @@ def _find_cause(runner: Runner, batch: DATA_BATCH) -> str | None:
     # not the statistics of norms, which this forward pass has changed
     if bad := non_finite_names(model.named_parameters()):
         return f'{_list(bad)} not finite since an earlier step'
-    if not _may_run_again(runner.model):
+    # collective operations of one process alone would wait for ever: none are left
+    # without losses and augmentations of the batch, except in the layers checked here
+    alone = get_world_size() == 1
+    if not alone and not _is_local(runner.model):
         return None
 
     def forward() -> None:
         with torch.no_grad(), runner.optim_wrapper.optim_context(model):
-            data = model.data_preprocessor(batch, training=True)
-            model._run_forward(data, mode='loss')
+            data = model.data_preprocessor(batch, training=alone)
+            model._run_forward(data, mode='loss' if alone else 'tensor')
 
     try:
         return first_non_finite_module(model, forward)
@@ -261,12 +263,10 @@ def _find_cause(runner: Runner, batch: DATA_BATCH) -> str | None:
         return f'running the batch again failed ({type(error).__name__})'
 
 
-def _may_run_again(model: nn.Module) -> bool:
-    """Return whether one process may run the model without waiting for the others."""
-    if get_world_size() == 1:
-        return True
-    alone = not is_model_wrapper(model) or isinstance(model, MMDistributedDataParallel)
-    return alone and not any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
+def _is_local(model: nn.Module) -> bool:
+    """Return whether the forward pass of one of several processes needs no other."""
+    whole = not is_model_wrapper(model) or isinstance(model, MMDistributedDataParallel)
+    return whole and not any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
 
 
 def _list(names: Sequence[str], most: int = 3) -> str:
