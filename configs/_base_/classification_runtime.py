@@ -5,6 +5,7 @@ custom_imports = dict(imports=['mmsnn'])
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
+    non_finite=dict(type='mmsnn.NonFiniteHook'),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmsnn.AtomicCheckpointHook', interval=1, max_keep_ckpts=1),
     sampler_seed=dict(type='DistSamplerSeedHook'),

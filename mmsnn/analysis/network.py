@@ -1,17 +1,20 @@
 """What collectors must know of a network: its parts, its neurons, its images."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from mmsnn.models.backbones.base import SpikingBackbone
 from mmsnn.models.decoders import BaseDecoder
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.residual import ResidualBlock
+from mmsnn.utils.errors import UserError
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -37,6 +40,28 @@ def named_neurons(model: nn.Module) -> list[tuple[str, BaseNeuron]]:
             'mmsnn.models.neurons.BaseNeuron): it is not a spiking network'
         )
     return neurons
+
+
+def refuse_single_values(model: nn.Module) -> None:
+    """Make batch norms raise where a batch has one value per channel.
+
+    It has no variance, and PyTorch's own error names neither the layer nor a remedy.
+    When the model is called, norms that take a batch's statistics raise
+    :class:`~mmsnn.utils.errors.UserError`, which is a ValueError.
+    """
+
+    def check(name: str, norm: nn.Module, args: tuple[Tensor, ...]) -> None:
+        shape = args[0].shape
+        if norm.training and args[0].numel() == shape[1]:
+            raise UserError(
+                f'norm {name!r} takes the statistics of each batch, but has one value '
+                f'per channel, of shape {list(shape)}: take at least 2 images per '
+                'batch (--batch-size, --num-images) or larger ones'
+            )
+
+    for name, module in model.named_modules():
+        if isinstance(module, _BatchNorm):
+            module.register_forward_pre_hook(partial(check, name))
 
 
 def named_blocks(model: nn.Module) -> list[tuple[str, ResidualBlock]]:

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import TRANSFORMS
 from torch.utils.data import Dataset
 
-from mmsnn.datasets.events.frames import SENSOR_SIZE
+from mmsnn.datasets.events.values import SENSOR_SIZE
 from mmsnn.datasets.guarded_pipeline import find_problem
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import innermost_dataset

@@ -1,11 +1,13 @@
 """Detection data sets, as MMDetection's data loaders take them."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mmdet.datasets import CocoDataset
 
 from ..registry import DATASETS
 from .digits_detection import CLASSES
+from .palettes import with_colors
 
 
 @DATASETS.register_module()
@@ -13,7 +15,7 @@ class DigitsDetectionDataset(CocoDataset):
     """The bundled digits detection set: ten classes, '0' to '9'.
 
     Made by ``tools/dataset_tools/digits_detection.py``. The options are those of
-    MMDetection's ``CocoDataset``.
+    MMDetection's ``CocoDataset``; other classes, in ``metainfo``, are given colours.
     """
 
     METAINFO: ClassVar[dict[str, Any]] = {
@@ -32,3 +34,8 @@ class DigitsDetectionDataset(CocoDataset):
             (128, 128, 128),
         ],
     }
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: Mapping[str, Any] | None = None) -> dict:
+        """Give the classes of a config colours, too."""
+        return with_colors(super()._load_metainfo(metainfo))

@@ -12,6 +12,7 @@ from .hooks import (
     EnergyHook,
     FiringRateHook,
     GradientFlowHook,
+    NonFiniteHook,
     TrainStepsHook,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     'EnergyHook',
     'FiringRateHook',
     'GradientFlowHook',
+    'NonFiniteHook',
     'TrainStepsHook',
 ]

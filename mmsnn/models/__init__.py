@@ -17,11 +17,14 @@ from .backbones import (
     SpikingResNet,
 )
 from .decoders import ASD, Rate, SpikeDecoder
+from .frame_inputs import refuse_frames
 from .neurons import IF, LIF, PLIF
 from .pretrained import PretrainedResNet, convert_resnet
 from .residual import FAMILIES, Wiring
 from .stems import DirectStem, GatedAttentionStem, LatencyStem, PhaseStem, RateStem
 from .transfer import PretrainedSteps, convert_steps
+
+refuse_frames()
 
 __all__ = [
     'ASD',

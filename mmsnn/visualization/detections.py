@@ -13,6 +13,7 @@ from mmdet.visualization import DetLocalVisualizer
 from mmengine.structures import InstanceData
 from PIL import Image, ImageDraw, ImageFont
 
+from mmsnn.datasets.palettes import with_colors
 from mmsnn.utils import check_positive_int
 
 _GAP = 8
@@ -93,7 +94,7 @@ def draw_detections(
         )
     by_image = {prediction['img_id']: prediction for prediction in predictions}
     visualizer = DetLocalVisualizer()
-    visualizer.dataset_meta = dataset.metainfo
+    visualizer.dataset_meta = with_colors(dataset.metainfo)
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     files, pictures = [], []

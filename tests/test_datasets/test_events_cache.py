@@ -193,14 +193,28 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-def other_shape(path: Path) -> None:
+def replace_frames(path: Path, frames: np.ndarray) -> None:
     with np.load(path) as entry:
         origin = entry['origin']
     with path.open('wb') as target:
-        np.savez(target, frames=np.zeros((4, 2, 64, 64)), origin=origin)
+        np.savez(target, frames=frames, origin=origin)
 
 
-@pytest.mark.parametrize('damage', [truncate, empty, flip_a_byte, other_shape])
+def other_shape(path: Path) -> None:
+    replace_frames(path, np.zeros((4, 2, 64, 64), np.uint8))
+
+
+def not_a_number(path: Path) -> None:
+    replace_frames(path, np.full((4, 2, 128, 128), np.nan, np.float32))
+
+
+def negative(path: Path) -> None:
+    replace_frames(path, np.full((4, 2, 128, 128), -1))
+
+
+@pytest.mark.parametrize(
+    'damage', [truncate, empty, flip_a_byte, other_shape, not_a_number, negative]
+)
 def test_damaged_entry_is_made_again(root: Path, file: EventFile, damage) -> None:
     cache = FrameCache(root / CACHE_FOLDER, file.dataset, 4)
     made = cache.load(file, only_key(file))
@@ -210,6 +224,14 @@ def test_damaged_entry_is_made_again(root: Path, file: EventFile, damage) -> Non
     damage(path)
     np.testing.assert_array_equal(cache.load(file, only_key(file)), made)
     assert cache.prepare(file) == 0
+
+
+def test_missing_source_is_named(root: Path, file: EventFile) -> None:
+    cache = FrameCache(root / CACHE_FOLDER, file.dataset, 4)
+    cache.load(file, only_key(file))
+    Path(file.path).unlink()
+    with pytest.raises(UserError, match=f"event file '{file.path}' cannot be read"):
+        cache.load(file, only_key(file))
 
 
 def test_changed_source_is_integrated_again(root: Path, file: EventFile) -> None:

@@ -257,19 +257,7 @@ def test_folder_without_gestures(tmp_path: Path) -> None:
             None,
             'user02_led.aedat. does not exist, but trials_to_tr',
         ),
-        ('user02_led_labels.csv', None, 'user02_led_labels.csv.*not found'),
-        ('user02_led_labels.csv', 'class,a,b\n1,2\n', 'user02_led_labels.csv. cannot'),
-        (
-            'user02_led_labels.csv',
-            'class,a,b\nx,2,3\n',
-            'user02_led_labels.csv. cannot',
-        ),
-        (
-            'user02_led_labels.csv',
-            'class,a,b\n12,2,3\n',
-            'class must be 1 to 11.*12, 2',
-        ),
-        ('user02_led_labels.csv', 'class,a,b\n1,3,3\n', 'begin before end.*1, 3, 3'),
+        ('user02_led_labels.csv', None, 'user02_led_labels.csv. cannot be read'),
     ],
 )
 def test_damaged_gesture_folder(
@@ -295,6 +283,6 @@ def test_window_without_events_is_named(tmp_path: Path) -> None:
     path = tmp_path / 'user24_lab_labels.csv'
     path.write_text('class,a,b\n1,5000000,6000000\n')
     dataset = DVS128Gesture(tmp_path, 'test', LOAD)
-    message = 'user24_lab.aedat. from 5000000 to 6000000 us has 0 events'
+    message = 'user24_lab.aedat. from 5000000 to 6000000 us .*no events'
     with pytest.raises(UserError, match=message):
         dataset[0]

@@ -170,7 +170,7 @@ def test_too_few_events_are_named() -> None:
 def test_events_outside_the_sensor_are_named(axis: str, value: int) -> None:
     events = make_events(0, 10)
     events[axis][4] = value
-    with pytest.raises(UserError, match=f'cat 7 has events at {axis}={value}, outside'):
+    with pytest.raises(UserError, match=f'cat 7 .*{axis} .*0 to 127.*{value}'):
         integrate(events, 4, 'cat 7')
 
 

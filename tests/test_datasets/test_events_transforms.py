@@ -14,6 +14,7 @@ from mmsnn.datasets.transforms import (
     RandomTemporalDelete,
     ResizeFrames,
 )
+from mmsnn.utils.errors import UserError
 
 
 @pytest.fixture
@@ -189,3 +190,25 @@ def test_mistakes(class_: Any, options: dict, error: type, message: str) -> None
 )
 def test_logs_show_the_options(transform: Any, text: str) -> None:
     assert repr(transform) == f'{type(transform).__name__}({text})'
+
+
+@pytest.mark.parametrize(
+    'transform', [RandomFlipFrames(0.0), RandomRollFrames(1), ResizeFrames(4)]
+)
+@pytest.mark.parametrize(
+    'key', ['gt_bboxes', 'gt_masks', 'gt_seg_map', 'gt_keypoints', 'instances']
+)
+def test_annotations_that_would_not_move_are_refused(
+    transform: Any, key: str, frames: np.ndarray
+) -> None:
+    """Whether or not this sample's frames would have moved."""
+    results: dict[str, Any] = {'frames': frames, key: np.zeros((0, 4))}
+    with pytest.raises(UserError, match=f'{type(transform).__name__} .*{key}'):
+        transform(results)
+    assert transform({'frames': frames, 'gt_label': 3, key: None})['gt_label'] == 3
+
+
+def test_deleting_frames_moves_no_annotations(frames: np.ndarray) -> None:
+    boxes = np.zeros((1, 4))
+    results = RandomTemporalDelete(2)(dict(frames=frames, gt_bboxes=boxes))
+    assert results['gt_bboxes'] is boxes

@@ -147,6 +147,8 @@ def test_large_matrix_has_no_numbers() -> None:
             "are not a detector's: img_id or",
         ),
         ([label_of(0, 10)], [], 'have class 10, but the data set has 10 classes'),
+        ([label_of(0, -1)], [], 'have class -1, but the data set has 10 classes'),
+        ([label_of(-1, 0)], [], 'have class -1, but the data set has 10 classes'),
         ([], ['--score-thr', 2], '--score-thr must be from 0 to 1, but got 2'),
         ([], ['--tp-iou-thr', -1], '--tp-iou-thr must be from 0 to 1, but got -1'),
         ([], ['--nms-iou-thr', 7], '--nms-iou-thr must be from 0 to 1, but got 7'),

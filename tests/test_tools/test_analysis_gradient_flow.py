@@ -103,3 +103,18 @@ def test_a_detector_by_its_loss(
 def test_what_is_refused(fail_tool: Callable[..., str]) -> None:
     line = fail_tool(TOOL, ANN, '--random', 32, '--num-images', 1)
     assert 'RetinaNet has no spiking neurons' in line and str(ANN) in line
+
+
+@pytest.mark.parametrize(
+    ('tool', 'options'),
+    [(TOOL, []), ('analysis_tools/firing_rate.py', ['--batch-stats'])],
+)
+def test_norms_of_one_value_are_named(
+    tool: str, options: list[str], fail_tool: Callable[..., str], tmp_path: Path
+) -> None:
+    """One step, one image of 32 pixels: the last stage is of one pixel."""
+    name = 'danet-a-r18-t1_8xb32-amp-120e_imagenet.py'
+    config = write_narrow(tmp_path, CONFIGS / 'imagenet' / name)
+    line = fail_tool(tool, config, '--random', 32, '--num-images', 1, *options)
+    assert "norm 'backbone.stages.3.0.branch.0.norm'" in line
+    assert 'at least 2 images per batch (--batch-size' in line

@@ -50,7 +50,8 @@ def test_classifier(
     assert len(image['decoders']) == 1 and image['gates'] == []
     attention = {f'attention_{kind}' for kind in ('temporal', 'channel', 'spatial')}
     assert pictures == {f'{layer}_{kind}' for kind in KINDS} | attention
-    printed = capsys.readouterr().out
+    printed, progress = capsys.readouterr()
+    assert 'Running the model, 0 of 1 images done' in progress
     rate = image['layers'][0]['firing_rate']
     assert any(layer in x and f'{rate:.4f}' in x for x in printed.splitlines())
 

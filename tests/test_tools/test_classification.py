@@ -243,3 +243,14 @@ def test_a_missing_data_root_that_is_not_to_be_downloaded(
     assert line.startswith(
         "train_dataloader.dataset.data_root: 'data/fashion_mnist/' does not exist"
     )
+
+
+def test_training_that_diverges_saves_nothing(
+    folder: Path, fail_tool: Callable[..., str]
+) -> None:
+    options = [*FEW, 'train_dataloader.dataset.indices=48']
+    diverge = 'optim_wrapper.optimizer.lr=1e6'
+    assert 'not finite' in fail_tool(
+        'train.py', DIGITS, '--cfg-options', *options, diverge
+    )
+    assert not list(folder.glob('work_dirs/**/*.pth'))

@@ -22,7 +22,7 @@ def test_prepares_and_resumes(
     printed = capfd.readouterr().out
     assert '3/3' in printed
     assert '24 train, 12 test samples, 36 of them made in' in printed
-    folder = root / 'event_frames/dvs128_gesture/number-4_v1'
+    folder = root / 'event_frames/dvs128_gesture/number-4_v2'
     assert len(list(folder.rglob('*.npz'))) == 36
     assert str(folder) in printed
 

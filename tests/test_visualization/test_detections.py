@@ -11,6 +11,7 @@ from mmdet.utils import register_all_modules
 from PIL import Image
 
 from mmsnn.datasets import make_digits_detection
+from mmsnn.datasets.palettes import with_colors
 from mmsnn.visualization import draw_detections
 
 PIPELINE = [
@@ -49,6 +50,44 @@ def predict(dataset: Any, score: float) -> list[dict[str, Any]]:
     }
     ids = [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))]
     return [{'img_id': i, 'pred_instances': instances} for i in reversed(ids)]
+
+
+def test_own_classes_have_colours(dataset: Any, tmp_path: Path) -> None:
+    """Twelve classes on a data set that has ten."""
+    names = [f'class {i}' for i in range(12)]
+    cfg = dict(type='mmsnn.DigitsDetectionDataset', lazy_init=True)
+    own = DATASETS.build(cfg | dict(metainfo=dict(classes=names)))
+    palette = own.metainfo['palette']
+    assert palette[:10] == dataset.metainfo['palette']
+    assert len(set(palette)) == 12
+    predictions = predict(dataset, 0.9)
+    for prediction in predictions:
+        prediction['pred_instances']['labels'] = torch.tensor([11])
+
+    class Few(list):
+        """A data set that brings too few colours itself."""
+
+        metainfo = dict(classes=names, palette=palette[:10])
+
+    few = Few(dataset[i] for i in range(len(dataset)))
+    draw_detections(few, predictions, tmp_path, 1, 1)
+    assert (tmp_path / 'overview.png').is_file()
+
+
+@pytest.mark.parametrize(
+    'palette', [None, 'random', (1, 2, 3), [(1, 2, 3), (4, 5, 6), (7, 8, 9)]]
+)
+def test_other_palettes_stay(palette: Any) -> None:
+    metainfo = dict(classes=('a', 'b', 'c'), palette=palette)
+    assert with_colors(metainfo) == metainfo
+
+
+def test_many_classes_have_colours_of_their_own() -> None:
+    names = [str(i) for i in range(500)]
+    palette = with_colors(dict(classes=names, palette=((1, 2, 3),)))['palette']
+    assert isinstance(palette, list) and palette[0] == (1, 2, 3)
+    assert len(set(palette)) == 500
+    assert all(0 <= value <= 255 for color in palette for value in color)
 
 
 def halves(path: Path) -> tuple[np.ndarray, np.ndarray]:

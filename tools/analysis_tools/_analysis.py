@@ -175,6 +175,11 @@ def out_dir(args: argparse.Namespace) -> Path:
     return Path('work_dirs', Path(args.config).stem, 'analysis', tool)
 
 
+def progress(message: str) -> None:
+    """Say on stderr what is being done, for tools whose steps take long."""
+    print(f'{message} ...', file=sys.stderr, flush=True)
+
+
 def finish(report: 'Report', folder: 'str | Path') -> None:
     """Print the report, save it and say where.
 
@@ -195,4 +200,4 @@ def finish(report: 'Report', folder: 'str | Path') -> None:
         print(f'Saved {path}')
 
 
-__all__ = ['add_input_options', 'finish', 'load', 'note', 'out_dir', 'run']
+__all__ = ['add_input_options', 'finish', 'load', 'note', 'out_dir', 'progress', 'run']

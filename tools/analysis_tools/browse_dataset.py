@@ -150,13 +150,14 @@ def build_visualizer(cfg: 'Config', metainfo: Any) -> 'Visualizer':
     """
     from mmengine.registry import VISUALIZERS
 
+    from mmsnn.datasets.palettes import with_colors
     from mmsnn.utils.errors import UserError
 
     if cfg.get('visualizer') is None:
         raise UserError(f'config {cfg.filename!r} defines no visualizer')
     settings = {**cfg.visualizer, 'vis_backends': None, 'name': 'browse'}
     visualizer = VISUALIZERS.build(settings)
-    visualizer.dataset_meta = metainfo
+    visualizer.dataset_meta = with_colors(metainfo)
     return visualizer
 
 

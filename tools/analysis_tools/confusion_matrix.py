@@ -90,6 +90,24 @@ def read_predictions(path: str) -> list[Mapping[str, Any]]:
     return predictions
 
 
+def check_labels(what: str, labels: Sequence[int], num_classes: int) -> None:
+    """Check that labels are those of the data set's classes.
+
+    A negative one would be counted in the row or column at the other end.
+
+    Raises:
+        UserError: If one is not.
+    """
+    from mmsnn.utils.errors import UserError
+
+    for label in labels:
+        if not 0 <= label < num_classes:
+            raise UserError(
+                f'the {what} have class {label}, but the data set has {num_classes} '
+                f'classes, 0 to {num_classes - 1}'
+            )
+
+
 def classify(predictions: Sequence[Mapping[str, Any]], num_classes: int) -> np.ndarray:
     """Return a classifier's matrix: [true, predicted].
 
@@ -108,11 +126,7 @@ def classify(predictions: Sequence[Mapping[str, Any]], num_classes: int) -> np.n
         [int(each[name][0]) for each in predictions]
         for name in ('pred_label', 'gt_label')
     )
-    if max((*predicted, *true)) >= num_classes:
-        raise UserError(
-            f'the predictions have class {max((*predicted, *true))}, but the data set '
-            f'has {num_classes} classes'
-        )
+    check_labels('predictions', (*predicted, *true), num_classes)
     return ConfusionMatrix.calculate(predicted, true, num_classes).numpy()
 
 
@@ -183,13 +197,10 @@ def detect(
                 'are of another data set'
             )
         found, labels = select(by_image[info['img_id']], args)
-        if labels.size and labels.max() >= num_classes:
-            raise UserError(
-                f'the predictions have class {labels.max()}, but the data set has '
-                f'{num_classes} classes'
-            )
+        check_labels('predictions', labels.tolist(), num_classes)
         truths = [each for each in info['instances'] if not each.get('ignore_flag')]
         rest = [each for each in info['instances'] if each.get('ignore_flag')]
+        check_labels('annotations', [t['bbox_label'] for t in truths], num_classes)
         boxes, ignored = (
             np.array([each['bbox'] for each in group], np.float32).reshape(-1, 4)
             for group in (truths, rest)

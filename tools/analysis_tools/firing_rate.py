@@ -46,6 +46,9 @@ def use_batch_stats(model: 'nn.Module') -> None:
     """Let batch norms use each batch's statistics, and keep their own."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
+    from mmsnn.analysis.network import refuse_single_values
+
+    refuse_single_values(model)
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             module.train()

@@ -173,7 +173,7 @@ def main() -> None:
 
     from mmengine.model import revert_sync_batchnorm
 
-    from mmsnn.analysis.network import named_neurons
+    from mmsnn.analysis.network import named_neurons, refuse_single_values
     from mmsnn.analysis.report import Report
     from mmsnn.utils.errors import UserError
 
@@ -187,6 +187,7 @@ def main() -> None:
         and is_annotated(next(iter(batches)))
     )
     model = revert_sync_batchnorm(model)  # one process has nobody to wait for
+    refuse_single_values(model)
     gradients, stability, losses = measure(
         model, batches, by_loss, args.weights, args.seed
     )

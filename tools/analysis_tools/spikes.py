@@ -82,6 +82,7 @@ def main() -> None:
     if args.list_layers:
         list_layers(args)
         return
+    _analysis.progress('Building the model')
     cfg, model, batches, facts = _analysis.load(args)
     try:
         seen = capture(args, model, batches)
@@ -91,6 +92,7 @@ def main() -> None:
     pictures, notes = [], list(NOTES)
     for number, (spikes, attention) in enumerate(seen, 1):
         prefix = f'image{number}_' if len(seen) > 1 else ''
+        _analysis.progress(f'Drawing image {number} of {len(seen)}')
         for layer in spikes.layers:
             pictures += draw_layer(layer, spikes, preprocessor, prefix)
         if attention is not None:
@@ -105,6 +107,7 @@ def main() -> None:
         notes=notes,
         data=dict(images=[to_data(*one) for one in seen]),
     )
+    _analysis.progress(f'Saving {len(pictures)} pictures')
     _analysis.finish(report, _analysis.out_dir(args))
 
 
@@ -155,7 +158,9 @@ def capture(args: argparse.Namespace, model: 'nn.Module', batches: 'Batches') ->
     attentive = has_attention(model)
     runs: Any = model  # of which nn.Module's annotations hide test_step
     seen: Seen = []
+    total = batches.num_images
     for batch in batches:
+        _analysis.progress(f'Running the model, {len(seen)} of {total} images done')
         images = range(len(batch['inputs']))
         spikes = [SpikeCapture(model, layers, i, traces) for i in images]
         weights = [AttentionCapture(model, i) for i in images if attentive]

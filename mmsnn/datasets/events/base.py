@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from mmengine.dataset import BaseDataset
 
 from mmsnn.utils import check_choice, describe
-from mmsnn.utils.errors import UserError
+from mmsnn.utils.errors import UserError, first_line
 
 from .files import EventFile
 
@@ -120,9 +120,14 @@ def list_names(folder: Path, suffix: str) -> list[str]:
     """List files with a suffix as SpikingJelly and torchvision do: by their names.
 
     So ``cifar10_cat_10`` comes before ``cifar10_cat_2``.
+
+    Raises:
+        UserError: If the folder cannot be read.
     """
-    return sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.name.endswith(suffix) and not entry.name.startswith('.')
-    )
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise UserError(
+            f'{str(folder)!r} cannot be read: {first_line(error)}'
+        ) from error
+    return sorted(n for n in names if n.endswith(suffix) and not n.startswith('.'))

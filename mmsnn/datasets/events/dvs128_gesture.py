@@ -4,8 +4,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from mmsnn.registry import DATASETS
 from mmsnn.utils.errors import UserError, first_line
 
@@ -71,10 +69,12 @@ class DVS128Gesture(EventDataset):
 def _find_recordings(root: Path, folder: Path, split: str) -> list[EventFile]:
     """List the recordings of a split in the published layout."""
     listed = folder / _LISTS[split]
-    try:
-        names = listed.read_text(encoding='utf-8').split()
-    except OSError as error:
-        raise UserError(f'{str(listed)!r} cannot be read: {error}') from error
+    names = _read_text(listed).split()
+    if not names:
+        raise UserError(f'{str(listed)!r} names no recording')
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise UserError(f'{str(listed)!r} names {", ".join(repeated)} more than once')
     files = []
     for name in names:
         path = folder / name
@@ -99,25 +99,46 @@ def _read_labels(recording: Path, split: str) -> dict[str, EventSample]:
     that SpikingJelly gives: class folder and number of the recording's sample of it.
     """
     path = recording.with_name(f'{recording.stem}_labels.csv')
-    try:
-        rows = np.loadtxt(path, dtype=np.int64, delimiter=',', skiprows=1, ndmin=2)
-        samples = {}
-        seen: Counter[int] = Counter()
-        for number, begin, end in rows.tolist():
-            if not 1 <= number <= len(CLASSES) or begin >= end:
-                raise ValueError(
-                    f'class must be 1 to {len(CLASSES)} and begin before end, '
-                    f'but a row is {number}, {begin}, {end}'
-                )
-            label = number - 1
-            key = f'{split}/{label}/{recording.stem}_{seen[label]}'
-            samples[key] = EventSample(label, (begin, end))
-            seen[label] += 1
-    except (OSError, ValueError) as error:
+    lines = [line for line in _read_text(path).splitlines() if line.strip()]
+    header, rows = lines[:1], lines[1:]
+    if not rows or header[0].partition(',')[0].strip().isdigit():
         raise UserError(
-            f'labels {str(path)!r} cannot be read: {first_line(error)}'
-        ) from error
+            f'labels {str(path)!r} must be a line with names of columns, then a row '
+            f'for each sample, but it begins with {lines[:2]}'
+        )
+    samples = {}
+    seen: Counter[int] = Counter()
+    for line in rows:
+        try:
+            number, begin, end = map(int, line.split(','))
+        except ValueError:
+            number = begin = end = 0
+        if not (1 <= number <= len(CLASSES) and 0 <= begin < end):
+            raise UserError(
+                f'labels {str(path)!r} must be rows of a class from 1 to '
+                f'{len(CLASSES)}, begin and a later end in microseconds, but one is '
+                f'{line.strip()[:60]!r}'
+            )
+        label = number - 1
+        key = f'{split}/{label}/{recording.stem}_{seen[label]}'
+        samples[key] = EventSample(label, (begin, end))
+        seen[label] += 1
     return samples
+
+
+def _read_text(path: Path) -> str:
+    """Read a text file of the data set.
+
+    Raises:
+        UserError: If it is missing or no text.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            # opening a pipe would wait for ever
+            raise UserError(f'{str(path)!r} is no regular file')
+        return path.read_text(encoding='utf-8-sig')
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f'{str(path)!r} cannot be read: {first_line(error)}') from error
 
 
 def _find_converted(root: Path, folder: Path, split: str) -> list[EventFile]:

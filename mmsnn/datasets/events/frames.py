@@ -1,29 +1,31 @@
 """Integrates events to frames and keeps the frames on disk."""
 
 import json
+import logging
 import os
 import secrets
 import time
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import print_log
 
-from mmsnn.utils.errors import UserError
+from mmsnn.utils.errors import UserError, first_line
 
 from .files import EventFile
-from .readers import Events, import_spikingjelly, read_events
-
-SENSOR_SIZE = (128, 128)
-"""Height and width in pixels of the DVS128, which recorded both data sets."""
+from .readers import import_spikingjelly, read_events
+from .values import SENSOR_SIZE, Events, check_events
 
 CACHE_FOLDER = 'event_frames'
 """Folder in a data set's own for its frames, unless another is asked for."""
 
 # To be raised with every change of what frames the same events give.
-_VERSION = 1
+_VERSION = 2
 _METHOD = 'number'
 # Seconds after which nobody can still be writing a file; a write takes far below one.
 _STALE = 3600.0
+# Share of a sample's window without events at its end from which its file is reported.
+_MAX_MISSING = 0.01
 
 
 def integrate(events: Events, num_steps: int, name: str) -> np.ndarray:
@@ -34,7 +36,7 @@ def integrate(events: Events, num_steps: int, name: str) -> np.ndarray:
     time constant*, Section 4.1, the pre-processing of the SEW and SG papers).
 
     Args:
-        events: The events of a sample, in order.
+        events: The events of a sample, see :func:`.values.check_events`.
         num_steps: Number of slices T.
         name: Of the sample, for messages.
 
@@ -43,22 +45,20 @@ def integrate(events: Events, num_steps: int, name: str) -> np.ndarray:
         the numbers of events by slice, polarity, row and column.
 
     Raises:
-        UserError: If there are fewer events than slices or one is outside the sensor.
+        UserError: If there are fewer events than slices, or values that they cannot
+            have, such as coordinates outside the sensor.
     """
     height, width = SENSOR_SIZE
+    try:
+        events = check_events(events)
+    except ValueError as error:
+        raise UserError(f'{name} cannot be integrated: {error}') from error
     number = len(events['t'])
     if number < num_steps:
         raise UserError(
             f'{name} has {number} events, which cannot be divided between '
             f'num_steps={num_steps} frames'
         )
-    for axis, size in (('x', width), ('y', height)):
-        low, high = int(events[axis].min()), int(events[axis].max())
-        if low < 0 or high >= size:
-            raise UserError(
-                f'{name} has events at {axis}={low if low < 0 else high}, outside '
-                f'the sensor of {height} x {width} pixels'
-            )
     frames = import_spikingjelly('utils').integrate_events_by_fixed_frames_number(
         events, _METHOD, num_steps, height, width
     )
@@ -73,6 +73,14 @@ def integrate_sample(
     name = f'event file {file.path!r}'
     if window is not None:
         begin, end = window
+        missing = end - int(events['t'][-1])
+        if missing > _MAX_MISSING * (end - begin):
+            print_log(
+                f'{name} ends {missing} us before its sample from {begin} to {end} us '
+                'does: it may have been cut off',
+                logger='current',
+                level=logging.WARNING,
+            )
         inside = (events['t'] >= begin) & (events['t'] < end)
         events = {axis: values[inside] for axis, values in events.items()}
         name += f' from {begin} to {end} us'
@@ -157,7 +165,11 @@ class FrameCache:
             # Whatever is wrong with it, it is made anew.
             return None
         shape = (self.num_steps, 2, *SENSOR_SIZE)
-        known = frames.shape == shape and origin == _describe_origin(file, key)
+        known = (
+            frames.shape == shape
+            and frames.dtype.kind == 'u'
+            and origin == _describe_origin(file, key)
+        )
         return frames if known else None
 
     def _write(self, file: EventFile, key: str, frames: np.ndarray) -> None:
@@ -186,7 +198,15 @@ def _describe_origin(file: EventFile, key: str) -> str:
 
     The size tells a file that was fetched again from the one that was cut off; a time
     of change would not survive a copy of the data set.
+
+    Raises:
+        UserError: If the file is missing.
     """
-    size = os.stat(file.path).st_size
+    try:
+        size = os.stat(file.path).st_size
+    except OSError as error:
+        raise UserError(
+            f'event file {file.path!r} cannot be read: {first_line(error)}'
+        ) from error
     window = file.samples[key].window
     return json.dumps([os.path.basename(file.path), size, window])

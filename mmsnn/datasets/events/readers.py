@@ -6,6 +6,7 @@ naming it.
 
 import importlib
 import os
+import stat
 import struct
 import sys
 import zipfile
@@ -17,10 +18,10 @@ import numpy as np
 
 from mmsnn.utils.errors import UserError, first_line
 
-Events = Mapping[str, np.ndarray]
-"""Events in the file's order: ``t`` (microseconds), ``x``, ``y``, ``p`` (0 or 1)."""
+from .values import Events, check_events
 
 _PACKET_HEADER = struct.Struct('<HHIIIIII')
+_POLARITY = 1
 
 
 def import_spikingjelly(name: str) -> ModuleType:
@@ -53,9 +54,13 @@ def _read_aedat2(path: Path) -> Events:
         if first.startswith(b'#!AER-DAT') and not first.startswith(b'#!AER-DAT2'):
             raise ValueError(f'its first line is {first.strip()!r}, not #!AER-DAT2.0')
         file.seek(0)
-        excess = (path.stat().st_size - reader._skip_header(file)) % 8
+        header = reader._skip_header(file)
+    excess = (path.stat().st_size - header) % 8
     if excess:
         raise ValueError(f'it was cut off {excess} bytes into an event of 8')
+    addresses = np.fromfile(path, '>u4', offset=header)[::2]
+    if (addresses >> 16).any():
+        raise ValueError('its addresses have more than 16 bits: it is no DVS128')
     return reader._load_origin_data(path)
 
 
@@ -79,13 +84,21 @@ def _check_packets(path: Path) -> None:
         while (start := file.tell()) < size:
             header = file.read(_PACKET_HEADER.size)
             if len(header) == _PACKET_HEADER.size:
-                _, _, event_size, _, _, capacity, _, _ = _PACKET_HEADER.unpack(header)
+                kind, _, event_size, _, _, capacity, number, _ = _PACKET_HEADER.unpack(
+                    header
+                )
                 end = file.tell() + event_size * capacity
             else:
                 end = size + 1
             if end > size:
                 raise ValueError(
                     f'it was cut off in the packet at byte {start}, at {size} bytes'
+                )
+            if kind == _POLARITY and (event_size, number) != (8, capacity):
+                # the reader takes what is unused for events, too
+                raise ValueError(
+                    f'the packet at byte {start} must be full of events of 8 bytes, '
+                    f'but has {number} of {capacity}, of {event_size} bytes'
                 )
             file.seek(end)
 
@@ -96,14 +109,7 @@ def _read_npz(path: Path) -> Events:
         if not zipfile.is_zipfile(file):
             raise ValueError('it is no zip archive, or was cut off')
     with np.load(path, allow_pickle=False) as archive:
-        missing = sorted(set('txyp') - set(archive.files))
-        if missing:
-            raise ValueError(f'it lacks {", ".join(missing)}')
-        events = {name: archive[name] for name in 'txyp'}
-    shapes = {name: values.shape for name, values in events.items()}
-    if len(set(shapes.values())) != 1 or events['t'].ndim != 1:
-        raise ValueError(f'its arrays must have one length, but have shapes {shapes}')
-    return events
+        return {name: archive[name] for name in 'txyp' if name in archive.files}
 
 
 LAYOUTS: Mapping[str, Callable[[Path], Events]] = {
@@ -118,7 +124,7 @@ SUFFIXES = {'aedat2': '.aedat', 'aedat3': '.aedat', 'npz': '.npz'}
 
 
 def read_events(path: str | os.PathLike[str], layout: str) -> Events:
-    """Read all events of a file.
+    """Read all events of a file, as :func:`.values.check_events` returns them.
 
     Args:
         path: The file.
@@ -129,10 +135,14 @@ def read_events(path: str | os.PathLike[str], layout: str) -> Events:
         Arrays ``t``, ``x``, ``y``, ``p`` of equal length.
 
     Raises:
-        UserError: If the file is missing, damaged, or written in another layout.
+        UserError: If the file is missing, damaged, or written in another layout, or its
+            events have values that they cannot have.
     """
     try:
-        events = LAYOUTS[layout](Path(path))
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            # opening a pipe would wait for ever
+            raise ValueError('it is no regular file')
+        return check_events(LAYOUTS[layout](Path(path)))
     except Exception as error:
         # In damaged bytes each parser fails in its own way.
         reason = str(error) if type(error) is ValueError else first_line(error)
@@ -140,4 +150,3 @@ def read_events(path: str | os.PathLike[str], layout: str) -> Events:
             f'event file {os.fspath(path)!r} cannot be read as {layout}: {reason}; '
             'get or extract it again'
         ) from error
-    return events

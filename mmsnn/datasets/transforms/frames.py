@@ -14,6 +14,43 @@ from mmcv.transforms.utils import cache_randomness
 
 from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_choice, check_number, check_positive_int, describe
+from mmsnn.utils.errors import UserError
+
+# What MMCV's and MMDetection's transforms call annotations that have a place.
+_PLACED = (
+    'gt_bboxes',
+    'gt_instances',
+    'gt_keypoints',
+    'gt_masks',
+    'gt_panoptic_seg',
+    'gt_seg_map',
+    'gt_sem_seg',
+    'instances',
+    'proposals',
+)
+
+
+class MovingTransform(BaseTransform):
+    """A transform that moves pixels of frames, and could not move annotations along.
+
+    Raises:
+        ValueError: When called with annotations that have a place, such as
+            ``gt_bboxes`` (:class:`~mmsnn.utils.errors.UserError`).
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Check that there are no such annotations, then move the frames."""
+        placed = [key for key in _PLACED if results.get(key) is not None]
+        if placed:
+            raise UserError(
+                f'{type(self).__name__} moves pixels, but not {", ".join(placed)}: '
+                'event frames with boxes, masks or keypoints are not supported'
+            )
+        return self.move(results)
+
+    def move(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Move the frames."""
+        raise NotImplementedError(f'{type(self).__name__} defines no move')
 
 
 @TRANSFORMS.register_module()
@@ -53,7 +90,7 @@ class RandomTemporalDelete(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomFlipFrames(BaseTransform):
+class RandomFlipFrames(MovingTransform):
     """Mirrors the frames left to right, sometimes.
 
     Not for DVS128 Gesture: it makes a right hand's gesture a left hand's.
@@ -77,7 +114,7 @@ class RandomFlipFrames(BaseTransform):
     def _draw(self) -> bool:
         return bool(np.random.random() < self.prob)
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def move(self, results: dict[str, Any]) -> dict[str, Any]:
         """Mirror the frames if the draw says so."""
         results['flip'] = self._draw()
         results['flip_direction'] = 'horizontal' if results['flip'] else None
@@ -91,7 +128,7 @@ class RandomFlipFrames(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomRollFrames(BaseTransform):
+class RandomRollFrames(MovingTransform):
     """Shifts the frames in both directions; what leaves at an edge enters opposite.
 
     Args:
@@ -110,7 +147,7 @@ class RandomRollFrames(BaseTransform):
         rows, columns = np.random.randint(-self.max_shift, self.max_shift + 1, size=2)
         return int(rows), int(columns)
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def move(self, results: dict[str, Any]) -> dict[str, Any]:
         """Shift the frames."""
         results['frames'] = np.roll(results['frames'], self._draw(), axis=(-2, -1))
         return results
@@ -120,7 +157,7 @@ class RandomRollFrames(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class ResizeFrames(BaseTransform):
+class ResizeFrames(MovingTransform):
     """Resizes the frames.
 
     ``'nearest'`` (the usual one in the event literature) and ``'bilinear'``
@@ -153,7 +190,7 @@ class ResizeFrames(BaseTransform):
         check_choice('interpolation', interpolation, ('nearest', 'bilinear', 'sum'))
         self.interpolation = interpolation
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def move(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resize the frames."""
         frames = results['frames']
         if self.interpolation == 'sum':

@@ -7,6 +7,7 @@ from .deploy import DeployHook
 from .energy import EnergyHook
 from .firing_rate import FiringRateHook
 from .gradient_flow import GradientFlowHook
+from .non_finite import NonFiniteHook
 from .train_steps import TrainStepsHook
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     'EnergyHook',
     'FiringRateHook',
     'GradientFlowHook',
+    'NonFiniteHook',
     'TrainStepsHook',
 ]

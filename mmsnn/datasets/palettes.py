@@ -1,0 +1,40 @@
+"""Colours of classes."""
+
+import colorsys
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+# Hues this far apart stay far apart, however many there are.
+_GOLDEN_RATIO = 0.618034
+
+
+def with_colors(metainfo: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a data set's ``metainfo`` with a colour for each of its classes.
+
+    A palette that is shorter than the list of classes, as of a data set whose classes
+    the config replaced, keeps its colours and is continued. MMDetection's visualiser
+    fails at the first class without a colour. Other palettes stay as they are: names,
+    one colour for all, or none.
+
+    Args:
+        metainfo: ``classes`` and ``palette`` among others.
+    """
+    classes, palette = metainfo.get('classes'), metainfo.get('palette')
+    if classes is None or not isinstance(palette, list | tuple):
+        return dict(metainfo)
+    if len(palette) >= len(classes) or not all(map(_is_color, palette)):
+        return dict(metainfo)
+    colors = [tuple(color) for color in palette]
+    hues = (i * _GOLDEN_RATIO % 1 for i in count())
+    while len(colors) < len(classes):
+        red, green, blue = colorsys.hsv_to_rgb(next(hues), 0.8, 0.85)
+        color = (round(255 * red), round(255 * green), round(255 * blue))
+        if color not in colors:
+            colors.append(color)
+    # a list: MMDetection takes a tuple for one colour
+    return {**metainfo, 'palette': colors}
+
+
+def _is_color(value: Any) -> bool:
+    return isinstance(value, list | tuple)
