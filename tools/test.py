@@ -182,6 +182,7 @@ def main() -> None:
     """Test."""
     args = parse_args()
     cfg = _cli.load(args, 'test')
+    from mmsnn.deploy import to_channels_last
     from mmsnn.engine.hooks import DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
@@ -210,6 +211,7 @@ def main() -> None:
                 f'checkpoint {args.checkpoint!r} fits {fit.matched} of the '
                 f"model's {fit.total} parameters; the others keep their initial values"
             )
+    to_channels_last(runner.model)
     if args.out is not None:
         add_dump(cfg, runner, args.out)
     if args.fold_norms or args.bf16 or args.int8:
