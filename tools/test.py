@@ -32,7 +32,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='path of the config')
     parser.add_argument('checkpoint', help='path of the checkpoint')
     parser.add_argument(
-        '--out', help='file to dump the predictions to, ending in .pkl or .pickle'
+        '--out',
+        action=_cli.OutputFile,
+        help='file to dump the predictions to, ending in .pkl or .pickle',
     )
     parser.add_argument('--show', action='store_true', help='show the predictions')
     parser.add_argument(
@@ -186,7 +188,9 @@ def main() -> None:
     from mmsnn.engine.hooks import DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
+    from mmsnn.utils.dry_run import dry_run
     from mmsnn.utils.errors import UserError
+    from mmsnn.utils.failures import explain_failures
     from mmsnn.utils.preflight import check_data, explain_downloads
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
@@ -217,7 +221,8 @@ def main() -> None:
     if args.fold_norms or args.bf16 or args.int8:
         fold = args.fold_norms or args.int8
         runner.register_hook(DeployHook(fold, args.bf16, args.int8))
-    with explain_downloads():
+    with explain_failures(cfg), explain_downloads():
+        dry_run(runner, 'test')
         metrics = runner.test()
     if tables:
         report([table.filled(metrics) for table in tables], cfg, runner)

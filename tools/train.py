@@ -81,6 +81,8 @@ def main() -> None:
     cfg = _cli.load(args, 'train')
     from mmsnn.utils.checkpoints import check_fit, read_checkpoint
     from mmsnn.utils.cpu import without_amp
+    from mmsnn.utils.dry_run import dry_run
+    from mmsnn.utils.failures import explain_failures
     from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
     if args.amp:
@@ -97,7 +99,8 @@ def main() -> None:
     runner = _cli.build_runner(cfg)
     if path and state is not None:
         check_fit(runner.model, state, path)
-    with explain_downloads():
+    with explain_failures(cfg), explain_downloads():
+        dry_run(runner, 'train')
         runner.train()
 
 

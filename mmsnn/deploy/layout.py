@@ -23,5 +23,6 @@ def to_channels_last(model: nn.Module) -> nn.Module:
     for module in model.modules():
         # derived classes may view their weights as contiguous ones
         if type(module) is nn.Conv2d:
-            module.to(memory_format=torch.channels_last)
+            weight = module.weight.data
+            module.weight.data = weight.contiguous(memory_format=torch.channels_last)
     return model

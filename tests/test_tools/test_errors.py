@@ -101,7 +101,7 @@ def test_model_that_cannot_be_built(fail_tool: Fail, tmp_path: Path) -> None:
         *('train.py', SPIKING, '--work-dir', tmp_path),
         *('--cfg-options', *SMALL, 'model.backbone.depth=20'),
     )
-    assert line.startswith(f"config '{SPIKING}' cannot be built: ValueError: ")
+    assert line.startswith(f"config '{SPIKING}' cannot be built: model: ")
     assert 'depth must be one of' in line
     assert line.endswith('(MMSNN_TRACEBACK=1 shows where)')
 

@@ -76,9 +76,11 @@ def load(
 
     import mmsnn  # noqa: F401
     from mmsnn.analysis.inputs import build_model, make_batches
+    from mmsnn.utils.outputs import check_folder
     from mmsnn.utils.preflight import load_config
 
     source = _source(args)
+    check_folder(out_dir(args), '--out-dir')
     cfg = load_config(args.config, args.cfg_options)
     batches = make_batches(cfg, source, args.num_images, args.batch_size, args.seed)
     if batches.num_images < batches.requested:

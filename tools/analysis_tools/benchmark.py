@@ -61,7 +61,11 @@ def parse_args() -> argparse.Namespace:
         ('num-warmup', 5, 'iterations before, which do not count'),
     ):
         parser.add_argument(f'--{name}', type=int, default=default, help=what)
-    parser.add_argument('--work-dir', help='folder to save benchmark.json in')
+    parser.add_argument(
+        '--work-dir',
+        action=_config.OutputFolder,
+        help='folder to save benchmark.json in',
+    )
     return parser.parse_args()
 
 

@@ -34,7 +34,11 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Draw a confusion matrix')
     _config.add_config_options(parser)
     parser.add_argument('prediction_path', help='what tools/test.py --out dumped')
-    parser.add_argument('save_dir', help='folder of confusion_matrix.png and .json')
+    parser.add_argument(
+        'save_dir',
+        action=_config.OutputFolder,
+        help='folder of confusion_matrix.png and .json',
+    )
     parser.add_argument(
         '--score-thr',
         type=float,

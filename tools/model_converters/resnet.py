@@ -31,7 +31,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint', help='path or URL of the weights, or torchvision://resnet18'
     )
-    parser.add_argument('out', type=Path, help='file to write, which must not exist')
+    parser.add_argument(
+        'out',
+        type=Path,
+        action=_cli.OutputFile,
+        help='file to write, which must not exist',
+    )
     parser.add_argument(
         '--drop-classifier',
         action='store_true',

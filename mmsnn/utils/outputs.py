@@ -1,0 +1,55 @@
+"""Checks, before the work starts, that there is somewhere to write its results."""
+
+import errno
+import tempfile
+from pathlib import Path
+
+from .errors import UserError
+
+_PROBE_BYTES = 1 << 16
+
+
+def check_folder(path: str | Path, name: str) -> None:
+    """Check that files can be written in a folder, which need not exist yet.
+
+    A temporary file is written, in the folder or the nearest one above that exists, and
+    removed; nothing else is left behind.
+
+    Args:
+        path: The folder.
+        name: The option or setting that names it, for the message.
+
+    Raises:
+        UserError: If it is a file, cannot be made, or cannot be written to.
+    """
+    folder = Path(path).absolute()
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f'{str(folder)!r} is not a folder')
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+    except OSError as error:
+        raise UserError(
+            f'{name}: nothing can be written to {str(path)!r}: {error.strerror}'
+        ) from error
+
+
+def check_file(path: str | Path, name: str) -> None:
+    """Check that a file can be written, which may exist already.
+
+    Raises:
+        UserError: If it is a folder, or :func:`check_folder` refuses its folder.
+    """
+    if Path(path).is_dir():
+        raise UserError(f'{name}: {str(path)!r} is a folder')
+    check_folder(Path(path).parent, name)
+    if Path(path).exists():
+        try:
+            Path(path).open('ab').close()
+        except OSError as error:
+            raise UserError(
+                f'{name}: {str(path)!r} cannot be written: {error.strerror}'
+            ) from error
