@@ -63,10 +63,13 @@ def dry_run(runner: Runner, mode: str) -> None:
         # parameters that are spread over processes cannot be copied
         return
     with _kept_random_states(), torch.no_grad():
-        model = deepcopy(runner.model.module if wrapped else runner.model)
         for split, loop in loops.items():
-            if not _is_of_several_sources(loop.dataloader):
-                _try_sample(split, loop, model)
+            if _is_of_several_sources(loop.dataloader):
+                continue
+            model = deepcopy(runner.model.module if wrapped else runner.model)
+            if split == 'train':
+                _adapt(model, runner)
+            _try_sample(split, loop, model)
 
 
 def _check_length(split: str, loader: DataLoader) -> None:
@@ -95,6 +98,14 @@ def _batch_size(loader: DataLoader) -> Any:
 def _is_of_several_sources(loader: DataLoader) -> bool:
     """Return whether a batch is composed of several kinds of samples."""
     return hasattr(loader.sampler, 'source_ratio')
+
+
+def _adapt(model: nn.Module, runner: Runner) -> None:
+    """Let hooks that change the model for training change a copy of it."""
+    for hook in runner.hooks:
+        adapt = getattr(hook, 'adapt_for_training', None)
+        if adapt is not None:
+            adapt(model)
 
 
 def _try_sample(split: str, loop: BaseLoop, model: Any) -> None:

@@ -22,7 +22,7 @@ SHOW_TRACEBACK = 'MMSNN_TRACEBACK'
 _HINT = f'({SHOW_TRACEBACK}=1 shows where)'
 
 _OUT_OF_MEMORY = re.compile(
-    r'out of memory|not enough memory|cannot allocate memory|_ALLOC_FAILED', re.I
+    r'out of memory|not enough memory|can.?(no)?t allocate memory|_ALLOC_FAILED', re.I
 )
 _WORKER_KILLED = re.compile(r'DataLoader worker .*(killed by signal: \w+|exited unex)')
 _IN_WORKER = re.compile(r'Caught \w+ in DataLoader worker process \d+')

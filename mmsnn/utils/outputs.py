@@ -22,7 +22,29 @@ def check_folder(path: str | Path, name: str) -> None:
     Raises:
         UserError: If it is a file, cannot be made, or cannot be written to.
     """
-    folder = Path(path).absolute()
+    _check_writable(Path(path), path, name)
+
+
+def check_file(path: str | Path, name: str) -> None:
+    """Check that a file can be written, which may exist already.
+
+    Raises:
+        UserError: If it is a folder, or :func:`check_folder` refuses its folder.
+    """
+    if Path(path).is_dir():
+        raise UserError(f'{name} {str(path)!r}: it is a folder')
+    _check_writable(Path(path).parent, path, name)
+    if Path(path).exists():
+        try:
+            Path(path).open('ab').close()
+        except OSError as error:
+            raise UserError(
+                f'{name} {str(path)!r}: it cannot be written: {error.strerror}'
+            ) from error
+
+
+def _check_writable(folder: Path, path: str | Path, name: str) -> None:
+    folder = folder.absolute()
     try:
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
@@ -33,23 +55,5 @@ def check_folder(path: str | Path, name: str) -> None:
             file.flush()
     except OSError as error:
         raise UserError(
-            f'{name}: nothing can be written to {str(path)!r}: {error.strerror}'
+            f'{name} {str(path)!r}: nothing can be written there: {error.strerror}'
         ) from error
-
-
-def check_file(path: str | Path, name: str) -> None:
-    """Check that a file can be written, which may exist already.
-
-    Raises:
-        UserError: If it is a folder, or :func:`check_folder` refuses its folder.
-    """
-    if Path(path).is_dir():
-        raise UserError(f'{name}: {str(path)!r} is a folder')
-    check_folder(Path(path).parent, name)
-    if Path(path).exists():
-        try:
-            Path(path).open('ab').close()
-        except OSError as error:
-            raise UserError(
-                f'{name}: {str(path)!r} cannot be written: {error.strerror}'
-            ) from error
