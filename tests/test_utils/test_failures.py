@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from torch._utils import ExceptionWrapper
 from torch.utils.data import DataLoader, Dataset
 
 from mmsnn.models import Rate
@@ -36,7 +37,7 @@ class Samples(Dataset):
         raise self.error
 
 
-@pytest.mark.parametrize('num_workers', [0, 1])
+@pytest.mark.parametrize('in_worker', [False, True])
 @pytest.mark.parametrize(
     ('error', 'line'),
     [
@@ -48,10 +49,19 @@ class Samples(Dataset):
     ],
 )
 def test_samples_that_cannot_be_loaded(
-    error: Exception, line: str, num_workers: int
+    error: Exception, line: str, in_worker: bool
 ) -> None:
-    loader = DataLoader(Samples(error), num_workers=num_workers)
-    explained = explain(raised(lambda: next(iter(loader))))
+    def load() -> None:
+        try:
+            next(iter(DataLoader(Samples(error))))
+        except Exception:
+            if not in_worker:
+                raise
+            wrapper = ExceptionWrapper(where='in DataLoader worker process 0')
+        # as the loader does with what a worker sends
+        wrapper.reraise()
+
+    explained = explain(raised(load))
     assert explained is not None
     assert line in explained
     assert explained.isprintable()
@@ -85,8 +95,10 @@ def test_memory_that_is_really_short() -> None:
 def test_a_full_disk() -> None:
     error = raised(Path('/dev/full').write_text, 'x')
     assert explain(error).startswith('No space left on device')
-    saving = raised(torch.save, {'weight': torch.ones(1 << 18)}, '/dev/full')
-    assert 'No space left on device' in explain(saving)
+    weights = {'weight': torch.ones(1 << 18)}
+    assert 'disk full' in explain(raised(torch.save, weights, '/dev/full'))
+    with open('/dev/full', 'wb', buffering=0) as file:
+        assert 'No space left' in explain(raised(torch.save, weights, file))
 
 
 def test_files(tmp_path: Path) -> None:
