@@ -68,6 +68,11 @@ def _fail(error: Exception, message: str) -> NoReturn:
     if os.environ.get(TRACEBACK, '0') != '0':
         traceback.print_exception(error)
     print(f'error: {message}', file=sys.stderr)
+    if int(os.environ.get('WORLD_SIZE', '1')) > 1:
+        # Leaving the process group waits for the others, which may wait for this one.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(2)
     raise SystemExit(2)
 
 

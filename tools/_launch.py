@@ -51,7 +51,9 @@ def _explain_child(error: 'ChildFailedError') -> tuple[str, int]:
         if name == 'SIGKILL':
             cause += ', as the system does when memory is short'
     else:
-        cause = f'ended with exit code {code}, see its error above'
+        cause = (
+            f'ended with exit code {code}: its error is above, the log in the work dir'
+        )
     where = f'rank {rank} (local rank {failure.local_rank}, process {failure.pid})'
     return f'{where} {cause}; the others were stopped', code if code > 0 else 1
 

@@ -1,10 +1,12 @@
 """Checks of settings that the frameworks ignore, or that fail late or unclearly."""
 
+import ast
 import difflib
 import importlib.util
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -65,6 +67,37 @@ def check_settings(cfg: Config, mode: str) -> None:
         _check_together(cfg, 'val' if mode == 'train' else 'test')
     except (TypeError, ValueError) as error:
         raise UserError(f'config {cfg.filename!r}: {error}') from error
+
+
+def check_bases(path: Path, chain: tuple[Path, ...] = ()) -> None:
+    """Check that a config is not among its own bases, which takes long to fail.
+
+    Args:
+        path: A config; other formats than Python's are not looked into.
+        chain: The configs that lead to it.
+
+    Raises:
+        UserError: If it is.
+    """
+    if path in chain:
+        circle = ' -> '.join(map(str, (*chain[chain.index(path) :], path)))
+        raise UserError(f'config {str(chain[0])!r} is its own _base_: {circle}')
+    if path.suffix != '.py' or not path.is_file():
+        return
+    try:
+        statements = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        # reading it as a config will say so
+        return
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and _name_of(statement) == '_base_':
+            for node in ast.walk(statement.value):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    check_bases((path.parent / node.value).resolve(), (*chain, path))
+
+
+def _name_of(statement: ast.Assign) -> str:
+    return getattr(statement.targets[0], 'id', '')
 
 
 def misspelt_settings(cfg: Config) -> list[str]:

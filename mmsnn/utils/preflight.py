@@ -15,7 +15,7 @@ from urllib.error import URLError
 from mmengine.config import Config
 from mmengine.registry import DATASETS, Registry
 
-from .config_checks import SETTINGS
+from .config_checks import SETTINGS, check_bases
 from .errors import UserError, first_line
 
 _REQUIRED = {
@@ -35,6 +35,7 @@ def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Conf
     """
     if not Path(path).is_file():
         raise UserError(f'config {path!r} {_what_is_wrong(path)}')
+    check_bases(Path(path).resolve())
     try:
         cfg = Config.fromfile(path)
     except KeyboardInterrupt:
