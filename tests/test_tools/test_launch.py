@@ -28,14 +28,12 @@ def launch(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Launch:
-    """Launch a script twice; return the exit code and what stderr has of the failure."""
+    """Run a script in two processes; return the exit code and the lines of stderr."""
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
 
     def run(text: str, port: int = port) -> tuple[int, list[str]]:
         script = tmp_path / 'script.py'
-        script.write_text(
-            f'import os, signal, sys, time\nrank = os.environ["RANK"]\n{text}'
-        )
+        script.write_text(f'import os, sys, time\nrank = os.environ["RANK"]\n{text}')
         options = ['--nproc-per-node=2', f'--master-port={port}']
         monkeypatch.setattr(sys, 'argv', ['_launch.py', *options, str(script)])
         with pytest.raises(SystemExit) as stop:
