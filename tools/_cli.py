@@ -212,17 +212,9 @@ def build_runner(cfg: 'Config') -> 'Runner':
     from mmengine.runner import Runner
 
     from mmsnn.utils.cpu import start_on_cpu
-    from mmsnn.utils.errors import UserError, first_line
-    from mmsnn.utils.failures import explain, place_in_config
+    from mmsnn.utils.failures import explain_building
 
     if start_on_cpu(cfg, cfg.launcher):
         note('no GPU: each process normalises by itself, BN in place of SyncBN')
-    try:
+    with explain_building(f'config {cfg.filename!r}'):
         return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    except Exception as error:
-        place = place_in_config(error)
-        where = f'{place}: ' if place else ''
-        raise UserError(
-            f'config {cfg.filename!r} cannot be built: {where}'
-            f'{explain(error) or first_line(error)} ({TRACEBACK}=1 shows where)'
-        ) from error

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from mmsnn.utils import check_choice, check_positive_int
 from mmsnn.utils.checkpoints import Fit, check_fit, read_checkpoint
 from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.failures import explain_building
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
 from .samples import SUFFIXES, FileSamples, NoiseSamples, Samples, find_images
@@ -150,12 +151,8 @@ def build_model(
         settings.setdefault('data_preprocessor', cfg.data_preprocessor)
     if checkpoint is None:
         check_pretrained(cfg)
-    try:
+    with explain_building(f'the model of config {cfg.filename!r}'):
         model = MODELS.build(settings)
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f'the model of config {cfg.filename!r} cannot be built: {first_line(error)}'
-        ) from error
     with _quiet(), explain_downloads():
         if checkpoint is None:
             model.init_weights()

@@ -8,7 +8,7 @@ model and of the transforms, and restores the random states.
 
 import random
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -25,9 +25,7 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from .errors import UserError, first_line
-from .failures import SHOW_TRACEBACK, explain
-
-_HINT = f'({SHOW_TRACEBACK}=1 shows where)'
+from .failures import HINT, explain
 
 
 def dry_run(runner: Runner, mode: str) -> None:
@@ -70,6 +68,21 @@ def dry_run(runner: Runner, mode: str) -> None:
             if split == 'train':
                 _adapt(model, runner)
             _try_sample(split, loop, model)
+
+
+def check_batch(model: Any, batch: Mapping[str, Any]) -> None:
+    """Check that a model in evaluation mode predicts a batch.
+
+    Args:
+        model: One of MMEngine's; random states stay as they are.
+        batch: What its ``test_step`` takes; is not changed.
+
+    Raises:
+        UserError: If it fails; the message names the part.
+    """
+    failures = _failures('the images do not pass the model', model)
+    with _kept_random_states(), torch.no_grad(), failures:
+        model.test_step(deepcopy(batch))
 
 
 def _check_length(split: str, loader: DataLoader) -> None:
@@ -175,7 +188,7 @@ def _failures(what: str, model: nn.Module | None = None) -> Iterator[None]:
         yield
     except Exception as error:
         part = _find_part(error, model) if model is not None else ''
-        reason = explain(error) or f'{first_line(error)} {_HINT}'
+        reason = explain(error) or f'{first_line(error)} {HINT}'
         raise UserError(f'{what}{part}: {reason}') from error
 
 

@@ -18,8 +18,7 @@ from mmengine.config import Config
 
 from .errors import UserError, first_line, plain
 
-SHOW_TRACEBACK = 'MMSNN_TRACEBACK'
-_HINT = f'({SHOW_TRACEBACK}=1 shows where)'
+HINT = '(MMSNN_TRACEBACK=1 shows where)'
 
 _OUT_OF_MEMORY = re.compile(
     r'out of memory|not enough memory|can.?(no)?t allocate memory|_ALLOC_FAILED', re.I
@@ -71,11 +70,27 @@ def explain_failures(cfg: Config) -> Iterator[None]:
         if place is not None:
             message = (
                 f'config {cfg.filename!r} cannot be run: {place}: {first_line(error)} '
-                f'{_HINT}'
+                f'{HINT}'
             )
         if message is None:
             raise
         raise UserError(message) from error
+
+
+@contextmanager
+def explain_building(what: str) -> Iterator[None]:
+    """Turn whatever fails while ``what`` is built from a config into one line.
+
+    Raises:
+        UserError: If anything fails.
+    """
+    try:
+        yield
+    except Exception as error:
+        place = place_in_config(error)
+        where = f'{place}: ' if place else ''
+        reason = explain(error) or first_line(error)
+        raise UserError(f'{what} cannot be built: {where}{reason} {HINT}') from error
 
 
 def explain(error: Exception) -> str | None:
@@ -95,7 +110,7 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, ValueError | TypeError) and _is_ours(error):
         return plain(str(error))
     if any(_is_in(frame, 'torch.utils.data._utils.fetch') for frame in frames):
-        return f'a sample cannot be loaded: {first_line(error)} {_HINT}'
+        return f'a sample cannot be loaded: {first_line(error)} {HINT}'
     return None
 
 
@@ -119,8 +134,8 @@ def _explain_worker(error: Exception) -> str | None:
             text = plain(' '.join([found[2] or '', *lines[index + 1 :]]))
             if name == UserError.__name__:
                 return text
-            return f'a sample cannot be loaded: {name}: {text} {_HINT}'
-    return f'a sample cannot be loaded: {first_line(error)} {_HINT}'
+            return f'a sample cannot be loaded: {name}: {text} {HINT}'
+    return f'a sample cannot be loaded: {first_line(error)} {HINT}'
 
 
 def _explain_memory(error: Exception) -> str | None:

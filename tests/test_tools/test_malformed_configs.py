@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
@@ -91,7 +92,8 @@ model.backbone.out_indices=(1,2,9) | model
 model.backbone.out_indices=3 | model
 model.backbone.frozen_stages=9 | model
 model.backbone.neuron.type=Nope | model
-model.backbone.norm_cfg.type=Nope | model
+model.backbone.norm_cfg.type=Nope | norm_cfg must
+model.backbone.conv_cfg.type=Nope | conv_cfg must
 model.backbone.init_cfg.type=Nope | init_cfg
 model.neck.0.type=Nope | model
 model.neck.0.decoder.type=Nope | model
@@ -208,3 +210,47 @@ def test_parts_that_do_not_fit(refuse: Callable, option: str, expected: str) -> 
 @pytest.mark.parametrize(('option', 'expected'), cases(CLASSIFIER, every=4))
 def test_a_classifier(refuse: Callable, option: str, expected: str) -> None:
     assert expected in refuse(DIGITS, NARROW, option)
+
+
+TESTING = """
+model.neck.0.num_steps=2 | neck.0.decoders.0, ASD
+model.test_cfg.score_thr=x | test_dataloader
+test_dataloader.dataset.pipeline.1.scale=x | test_dataloader
+test_dataloader.dataset.type=Nope | test_dataloader
+test_evaluator.type=Nope | test_evaluator
+test_evaluator=None | test_evaluator
+test_cfg.type=Nope | test_cfg
+model.backbone.depth=11 | model
+"""
+
+
+@pytest.mark.parametrize(('option', 'expected'), cases(TESTING, every=2))
+def test_testing(fail_tool: Fail, tmp_path: Path, option: str, expected: str) -> None:
+    torch.save({'backbone.stem.encode.norm.weight': torch.ones(8)}, tmp_path / 'a.pth')
+    line = fail_tool(
+        *('test.py', SPIKING, tmp_path / 'a.pth', '--work-dir', tmp_path / 'run'),
+        *('--cfg-options', *SMALL, *TINY, option),
+    )
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    'tool',
+    [
+        'energy',
+        'get_flops',
+        'benchmark',
+        pytest.param('firing_rate', marks=pytest.mark.slow),
+        pytest.param('spikes', marks=pytest.mark.slow),
+        pytest.param('coding_dynamics', marks=pytest.mark.slow),
+        pytest.param('gradient_flow', marks=pytest.mark.slow),
+    ],
+)
+def test_analyses(fail_tool: Fail, tool: str) -> None:
+    images = ['--shape', '64'] if tool in ('get_flops', 'benchmark') else ['--random']
+    task = ['--task', 'inference'] if tool == 'benchmark' else []
+    line = fail_tool(
+        *(f'analysis_tools/{tool}.py', SPIKING, *images, *task),
+        *('--cfg-options', *SMALL, *TINY, 'model.neck.1.in_channels=[16,32,65]'),
+    )
+    assert 'the images do not pass the model (neck.1.lateral_convs.2.conv' in line

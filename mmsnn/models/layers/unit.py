@@ -1,6 +1,7 @@
 """Convolution, norm and neuron in any order: what all residual families are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,19 +54,21 @@ class LayerFactory:
         bias: bool = False,
     ) -> nn.Module:
         """Return a convolution that keeps the size at stride 1."""
-        return build_conv_layer(
-            self.conv_cfg,
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=kernel_size // 2,
-            bias=bias,
-        )
+        with _named('conv_cfg', self.conv_cfg):
+            return build_conv_layer(
+                self.conv_cfg,
+                in_channels,
+                out_channels,
+                kernel_size,
+                stride=stride,
+                padding=kernel_size // 2,
+                bias=bias,
+            )
 
     def make_norm(self, channels: int) -> nn.Module:
         """Return a norm over ``channels``, its weight at ``norm_scale``."""
-        norm = build_norm_layer(dict(self.norm_cfg), channels)[1]
+        with _named('norm_cfg', self.norm_cfg):
+            norm = build_norm_layer(dict(self.norm_cfg), channels)[1]
         if self.norm_scale != 1:
             nn.init.constant_(_affine(norm, 'weight'), self.norm_scale)
         return norm
@@ -188,3 +191,14 @@ class Unit(RecomputableSequential):
                 f'a unit of order {self.order!r} cannot start with the constant '
                 f'{current}'
             )
+
+
+@contextmanager
+def _named(name: str, cfg: Mapping[str, Any] | None) -> Iterator[None]:
+    """Name the setting of a type that is not registered, which MMCV does not."""
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(
+            f'{name} must have the type of a registered layer, but got {cfg}'
+        ) from error
