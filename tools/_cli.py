@@ -41,18 +41,25 @@ def run(command: Callable[[], None]) -> None:
     In a distributed run the first process of each machine speaks for the others.
     """
     try:
-        from mmsnn.utils.failures import explain
-    except ImportError as error:
-        _fail(error, ' '.join(str(error).split()))
-    try:
-        command()
-        sys.stdout.flush()
+        _run(command)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except BrokenPipeError:
         # Whoever read the output has seen enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
+
+
+def _run(command: Callable[[], None]) -> None:
+    try:
+        from mmsnn.utils.failures import explain
+    except ImportError as error:
+        _fail(error, ' '.join(str(error).split()))
+    try:
+        command()
+        sys.stdout.flush()
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
     except Exception as error:
         message = explain(error)
         if message is None:

@@ -263,7 +263,7 @@ _TRAINING: tuple[tuple[str, Check], ...] = (
     ('optim_wrapper.accumulative_counts', check_positive_int),
     ('optim_wrapper.clip_grad', _check_clip),
     ('optim_wrapper.optimizer', _check_section),
-    ('optim_wrapper.optimizer.lr', check_positive),
+    ('optim_wrapper.optimizer.lr', _check_not_negative),
     ('optim_wrapper.optimizer.momentum', _check_not_negative),
     ('optim_wrapper.optimizer.weight_decay', _check_not_negative),
     ('param_scheduler.*.by_epoch', check_bool),

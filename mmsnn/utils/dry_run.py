@@ -22,7 +22,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parallel import DataParallel, DistributedDataParallel
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from .errors import UserError, first_line
 from .failures import HINT, explain
@@ -37,7 +37,8 @@ def dry_run(runner: Runner, mode: str) -> None:
     nothing is communicated. No gradient is computed.
 
     The loops with their data loaders and evaluators are built here if they are not yet;
-    the runner takes them as they are.
+    the runner takes them as they are. A loader is left out if the model or its data set
+    cannot be copied, or if a batch needs samples of several sources.
 
     Args:
         runner: The runner, before ``train`` or ``test`` is called.
@@ -56,18 +57,14 @@ def dry_run(runner: Runner, mode: str) -> None:
         loops['test'] = runner.test_loop
     for split, loop in loops.items():
         _check_length(split, loop.dataloader)
-    wrapped = is_model_wrapper(runner.model)
-    if wrapped and not isinstance(runner.model, DataParallel | DistributedDataParallel):
-        # parameters that are spread over processes cannot be copied
-        return
     with _kept_random_states(), torch.no_grad():
         for split, loop in loops.items():
-            if _is_of_several_sources(loop.dataloader):
+            model, dataset = _copy_model(runner), _copy_dataset(loop.dataloader)
+            if model is None or dataset is None:
                 continue
-            model = deepcopy(runner.model.module if wrapped else runner.model)
             if split == 'train':
                 _adapt(model, runner)
-            _try_sample(split, loop, model)
+            _try_sample(split, loop, model, dataset)
 
 
 def check_batch(model: Any, batch: Mapping[str, Any]) -> None:
@@ -108,9 +105,42 @@ def _batch_size(loader: DataLoader) -> Any:
     return getattr(loader.batch_sampler, 'batch_size', size) if size is None else size
 
 
-def _is_of_several_sources(loader: DataLoader) -> bool:
-    """Return whether a batch is composed of several kinds of samples."""
-    return hasattr(loader.sampler, 'source_ratio')
+def _copy_model(runner: Runner) -> Any:
+    """Return a copy of the model without its wrapper, or None."""
+    model: Any = runner.model
+    if is_model_wrapper(model):
+        if not isinstance(model, DataParallel | DistributedDataParallel):
+            # its parameters are spread over processes
+            return None
+        model = model.module
+    return _copy(model, {})
+
+
+def _copy_dataset(loader: DataLoader) -> Any:
+    """Return a data set that shares the loader's annotations alone, or None."""
+    if hasattr(loader.sampler, 'source_ratio'):
+        return None
+    if not hasattr(loader.dataset, '__getitem__'):
+        return None
+    shared = {}
+    queue: list[Any] = [loader.dataset]
+    while queue:
+        part = queue.pop()
+        for name in ('data_list', 'data_bytes', 'data_address'):
+            value = getattr(part, name, None)
+            shared[id(value)] = value
+        if isinstance(getattr(part, 'dataset', None), Dataset):
+            queue.append(part.dataset)
+        queue += getattr(part, 'datasets', [])
+    return _copy(loader.dataset, shared)
+
+
+def _copy(thing: Any, shared: dict[int, Any]) -> Any:
+    try:
+        return deepcopy(thing, shared)
+    except Exception:
+        # open files, or whatever else other people's classes hold
+        return None
 
 
 def _adapt(model: nn.Module, runner: Runner) -> None:
@@ -121,12 +151,9 @@ def _adapt(model: nn.Module, runner: Runner) -> None:
             adapt(model)
 
 
-def _try_sample(split: str, loop: BaseLoop, model: Any) -> None:
-    loader = loop.dataloader
-    if not hasattr(loader.dataset, '__getitem__'):
-        return
+def _try_sample(split: str, loop: BaseLoop, model: Any, dataset: Any) -> None:
     with _failures(f'{split}_dataloader: the first sample cannot be loaded'):
-        batch = loader.collate_fn([_twin(loader.dataset)[0]])
+        batch = loop.dataloader.collate_fn([dataset[0]])
     model.train(split == 'train')
     for module in model.modules():
         if isinstance(module, _NormBase):
@@ -151,21 +178,6 @@ def _process(evaluator: Evaluator, outputs: Any, batch: Any) -> None:
     finally:
         for metric, kept in results:
             metric.results = kept
-
-
-def _twin(dataset: Any) -> Any:
-    """Return a data set that shares its annotations, and nothing that changes."""
-    shared = {}
-    queue = [dataset]
-    while queue:
-        part = queue.pop()
-        for name in ('data_list', 'data_bytes', 'data_address'):
-            value = getattr(part, name, None)
-            shared[id(value)] = value
-        if isinstance(getattr(part, 'dataset', None), torch.utils.data.Dataset):
-            queue.append(part.dataset)
-        queue += getattr(part, 'datasets', [])
-    return deepcopy(dataset, shared)
 
 
 @contextmanager

@@ -184,3 +184,20 @@ def test_nothing_to_load(config: Config, split: str) -> None:
         runner.val_loop.dataloader.dataset.cumulative_sizes[-1] = 0
     with pytest.raises(UserError, match=f'{split}_dataloader has no'):
         dry_run(runner, 'train')
+
+
+@pytest.mark.parametrize('what', ['model', 'dataset', 'source'])
+def test_what_cannot_be_copied_is_left_out(config: Config, what: str) -> None:
+    config.model.head.in_channels = 65
+    runner = Runner.from_cfg(config)
+    loader = runner.test_loop.dataloader
+    if what == 'model':
+        runner.model.file = open(__file__)  # noqa: SIM115
+    elif what == 'dataset':
+        loader.dataset.file = open(__file__)  # noqa: SIM115
+    else:
+        loader.sampler.source_ratio = [1, 1]
+    dry_run(runner, 'test')
+    for holder in (runner.model, loader.dataset):
+        if hasattr(holder, 'file'):
+            holder.file.close()
