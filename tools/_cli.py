@@ -31,29 +31,56 @@ TRACEBACK = 'MMSNN_TRACEBACK'
 def run(command: Callable[[], None]) -> None:
     """Run a tool: what the user did wrong is one line on stderr and exit code 2.
 
-    With the environment variable MMSNN_TRACEBACK=1 the traceback is printed as well.
+    So is a full disk, too little memory, or a file that cannot be read or written. With
+    the environment variable MMSNN_TRACEBACK=1 the traceback is printed as well. Other
+    errors are bugs and keep their traceback; Ctrl-C ends quietly.
+
     In a distributed run the first process of each machine speaks for the others.
     """
+    try:
+        _run(command)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+
+
+def _run(command: Callable[[], None]) -> None:
     from mmsnn._compat import check_dependencies
-    from mmsnn.utils.errors import UserError
 
     try:
         check_dependencies()
     except ImportError as error:
-        _fail(error)
+        _fail(error, ' '.join(str(error).split()))
     try:
         command()
-    except UserError as error:
-        _fail(error)
+        sys.stdout.flush()
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        from mmsnn.utils.failures import explain
+
+        message = explain(error)
+        if message is None:
+            raise
+        _fail(error, message)
 
 
-def _fail(error: Exception) -> NoReturn:
+def _fail(error: Exception, message: str) -> NoReturn:
     if not _is_first():
         # Usually all processes fail alike: the launcher then ends this one meanwhile.
         time.sleep(5)
+        message = f'rank {os.environ.get("RANK", "?")}: {message}'
     if os.environ.get(TRACEBACK, '0') != '0':
         traceback.print_exception(error)
-    print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+    print(f'error: {message}', file=sys.stderr)
+    if int(os.environ.get('WORLD_SIZE', '1')) > 1:
+        # Leaving the process group waits for the others, which may wait for this one.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(2)
     raise SystemExit(2)
 
 
@@ -90,6 +117,31 @@ class _CfgOptions(argparse.Action):
                 parse(parser, namespace, [value], option_string)
             except (AssertionError, ValueError) as error:
                 raise UserError(f'--cfg-options {value!r}: {error}') from error
+
+
+class OutputFolder(argparse.Action):
+    """Take the path of a folder, if files can be written in it."""
+
+    checker = 'check_folder'
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        from mmsnn.utils import outputs
+
+        name = option_string or self.metavar or self.dest
+        getattr(outputs, self.checker)(values, name)
+        setattr(namespace, self.dest, values)
+
+
+class OutputFile(OutputFolder):
+    """Take the path of a file, if it can be written."""
+
+    checker = 'check_file'
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -139,16 +191,22 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
     import mmsnn  # noqa: F401
+    from mmsnn.utils.config_checks import check_settings, misspelt_settings
+    from mmsnn.utils.outputs import check_folder
     from mmsnn.utils.preflight import check_sections, load_config
 
     setup_cache_size_limit_of_dynamo()
     cfg = load_config(args.config, args.cfg_options)
+    for line in misspelt_settings(cfg):
+        note(line)
     check_sections(cfg, mode)
+    check_settings(cfg, mode)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
+    check_folder(cfg.work_dir, 'work dir')
     return cfg
 
 
@@ -195,14 +253,9 @@ def build_runner(cfg: 'Config') -> 'Runner':
     from mmengine.runner import Runner
 
     from mmsnn.utils.cpu import start_on_cpu
-    from mmsnn.utils.errors import UserError, first_line
+    from mmsnn.utils.failures import explain_building
 
     if start_on_cpu(cfg, cfg.launcher):
         note('no GPU: each process normalises by itself, BN in place of SyncBN')
-    try:
+    with explain_building(f'config {cfg.filename!r}'):
         return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f'config {cfg.filename!r} cannot be built: {first_line(error)} '
-            f'({TRACEBACK}=1 shows where)'
-        ) from error

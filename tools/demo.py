@@ -39,6 +39,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--work-dir',
+        action=_cli.OutputFolder,
         help='folder of the run (default: work_dirs/demo_DECODER_seedSEED)',
     )
     parser.add_argument(

@@ -13,7 +13,7 @@ CONFIG=$1
 CHECKPOINT=$2
 GPUS=$3
 
-exec "${PYTHON:-python}" -m torch.distributed.run \
+exec "${PYTHON:-python}" "$(dirname "$0")/_launch.py" \
     --nnodes="${NNODES:-1}" \
     --node-rank="${NODE_RANK:-0}" \
     --master-addr="${MASTER_ADDR:-127.0.0.1}" \

@@ -12,7 +12,7 @@ fi
 CONFIG=$1
 GPUS=$2
 
-exec "${PYTHON:-python}" -m torch.distributed.run \
+exec "${PYTHON:-python}" "$(dirname "$0")/_launch.py" \
     --nnodes="${NNODES:-1}" \
     --node-rank="${NODE_RANK:-0}" \
     --master-addr="${MASTER_ADDR:-127.0.0.1}" \

@@ -33,7 +33,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='path of the config')
     parser.add_argument('checkpoint', help='path of the checkpoint')
     parser.add_argument(
-        '--out', help='file to dump the predictions to, ending in .pkl or .pickle'
+        '--out',
+        action=_cli.OutputFile,
+        help='file to dump the predictions to, ending in .pkl or .pickle',
     )
     parser.add_argument('--show', action='store_true', help='show the predictions')
     parser.add_argument(
@@ -207,12 +209,15 @@ def main() -> None:
     args = parse_args()
     cfg = _cli.load(args, 'test')
     from mmsnn.datasets.guarded_pipeline import guard_runner
+    from mmsnn.deploy import to_channels_last
     from mmsnn.engine.hooks import CheckpointKeysHook, DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
     from mmsnn.utils.checkpoints import read_checkpoint
     from mmsnn.utils.data_checks import check_contents
+    from mmsnn.utils.dry_run import dry_run
     from mmsnn.utils.errors import UserError
+    from mmsnn.utils.failures import explain_failures
     from mmsnn.utils.preflight import check_data, explain_downloads
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
@@ -238,13 +243,15 @@ def main() -> None:
         if warning:
             _cli.note(warning)
     runner.register_hook(CheckpointKeysHook())
+    to_channels_last(runner.model)
     if args.out is not None:
         add_dump(cfg, runner, args.out)
     bf16 = wants_bf16(args)
     if args.fold_norms or bf16 or args.int8:
         fold = args.fold_norms or args.int8
         runner.register_hook(DeployHook(fold, bf16, args.int8))
-    with explain_downloads():
+    with explain_failures(cfg), explain_downloads():
+        dry_run(runner, 'test')
         metrics = runner.test()
     if tables:
         report([table.filled(metrics) for table in tables], cfg, runner)

@@ -113,6 +113,8 @@ def main() -> None:
     from mmsnn.utils.checkpoints import read_checkpoint
     from mmsnn.utils.cpu import without_amp
     from mmsnn.utils.data_checks import check_contents
+    from mmsnn.utils.dry_run import dry_run
+    from mmsnn.utils.failures import explain_failures
     from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
     from mmsnn.utils.resume import find_start, use_atomic_checkpoints
     from mmsnn.utils.work_dir import claim_work_dir
@@ -136,6 +138,7 @@ def main() -> None:
     broken = _cli.start_skipping(cfg, args.skip_broken)
     with (
         claim_work_dir(cfg.work_dir, cfg.launcher),
+        explain_failures(cfg),
         explain_downloads(),
         _cli.report_skipped(broken),
     ):
@@ -143,6 +146,7 @@ def main() -> None:
         guard_runner(runner, broken)
         check_weights(cfg, runner, start, state, args.allow_partial)
         runner.register_hook(CheckpointKeysHook())
+        dry_run(runner, 'train')
         runner.train()
 
 

@@ -25,6 +25,7 @@ from mmsnn.utils.checkpoint_readers import always_safe
 from mmsnn.utils.checkpoints import read_checkpoint
 from mmsnn.utils.data_checks import check_annotations
 from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.failures import explain_building
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
 from .samples import SUFFIXES, FileSamples, NoiseSamples, find_images
@@ -154,12 +155,8 @@ def build_model(
         settings.setdefault('data_preprocessor', cfg.data_preprocessor)
     if checkpoint is None:
         check_pretrained(cfg)
-    try:
+    with explain_building(f'the model of config {cfg.filename!r}'):
         model = MODELS.build(settings)
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f'the model of config {cfg.filename!r} cannot be built: {first_line(error)}'
-        ) from error
     with _quiet(), explain_downloads(), always_safe():
         if checkpoint is None:
             model.init_weights()

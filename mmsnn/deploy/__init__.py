@@ -6,5 +6,12 @@ require('torch', 'mmengine', 'mmcv')
 
 from .folding import FoldedNorm, fold_norms
 from .int8 import Int8Report, quantize_int8
+from .layout import to_channels_last
 
-__all__ = ['FoldedNorm', 'Int8Report', 'fold_norms', 'quantize_int8']
+__all__ = [
+    'FoldedNorm',
+    'Int8Report',
+    'fold_norms',
+    'quantize_int8',
+    'to_channels_last',
+]

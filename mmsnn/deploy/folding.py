@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy, deepcopy
 from typing import Any
 
-import torch
 from mmcv.cnn.bricks import wrappers
 from mmengine.model import is_model_wrapper
 from torch import fx, nn
@@ -112,9 +111,6 @@ def fold_norms(model: nn.Module) -> nn.Module:
                 continue
             parts: list[Any] = [module.get_submodule(name) for name in (conv, norm)]
             fused = fuse_conv_bn_eval(*parts)
-            if fused.weight.dim() == 4:
-                # as its inputs are: else each call would reorder the weights
-                fused = fused.to(memory_format=torch.channels_last)
             module.set_submodule(conv, fused)
             module.set_submodule(norm, FoldedNorm().eval())
     return folded

@@ -1,5 +1,13 @@
 """The error that a command line tool turns into one line."""
 
+import re
+import traceback
+
+# Colours and other commands to a terminal, which messages of frameworks carry.
+_ESCAPES = re.compile(
+    r'\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\^_])'
+)
+
 
 class UserError(ValueError):
     """A mistake in what the user gave: a missing file, a wrong option.
@@ -10,8 +18,32 @@ class UserError(ValueError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return ``error``'s type and the first non-empty line of its message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # str(KeyError('x')) is "'x'", quotes included.
-    message = lines[0].strip('"\'') if lines else ''
+    """Return ``error``'s type and the first non-empty line of its message.
+
+    If that line ends with a colon, the next one is added. Of an assertion without a
+    message it is the assertion.
+    """
+    message = str(error)
+    if isinstance(error, KeyError) and len(error.args) == 1:
+        # str(KeyError('x')) is "'x'", quotes included.
+        message = str(error.args[0])
+    lines = [plain(line) for line in message.splitlines()]
+    lines = [line for line in lines if line]
+    message = lines[0] if lines else _assertion(error)
+    if message.endswith(':') and len(lines) > 1:
+        message += f' {lines[1]}'
     return f'{type(error).__name__}: {message}' if message else type(error).__name__
+
+
+def _assertion(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    failed = isinstance(error, AssertionError) and bool(frames)
+    return (frames[-1].line or '') if failed else ''
+
+
+def plain(text: str) -> str:
+    """Return ``text`` as one line without control characters and extra white space."""
+    shown = ''.join(
+        char if char.isprintable() else ' ' for char in _ESCAPES.sub('', text)
+    )
+    return ' '.join(shown.split())

@@ -15,6 +15,7 @@ from urllib.error import URLError
 from mmengine.config import Config
 from mmengine.registry import DATASETS, Registry
 
+from .config_checks import SETTINGS, check_bases
 from .config_files import read_config_file
 from .errors import UserError, first_line
 from .safe_loading import UnsafeContentError
@@ -36,13 +37,23 @@ def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Conf
     """
     if not Path(path).is_file():
         raise UserError(f'config {path!r} {_what_is_wrong(path)}')
+    check_bases(Path(path).resolve())
     try:
         cfg = read_config_file(path)
-    except Exception as error:
-        # A config is a program: it can fail with any exception.
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # A config is a program: it can fail with any exception, and ask to exit.
         raise UserError(
             f'config {path!r} cannot be read: {first_line(error.__cause__ or error)}'
         ) from error
+    sections = {option.partition('.')[0] for option in cfg_options or ()}
+    unknown = sorted(sections - SETTINGS - set(cfg))
+    if unknown:
+        raise UserError(
+            f'--cfg-options: config {path!r} has no {", ".join(unknown)}, and nothing '
+            'would read it'
+        )
     try:
         cfg.merge_from_dict(dict(cfg_options or {}))
     except Exception as error:

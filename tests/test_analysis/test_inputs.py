@@ -273,5 +273,5 @@ def test_preprocessor_is_the_configs() -> None:
 def test_model_that_cannot_be_built() -> None:
     cfg = narrow_classifier()
     cfg.model.backbone.depth = 11
-    with pytest.raises(UserError, match='cannot be built: ValueError: .*depth'):
+    with pytest.raises(UserError, match='cannot be built: depth'):
         build_model(cfg)

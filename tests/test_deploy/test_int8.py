@@ -8,6 +8,7 @@ import pytest
 import torch
 from test_models.helpers import FAMILY_ENTRIES, calibrate, make_backbone
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
 from mmsnn.deploy import fold_norms
@@ -301,3 +302,42 @@ def test_convolutions_of_spikes_check_what_they_get():
 def test_merges_of_bytes():
     h, x = make_spikes(1, 3, 4, 4), make_spikes(1, 3, 4, 4)
     assert torch.equal(GateMerge(3)(residual=h, shortcut=x), h | x)
+
+
+def test_export():
+    """Exported, the network computes the same integers, in fp32."""
+    quantized, _ = quantize_int8(make_folded(base_channels=8))
+    image = torch.randn(1, 3, 32, 32)
+    exported = torch.export.export(quantized, (image,)).module()
+    for other in (image, torch.randn(1, 3, 32, 32)):
+        expected = quantized(other)
+        assert all(0 < level.mean() < 1 for level in expected)
+        for level, value in zip(exported(other), expected, strict=True):
+            # sums are exact; a scale may round a potential across the threshold
+            assert (level != value).float().mean() <= 0.01
+
+
+@pytest.mark.parametrize('trace', ['fake', 'jit', 'compile'])
+def test_what_is_recorded_holds_no_packed_weights(trace):
+    layer = nn.Sequential(SpikingConv2d(nn.Conv2d(4, 4, 3)), Spikes(), SpikePool(2))
+    spikes = make_spikes(1, 4, 9, 9)
+    expected = layer(spikes)
+    if trace == 'jit':
+        recorded = torch.jit.trace(layer, spikes)
+        torch.jit.save(recorded, file := io.BytesIO())
+        file.seek(0)
+        result = torch.jit.load(file)(spikes)
+    elif trace == 'compile':
+        result = torch.compile(layer, backend='eager', fullgraph=True)(spikes)
+    else:
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            result = layer(mode.from_tensor(spikes))
+        assert result.shape == expected.shape
+        assert result.dtype == expected.dtype
+        return
+    assert torch.equal(result, expected)
+
+
+class Spikes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x >= 0).to(torch.uint8)

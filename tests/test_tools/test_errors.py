@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmsnn.utils.errors import UserError
+
 from .tiny_coco import ANN, CONFIGS, SMALL, SPIKING, run_tool
 
 Fail = Callable[..., str]
@@ -44,6 +46,11 @@ def test_config_is_a_folder(fail_tool: Fail) -> None:
         ('model = nothing', "NameError: name 'nothing' is not defined"),
         ("_base_ = './missing.py'", 'missing.py'),
         ("custom_imports = dict(imports=['not_there'])", 'not_there'),
+        ('import sys\nsys.exit(0)', 'SystemExit'),
+        ('raise BaseException(1)', 'BaseException: 1'),
+        ('raise TypeError("\'int\' object is not iterable")', "'int' object is not"),
+        ("raise ValueError('\\x1b[31mred\\x1b[0m')", 'ValueError: red'),
+        ('def f(): f()\nf()', 'RecursionError'),
     ],
 )
 def test_broken_config(
@@ -53,6 +60,14 @@ def test_broken_config(
     line = fail_tool('train.py', config)
     assert line.startswith(f"config '{config}' cannot be read: ")
     assert problem in line
+
+
+def test_config_that_is_its_own_base(fail_tool: Fail, tmp_path: Path) -> None:
+    write(tmp_path / 'a.py', "_base_ = ['./b.py']")
+    write(tmp_path / 'b.py', "_base_ = 'a.py'")
+    line = fail_tool('train.py', tmp_path / 'a.py')
+    assert 'is its own _base_' in line
+    assert f'{tmp_path}/a.py -> {tmp_path}/b.py -> {tmp_path}/a.py' in line
 
 
 def test_config_of_another_format(fail_tool: Fail, tmp_path: Path) -> None:
@@ -101,7 +116,7 @@ def test_model_that_cannot_be_built(fail_tool: Fail, tmp_path: Path) -> None:
         *('train.py', SPIKING, '--work-dir', tmp_path),
         *('--cfg-options', *SMALL, 'model.backbone.depth=20'),
     )
-    assert line.startswith(f"config '{SPIKING}' cannot be built: ValueError: ")
+    assert line.startswith(f"config '{SPIKING}' cannot be built: model: ")
     assert 'depth must be one of' in line
     assert line.endswith('(MMSNN_TRACEBACK=1 shows where)')
 
@@ -117,6 +132,66 @@ def test_traceback_on_request(
     lines = capfd.readouterr().err.splitlines()
     assert 'Traceback (most recent call last):' in lines
     assert lines[-1].startswith("error: config 'none.py' does not exist")
+
+
+# What fails while it runs -------------------------------------------------------
+
+
+@pytest.fixture
+def train(call_tool: Callable[..., None], tmp_path: Path) -> Callable[[], None]:
+    config = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
+    return lambda: call_tool(
+        *('train.py', config, '--work-dir', tmp_path, '--cfg-options'),
+        *('model.backbone.base_channels=8', 'model.neck.0.in_channels=[64]'),
+        *('model.head.in_channels=64', 'train_dataloader.dataset.indices=8'),
+    )
+
+
+@pytest.mark.parametrize(
+    ('error', 'code', 'line'),
+    [
+        (UserError('layer1 has NaN'), 2, 'error: layer1 has NaN'),
+        (
+            OSError(28, 'No space left on device', 'a.pth'),
+            2,
+            "error: 'a.pth': No",
+        ),
+        (RuntimeError("can't allocate memory"), 2, 'error: out of memory'),
+        (KeyboardInterrupt(), 130, ''),
+    ],
+)
+def test_a_training_that_fails(
+    train: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    line: str,
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr('mmengine.model.BaseModel.train_step', fail)
+    with pytest.raises(SystemExit) as stop:
+        train()
+    assert stop.value.code == code
+    printed = capfd.readouterr().err
+    assert 'Traceback' not in printed
+    assert [text for text in printed.splitlines() if text.startswith('error')] == (
+        [text for text in printed.splitlines() if line and text.startswith(line)]
+    )
+    assert line in printed
+
+
+def test_a_bug_keeps_its_traceback(
+    train: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise ZeroDivisionError('a bug')
+
+    monkeypatch.setattr('mmengine.model.BaseModel.train_step', fail)
+    with pytest.raises(ZeroDivisionError, match='a bug'):
+        train()
 
 
 # Data --------------------------------------------------------------------------

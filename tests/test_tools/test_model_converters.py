@@ -181,7 +181,7 @@ def test_weights_that_do_not_fit(
         (
             "custom_imports = dict(imports=['mmsnn'])\n"
             "model = dict(type='mmsnn.SEWResNet', depth=20)",
-            'cannot be built: ValueError: ',
+            'cannot be built: ',
         ),
     ],
 )
@@ -211,7 +211,7 @@ def test_files_that_cannot_be_used(
         "checkpoint 'none.pth' does not exist"
     )
     line = fail_tool(TOOL, SPIKING, resnet18, resnet18 / 'out.pth')
-    assert line.startswith(f"cannot write '{resnet18 / 'out.pth'}': ")
+    assert line.startswith(f"out '{resnet18 / 'out.pth'}': nothing can be written")
 
 
 def test_an_existing_file_stays(
@@ -231,6 +231,6 @@ def test_an_interrupted_write_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch, 'save', interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match='130'):
         call_tool(TOOL, SPIKING, resnet18, tmp_path / 'new' / 'out.pth')
     assert list((tmp_path / 'new').iterdir()) == []

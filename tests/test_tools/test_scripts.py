@@ -60,7 +60,7 @@ def test_dist_train_command(fake_commands: Path) -> None:
         MASTER_ADDR='10.0.0.1',
         PORT='1234',
     ) == [
-        *('-m', 'torch.distributed.run', '--nnodes=2', '--node-rank=1'),
+        *(str(TOOLS / '_launch.py'), '--nnodes=2', '--node-rank=1'),
         *('--master-addr=10.0.0.1', '--master-port=1234', '--nproc-per-node=3'),
         *(str(TOOLS / 'train.py'), 'config.py', '--launcher', 'pytorch'),
         *('--cfg-options', 'a="[1, 2]"'),
@@ -69,7 +69,7 @@ def test_dist_train_command(fake_commands: Path) -> None:
 
 def test_dist_test_command(fake_commands: Path) -> None:
     assert command('dist_test.sh', 'config.py', 'x.pth', '2', fake=fake_commands) == [
-        *('-m', 'torch.distributed.run', '--nnodes=1', '--node-rank=0'),
+        *(str(TOOLS / '_launch.py'), '--nnodes=1', '--node-rank=0'),
         *('--master-addr=127.0.0.1', '--master-port=29500', '--nproc-per-node=2'),
         *(str(TOOLS / 'test.py'), 'config.py', 'x.pth', '--launcher', 'pytorch'),
     ]

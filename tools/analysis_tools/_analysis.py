@@ -76,9 +76,12 @@ def load(
 
     import mmsnn  # noqa: F401
     from mmsnn.analysis.inputs import build_model, make_batches
+    from mmsnn.utils.dry_run import check_batch
+    from mmsnn.utils.outputs import check_folder
     from mmsnn.utils.preflight import load_config
 
     source = _source(args)
+    check_folder(out_dir(args), '--out-dir')
     cfg = load_config(args.config, args.cfg_options)
     batches = make_batches(cfg, source, args.num_images, args.batch_size, args.seed)
     if batches.num_images < batches.requested:
@@ -88,6 +91,7 @@ def load(
         )
     set_random_seed(args.seed)
     model = build_model(cfg, args.checkpoint, note)
+    check_batch(model, next(iter(batches)))
     facts = {
         'Config': str(args.config),
         'Checkpoint': args.checkpoint or _initialised(cfg, args.seed),

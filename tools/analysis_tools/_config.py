@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 run = _cli.run
 note = _cli.note
+OutputFolder = _cli.OutputFolder
+OutputFile = _cli.OutputFile
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

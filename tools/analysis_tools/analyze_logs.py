@@ -84,7 +84,10 @@ def parse_args() -> argparse.Namespace:
     )
     plot.add_argument('--title', help='title of the figure')
     plot.add_argument(
-        '--out', default='curves.png', help='the picture (default: curves.png)'
+        '--out',
+        default='curves.png',
+        action=_config.OutputFile,
+        help='the picture (default: curves.png)',
     )
     times = tasks.add_parser('cal_train_time', help='compute the time of an iteration')
     add_logs(times)

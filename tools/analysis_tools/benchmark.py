@@ -61,7 +61,11 @@ def parse_args() -> argparse.Namespace:
         ('num-warmup', 5, 'iterations before, which do not count'),
     ):
         parser.add_argument(f'--{name}', type=int, default=default, help=what)
-    parser.add_argument('--work-dir', help='folder to save benchmark.json in')
+    parser.add_argument(
+        '--work-dir',
+        action=_config.OutputFolder,
+        help='folder to save benchmark.json in',
+    )
     return parser.parse_args()
 
 
@@ -98,6 +102,8 @@ def infer(cfg: 'Config', args: argparse.Namespace) -> Iterator[float]:
     import torch
 
     from mmsnn.analysis.inputs import build_model, make_batches
+    from mmsnn.deploy import to_channels_last
+    from mmsnn.utils.dry_run import check_batch
     from mmsnn.utils.errors import UserError
 
     source = _config.get_source(args.shape)
@@ -110,7 +116,8 @@ def infer(cfg: 'Config', args: argparse.Namespace) -> Iterator[float]:
         )
     if args.checkpoint is None:
         _config.forget_pretrained(cfg.get('model'))
-    model: Any = build_model(cfg, args.checkpoint)
+    model: Any = to_channels_last(build_model(cfg, args.checkpoint))
+    check_batch(model, full[0])
     with torch.no_grad():
         while True:
             for batch in full:

@@ -31,6 +31,7 @@ def parse_args() -> argparse.Namespace:
     _config.add_config_options(parser)
     parser.add_argument(
         '--output-dir',
+        action=_config.OutputFolder,
         help='folder of the pictures (default: work_dirs/NAME_OF_CONFIG/browse/PHASE)',
     )
     parser.add_argument(

@@ -49,7 +49,11 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="COCO's analysis of errors")
     parser.add_argument('result', help='detections in the JSON format of COCO')
-    parser.add_argument('out_dir', help='folder of the pictures and of errors.json')
+    parser.add_argument(
+        'out_dir',
+        action=_config.OutputFolder,
+        help='folder of the pictures and of errors.json',
+    )
     parser.add_argument(
         '--ann',
         default='data/coco/annotations/instances_val2017.json',

@@ -38,7 +38,11 @@ def parse_args() -> argparse.Namespace:
         help='what tools/test.py --out dumped, a pickle: only tensors, arrays of '
         'numbers and plain data are loaded from it, and no code in it is run',
     )
-    parser.add_argument('save_dir', help='folder of confusion_matrix.png and .json')
+    parser.add_argument(
+        'save_dir',
+        action=_config.OutputFolder,
+        help='folder of confusion_matrix.png and .json',
+    )
     parser.add_argument(
         '--score-thr',
         type=float,

@@ -86,11 +86,13 @@ def main() -> None:
     from mmsnn.analysis.inputs import build_model, make_batches
     from mmsnn.analysis.network import named_neurons
     from mmsnn.analysis.report import si
+    from mmsnn.utils.dry_run import check_batch
 
     source = _config.get_source(args.shape)
     batches = make_batches(cfg, source, 1 if args.shape else args.num_images)
     _config.forget_pretrained(cfg.get('model'))
     model = build_model(cfg)
+    check_batch(model, next(iter(batches)))
     # It warns of each operator that it does not count.
     MMLogger.get_current_instance().setLevel('ERROR')
     result, shapes = count(model, batches)

@@ -31,7 +31,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint', help='path or URL of the weights, or torchvision://resnet18'
     )
-    parser.add_argument('out', type=Path, help='file to write, which must not exist')
+    parser.add_argument(
+        'out',
+        type=Path,
+        action=_cli.OutputFile,
+        help='file to write, which must not exist',
+    )
     parser.add_argument(
         '--drop-classifier',
         action='store_true',
@@ -48,19 +53,16 @@ def build_model(path: str) -> 'nn.Module':
     """
     from mmengine.registry import MODELS, init_default_scope
 
-    from mmsnn.utils.errors import UserError, first_line
+    from mmsnn.utils.errors import UserError
+    from mmsnn.utils.failures import explain_building
     from mmsnn.utils.preflight import load_config
 
     cfg = load_config(path)
     if cfg.get('model') is None:
         raise UserError(f'config {path!r} does not define model')
     init_default_scope(cfg.get('default_scope') or 'mmengine')
-    try:
+    with explain_building(f'config {path!r}'):
         return MODELS.build(cfg.model)
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f'config {path!r} cannot be built: {first_line(error)}'
-        ) from error
 
 
 def convert(

@@ -84,6 +84,11 @@ class TrainStepsHook(Hook):
         for part in self._parts:
             part.num_steps = self.train_steps
 
+    def adapt_for_training(self, model: nn.Module) -> None:
+        """Change a copy of the model as the model is in training iterations."""
+        for part in find_parts(model):
+            part.num_steps = self.train_steps
+
     def after_train_epoch(self, runner: Runner) -> None:
         """Restore the number of steps."""
         self._restore()

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -152,18 +151,13 @@ class SpikingBackbone(BaseModule):
             self.closings[str(i)] = Unit(closing, width, width, 1, 1, layers)
         self.memory_efficient = check_bool('memory_efficient', memory_efficient)
         set_recompute(self, memory_efficient)
-        self._order_weights(torch.channels_last)
         self.frozen_stages = _check_frozen_stages(frozen_stages, len(self.stages))
         self._freeze()
 
     def init_weights(self) -> None:
         """Initialise as ``init_cfg`` says, then blocks as the identity if asked to."""
         fresh = not self.is_init
-        # random numbers are drawn in the order of memory: the usual one, so that a seed
-        # gives the same weights whatever their layout
-        self._order_weights(torch.contiguous_format)
         super().init_weights()
-        self._order_weights(torch.channels_last)
         cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
         loaded = any(map(loads_weights, cfgs))
         if fresh and self.zero_init_residual and not loaded:
@@ -198,14 +192,6 @@ class SpikingBackbone(BaseModule):
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
-
-    def _order_weights(self, order: torch.memory_format) -> None:
-        """Lay convolutions' weights out, as the features are: else each call would."""
-        for module in self.modules():
-            # derived convolutions may view their weights in the usual order
-            if type(module) is nn.Conv2d:
-                weight = module.weight
-                weight.data = weight.data.contiguous(memory_format=order)
 
     def _freeze(self) -> None:
         if self.frozen_stages < 0:

@@ -58,7 +58,12 @@ class BaseDecoder(nn.Module):
                 f'{name} was built for {self.channels} channels, but its input has '
                 f'{spikes.shape[2]}'
             )
-        if not torch.is_autocast_enabled(spikes.device.type):
+        device = spikes.device.type
+        # asking for autocast raises on devices that have none, such as meta
+        if not (
+            torch.amp.is_autocast_available(device)
+            and torch.is_autocast_enabled(device)
+        ):
             spikes = spikes.to(torch.promote_types(spikes.dtype, self.own.dtype))
         return self.decode(spikes)
 

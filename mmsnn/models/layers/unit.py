@@ -1,6 +1,7 @@
 """Convolution, norm and neuron in any order: what all residual families are made of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -66,18 +67,20 @@ class LayerFactory:
         build: Callable[..., nn.Module] = nn.Conv2d
         if self.conv_cfg is not None:
             build = partial(_mmcv_layers().build_conv_layer, self.conv_cfg)
-        return build(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=kernel_size // 2,
-            bias=bias,
-        )
+        with _named('conv_cfg', self.conv_cfg):
+            return build(
+                in_channels,
+                out_channels,
+                kernel_size,
+                stride=stride,
+                padding=kernel_size // 2,
+                bias=bias,
+            )
 
     def make_norm(self, channels: int) -> nn.Module:
         """Return a norm over ``channels``, its weight at ``norm_scale``."""
-        norm = self._build_norm(channels)
+        with _named('norm_cfg', self.norm_cfg):
+            norm = self._build_norm(channels)
         if self.norm_scale != 1:
             nn.init.constant_(_affine(norm, 'weight'), self.norm_scale)
         return norm
@@ -208,3 +211,14 @@ class Unit(RecomputableSequential):
                 f'a unit of order {self.order!r} cannot start with the constant '
                 f'{current}'
             )
+
+
+@contextmanager
+def _named(name: str, cfg: Mapping[str, Any] | None) -> Iterator[None]:
+    """Name the setting of a type that is not registered, which MMCV does not."""
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(
+            f'{name} must have the type of a registered layer, but got {cfg}'
+        ) from error

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 LARGEST_WEIGHT = 127
 LARGEST_SUM = 128
@@ -14,6 +15,19 @@ pairs to 16 bits, which two of 128 x 127 fit into and two of 255 x 127 do not.""
 
 _MAX_PACKED = 4
 """Input shapes for which a layer holds packed weights."""
+
+
+def is_traced() -> bool:
+    """Return whether calls are being recorded, by export, compile, jit or a mode.
+
+    oneDNN's packed weights and quantized tensors can then be neither recorded nor
+    saved; the layers compute the same integers in fp32.
+    """
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or is_in_torch_dispatch_mode()
+    )
 
 
 class SpikingConv2d(nn.Module):
@@ -26,8 +40,9 @@ class SpikingConv2d(nn.Module):
     Spikes are integers, so the sum is exact, in 32 bits; what differs from the
     convolution with the weights :math:`w` is their rounding alone, by at most half of
     :math:`a_o`, a scale for each output channel. On an x86 processor oneDNN computes
-    it (with VNNI four products in one instruction); elsewhere it is computed in fp32
-    of the same integers, which gains nothing.
+    it (with VNNI four products in one instruction); elsewhere, and while the network is
+    traced or exported, it is computed in fp32 of the same integers, which is not
+    faster than fp32.
 
     The state dict has ``weight`` (int8), ``scale`` and ``bias`` (fp32).
 
@@ -84,7 +99,7 @@ class SpikingConv2d(nn.Module):
         """
         if spikes.dtype != torch.uint8:
             raise TypeError(f'spikes must be in uint8, but got {spikes.dtype}')
-        if not self._can_pack():
+        if is_traced() or not self._can_pack():
             sums = F.conv2d(spikes.float(), self.weight.float(), None, *self._window)
             y = sums * self.scale[:, None, None]
             return y if self.bias is None else y + self.bias[:, None, None]
@@ -186,7 +201,7 @@ class SpikePool(nn.MaxPool2d):
         """See the class."""
         if x.dtype != torch.uint8:
             return super().forward(x)
-        if x.device.type != 'cpu':
+        if is_traced() or x.device.type != 'cpu':
             return super().forward(x.float()).to(torch.uint8)
         # PyTorch's pool of bytes counts places in 8 bits, that of quantised tensors
         # does not

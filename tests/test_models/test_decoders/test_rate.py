@@ -48,3 +48,10 @@ def test_arguments(kind):
 def test_a_decoder_without_decode_says_so():
     with pytest.raises(NotImplementedError, match='BaseDecoder defines no decode'):
         BaseDecoder(16, 4)(torch.zeros(4, 2, 16, 5, 5))
+
+
+def test_a_device_without_autocast():
+    decoder = Rate(8, 2).to('meta')
+    decoded = decoder(torch.rand(2, 1, 8, 4, 4, device='meta'))
+    assert decoded.device.type == 'meta'
+    assert decoded.shape == (1, 8, 4, 4)

@@ -1,0 +1,229 @@
+"""Failures in one line: which are the user's, and what is said of them."""
+
+import errno
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from torch._utils import ExceptionWrapper
+from torch.utils.data import DataLoader, Dataset
+
+from mmsnn.models import Rate
+from mmsnn.utils import check_positive_int, outputs
+from mmsnn.utils.errors import UserError, first_line, plain
+from mmsnn.utils.failures import explain, explain_failures
+from mmsnn.utils.outputs import check_file, check_folder
+
+
+def raised(function, *args) -> Exception:
+    with pytest.raises(Exception) as error:
+        function(*args)
+    return error.value
+
+
+def throw(error: BaseException) -> None:
+    raise error
+
+
+class Samples(Dataset):
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize('in_worker', [False, True])
+@pytest.mark.parametrize(
+    ('error', 'line'),
+    [
+        (UserError('image \x1b[31m1.jpg\x1b[0m\n is empty'), 'image 1.jpg is empty'),
+        (FileNotFoundError(errno.ENOENT, 'No such file', 'a.jpg'), 'a.jpg'),
+        (KeyError('boxes'), 'a sample cannot be loaded: KeyError: '),
+        (TypeError("'int' object is not iterable"), "TypeError: 'int' object is not"),
+        (UnicodeDecodeError('utf-8', b'\xff', 0, 1, 'bad'), 'UnicodeDecodeError: '),
+    ],
+)
+def test_samples_that_cannot_be_loaded(
+    error: Exception, line: str, in_worker: bool
+) -> None:
+    def load() -> None:
+        try:
+            next(iter(DataLoader(Samples(error))))
+        except Exception:
+            if not in_worker:
+                raise
+            wrapper = ExceptionWrapper(where='in DataLoader worker process 0')
+        # as the loader does with what a worker sends
+        wrapper.reraise()
+
+    explained = explain(raised(load))
+    assert explained is not None
+    assert line in explained
+    assert explained.isprintable()
+    assert 'Traceback' not in explained
+
+
+def test_a_worker_that_is_killed() -> None:
+    message = 'DataLoader worker (pid 7) is killed by signal: Killed. '
+    assert 'num_workers' in explain(raised(throw, RuntimeError(message)))
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        MemoryError(),
+        torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 3 GiB'),
+        RuntimeError("[enforce fail at x] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError('DefaultCPUAllocator: not enough memory: you tried to allocate'),
+        RuntimeError('cuDNN error: CUDNN_STATUS_ALLOC_FAILED'),
+    ],
+)
+def test_out_of_memory(error: Exception) -> None:
+    assert explain(raised(throw, error)).startswith('out of memory (')
+
+
+def test_memory_that_is_really_short() -> None:
+    error = raised(torch.empty, 1 << 60)
+    assert explain(error).startswith('out of memory (')
+
+
+def test_a_full_disk() -> None:
+    error = raised(Path('/dev/full').write_text, 'x')
+    assert explain(error).startswith('No space left on device')
+    weights = {'weight': torch.ones(1 << 18)}
+    assert 'disk full' in explain(raised(torch.save, weights, '/dev/full'))
+    with open('/dev/full', 'wb', buffering=0) as file:
+        assert 'No space left' in explain(raised(torch.save, weights, file))
+
+
+def test_files(tmp_path: Path) -> None:
+    missing = tmp_path / 'missing.txt'
+    error = raised(missing.read_text)
+    assert explain(error) == f'{str(missing)!r}: No such file or directory'
+    assert 'Is a directory' in explain(raised(tmp_path.read_text))
+
+
+def test_lost_processes() -> None:
+    message = '[gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]:7'
+    for error in (RuntimeError(message), torch.distributed.DistError('store')):
+        assert 'lost each other' in explain(raised(throw, error))
+
+
+def test_what_mmsnn_raises() -> None:
+    assert explain(raised(check_positive_int, 'depth', 0)) == (
+        'depth must be at least 1, but got 0'
+    )
+    spikes = torch.rand(3, 1, 8, 4, 4)
+    assert 'num_steps=2' in explain(raised(Rate(8, 2), spikes))
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        ValueError('of another package'),
+        KeyError('x'),
+        RuntimeError('shape mismatch'),
+        OSError('without a number'),
+        AssertionError(),
+    ],
+)
+def test_bugs_are_not_explained(error: Exception) -> None:
+    assert explain(raised(throw, error)) is None
+    with pytest.raises(type(error)), explain_failures(Config()):
+        raise error
+
+
+def test_a_mistake_in_calling_mmsnn_is_a_bug() -> None:
+    # raised in mmsnn, but by no `raise` of it
+    assert explain(raised(lambda: check_positive_int())) is None
+    assert explain(raised(plain, 3)) is None
+
+
+@pytest.mark.parametrize(
+    ('error', 'line'),
+    [
+        (TypeError("'int' object is not iterable"), None),
+        (ValueError('"a" and \'b\''), None),
+        (KeyError("it's missing"), "KeyError: it's missing"),
+        (KeyError(3), 'KeyError: 3'),
+        (ValueError('\n\n  first  \n second'), 'ValueError: first'),
+        (
+            RuntimeError('Error(s) in loading:\n\tsize'),
+            'RuntimeError: Error(s) in load',
+        ),
+        (
+            ValueError('\x1b[1;31mred\x1b[0m\a \x1b]8;;x\x1b\\link'),
+            'ValueError: red link',
+        ),
+        (ValueError(), 'ValueError'),
+    ],
+)
+def test_first_line(error: Exception, line: str | None) -> None:
+    expected = line or f'{type(error).__name__}: {error}'
+    assert first_line(error).startswith(expected)
+    assert first_line(error).isprintable()
+
+
+def test_first_line_of_a_line_that_announces_the_next() -> None:
+    assert first_line(RuntimeError('in loading:\n\tsize mismatch\nmore')) == (
+        'RuntimeError: in loading: size mismatch'
+    )
+
+
+def test_first_line_of_a_bare_assertion() -> None:
+    def check() -> None:
+        inputs = 3
+        assert inputs == 4
+
+    error = raised(check)
+    error.args = ()
+    assert first_line(error) == 'AssertionError: assert inputs == 4'
+
+
+# Where results are written --------------------------------------------------------
+
+
+def test_folders_that_can_be_written(tmp_path: Path) -> None:
+    check_folder(tmp_path, '--out-dir')
+    check_folder(tmp_path / 'a' / 'b', '--out-dir')
+    check_file(tmp_path / 'a' / 'b.pkl', '--out')
+    (tmp_path / 'old.pkl').write_text('old')
+    check_file(tmp_path / 'old.pkl', '--out')
+    assert [path.name for path in tmp_path.iterdir()] == ['old.pkl']
+    assert (tmp_path / 'old.pkl').read_text() == 'old'
+
+
+@pytest.mark.parametrize('path', ['file', 'file/a/b'])
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path, path: str) -> None:
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError, match='--out-dir .*not a folder'):
+        check_folder(tmp_path / path, '--out-dir')
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='--out .*is a folder'):
+        check_file(tmp_path, '--out')
+
+
+@pytest.mark.parametrize('number', [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_folder_that_refuses(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    def refuse(**options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(outputs.tempfile, 'TemporaryFile', refuse)
+    with pytest.raises(UserError, match=f'--out-dir .*{os.strerror(number)}'):
+        check_folder(tmp_path, '--out-dir')
+
+
+def test_the_proc_file_system_cannot_be_written() -> None:
+    with pytest.raises(UserError, match='work dir '):
+        check_folder('/proc/self/run', 'work dir')
