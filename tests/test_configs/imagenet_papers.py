@@ -25,7 +25,7 @@ def of(*depths: int) -> dict[int, float]:
 
 
 def at(*depths: int) -> dict[int, float | None]:
-    """Return depths of networks whose parameters no table counts."""
+    """Return depths of networks with norms of their own, which no paper counts."""
     return dict.fromkeys(depths)
 
 
@@ -34,22 +34,22 @@ class Row(NamedTuple):
     family: str
     num_steps: int
     parameters: Mapping[int, float | None]
-    """Depth to millions."""
+    """Depth to millions, with 1000 classes."""
     stem: type[nn.Module] = DirectStem
 
 
+# its norms are before its convolutions
 DANET_B = {18: 11.69, 34: 21.80, 50: 25.55, 101: 44.54, 152: 60.19}
 
-# Li et al., Figs. 5 to 7 (of ResNet18, DANet-C is its Origin there) and Table III
-DEPTHS = at(*RESNETS)
+# Li et al., Figs. 5 to 7 (DANet-C and D: not of ResNet18) and Table III
 SUBSET_ROWS: list[tuple[str, str, Mapping[int, float | None]]] = [
-    ('spiking-r{}', 'Spiking', DEPTHS),
-    ('tdbn-r{}', 'tdBN', DEPTHS),
-    ('baa-r{}', 'BAA', DEPTHS),
-    ('sew-add-r{}', 'SEW-ADD', DEPTHS),
-    ('danet-a-r{}', 'DANet-A', DEPTHS),
-    ('danet-b-r{}', 'DANet-B', DEPTHS),
-    ('danet-c-r{}', 'DANet-C', at(34, 50, 101, 152)),
+    ('spiking-r{}', 'Spiking', RESNETS),
+    ('tdbn-r{}', 'tdBN', at(*RESNETS)),
+    ('baa-r{}', 'BAA', at(*RESNETS)),
+    ('sew-add-r{}', 'SEW-ADD', RESNETS),
+    ('danet-a-r{}', 'DANet-A', RESNETS),
+    ('danet-b-r{}', 'DANet-B', DANET_B),
+    ('danet-c-r{}', 'DANet-C', of(34, 50, 101, 152)),
     ('danet-d-r{}', 'DANet-D', at(34, 50, 101, 152)),
     ('densenet{}', 'DenseNet', at(121, 201, 161)),
 ]
@@ -79,7 +79,7 @@ ROWS = {
     'danet-a-r{}-t4_8xb32-amp-45e_imagenet': Row('DANet-45e', 'DANet-A', 4, RESNETS),
     'danet-c-r{}-t4_8xb32-amp-45e_imagenet': Row('DANet-45e', 'DANet-C', 4, of(34, 50)),
     'danet-d-r{}-t4_8xb32-amp-45e_imagenet': Row('DANet-45e', 'DANet-D', 4, of(34)),
-    # Li et al., Fig. 6 (d); DANet-B's norms are in front of its convolutions
+    # Li et al., Fig. 6 (d)
     'danet-a-r{}-t1_8xb32-amp-50e_imagenet': Row('DANet-50e', 'DANet-A', 1, RESNETS),
     'danet-b-r{}-t1_8xb32-amp-50e_imagenet': Row('DANet-50e', 'DANet-B', 1, DANET_B),
     'sew-add-r{}-t1_8xb32-amp-50e_imagenet': Row('DANet-50e', 'SEW-ADD', 1, RESNETS),

@@ -92,6 +92,7 @@ def test_the_rate_of_learning(name: str) -> None:
 @pytest.mark.parametrize('name', FILES)
 def test_what_every_network_has(name: str) -> None:
     model = build(name)
+    assert all(parameter.requires_grad for parameter in model.parameters())
     classes = int(name.partition('/')[0].removeprefix('cifar'))
     assert cached(name).train_dataloader.dataset.type == f'CIFAR{classes}'
     assert model.head.num_classes == classes
