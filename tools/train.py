@@ -125,6 +125,7 @@ def main() -> None:
     with claim_work_dir(cfg.work_dir, cfg.launcher), explain_downloads():
         runner = _cli.build_runner(cfg)
         check_weights(cfg, runner, start, state, args.allow_partial)
+        del start, state  # as large as the model and its optimizer
         runner.register_hook(CheckpointKeysHook())
         runner.train()
 
