@@ -145,6 +145,7 @@ def main() -> None:
         runner = _cli.build_runner(cfg)
         guard_runner(runner, broken)
         check_weights(cfg, runner, start, state, args.allow_partial)
+        del start, state  # as large as the model and its optimizer
         runner.register_hook(CheckpointKeysHook())
         dry_run(runner, 'train')
         runner.train()

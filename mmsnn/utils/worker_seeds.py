@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 
 class EpochSeededDataset(Dataset[Any]):
@@ -36,15 +36,24 @@ class EpochSeededDataset(Dataset[Any]):
         return len(self.dataset)
 
     def __getitem__(self, index: Any) -> Any:
-        worker, epoch = get_worker_info(), int(self._epoch)
-        if worker is not None and epoch != self._seeded_epoch:
-            self._seeded_epoch = epoch
-            seeds = np.random.SeedSequence([self._seed, epoch, worker.id])
-            seed = int(seeds.generate_state(1)[0])
-            random.seed(seed)
-            np.random.seed(seed)
-            torch.manual_seed(seed)
+        self._seed_worker()
         return self.dataset[index]
+
+    def __getitems__(self, indices: list[Any]) -> list[Any]:
+        self._seed_worker()
+        get_all = getattr(self.dataset, '__getitems__', None)
+        return get_all(indices) if get_all else [self.dataset[i] for i in indices]
+
+    def _seed_worker(self) -> None:
+        worker, epoch = get_worker_info(), int(self._epoch)
+        if worker is None or epoch == self._seeded_epoch:
+            return
+        self._seeded_epoch = epoch
+        seeds = np.random.SeedSequence([self._seed, epoch, worker.id])
+        seed = int(seeds.generate_state(1)[0])
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
 
     def __getattr__(self, name: str) -> Any:
         if name == 'dataset':
@@ -52,18 +61,25 @@ class EpochSeededDataset(Dataset[Any]):
         return getattr(self.dataset, name)
 
 
-def seed_loader(loader: DataLoader[Any], seed: int) -> None:
-    """Make a data loader's random numbers independent of when it was started.
+def own_generator(loader: DataLoader[Any], seed: int) -> None:
+    """Give a data loader a generator of its own.
 
-    Its workers are seeded by the epoch. The seed that it draws for them, when they are
-    started, no longer comes from torch's default generator.
+    From torch's default generator it would draw a number whenever it starts workers,
+    which a resumed training does at other times.
+    """
+    if loader.generator is None:
+        loader.generator = torch.Generator().manual_seed(seed)
+
+
+def seed_workers(loader: DataLoader[Any], seed: int) -> None:
+    """Seed the workers of a data loader by the epoch.
 
     Args:
         loader: A loader that has not been iterated.
         seed: The seed of the training in this process.
     """
-    if loader.generator is None:
-        loader.generator = torch.Generator().manual_seed(seed)
-    if not isinstance(loader.dataset, EpochSeededDataset):
+    if loader.num_workers and not isinstance(
+        loader.dataset, EpochSeededDataset | IterableDataset
+    ):
         # DataLoader refuses the assignment, for the sake of samplers made for another.
         loader.__dict__['dataset'] = EpochSeededDataset(loader.dataset, seed)

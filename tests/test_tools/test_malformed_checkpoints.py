@@ -1,7 +1,10 @@
 """Malformed checkpoints through every tool: one line each, or used and rightly so."""
 
 import json
+import os
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import torch
 from test_engine.noisy_regression import make_config, train
 
 from mmsnn.utils.checkpoints import load_file
+from mmsnn.utils.work_dir import claim_work_dir
 
 from .conftest import separate_run
 from .malformed_checkpoints import CONTENTS, FILES, UNRESUMABLE, WEIGHT, write
@@ -146,3 +150,43 @@ def test_resume_takes_the_newest_that_is_whole(
     )
     assert 'epoch_3.pth' in line
     assert 'epoch_4.pth' in line
+
+
+def test_a_work_dir_in_use(whole: Path, tmp_path: Path, fail_tool: Fail) -> None:
+    process = os.fork()
+    if process == 0:
+        with claim_work_dir(str(tmp_path)):
+            (tmp_path / 'claimed').touch()
+            signal.pause()
+    try:
+        while not (tmp_path / 'claimed').exists():
+            time.sleep(0.01)
+        line = fail_tool('train.py', whole / 'config.py', '--work-dir', tmp_path)
+        assert f'process {process}' in line
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+
+
+def test_a_work_dir_that_cannot_be_made(
+    whole: Path, tmp_path: Path, fail_tool: Fail
+) -> None:
+    (tmp_path / 'file').touch()
+    path = tmp_path / 'file' / 'run'
+    assert str(path) in fail_tool('train.py', whole / 'config.py', '--work-dir', path)
+
+
+def test_a_disk_that_is_full(
+    whole: Path, tmp_path: Path, fail_tool: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before training: nothing is written but the log."""
+    nothing = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, 'disk_usage', lambda folder: nothing)
+    line = fail_tool('train.py', whole / 'config.py', '--work-dir', tmp_path)
+    assert str(tmp_path) in line
+    assert not list(tmp_path.rglob('*.pth'))
+
+
+def test_an_empty_load_from(whole: Path, tmp_path: Path, fail_tool: Fail) -> None:
+    options = ['--work-dir', tmp_path, '--cfg-options', 'load_from=']
+    assert 'load_from must be' in fail_tool('train.py', whole / 'config.py', *options)

@@ -161,6 +161,31 @@ def test_an_empty_option(cfg: Config) -> None:
         find_start(cfg, '')
 
 
+@pytest.mark.parametrize(
+    ('resume', 'settings', 'expected'),
+    [
+        ('epoch_1.pth', dict(load_from='x.pth'), 'epoch_1.pth'),
+        ('auto', dict(load_from='x.pth'), 'epoch_3.pth'),
+        (None, dict(resume=True), 'epoch_3.pth'),
+        (None, dict(resume=True, load_from='epoch_2.pth'), 'epoch_2.pth'),
+        (None, dict(load_from='x.pth'), None),
+    ],
+)
+def test_option_and_settings(
+    cfg: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    resume: str | None,
+    settings: dict[str, Any],
+    expected: str | None,
+) -> None:
+    monkeypatch.chdir(cfg.work_dir)
+    cfg.merge_from_dict(settings)
+    start, _ = find_start(cfg, resume)
+    assert (start and Path(start.path).name) == expected
+    assert Path(cfg.load_from).name == (expected or 'x.pth')
+    assert cfg.resume is (expected is not None)
+
+
 def test_a_training_from_the_beginning(cfg: Config) -> None:
     assert find_start(cfg) == (None, [])
     assert cfg.get('load_from') is None

@@ -17,7 +17,7 @@ from mmsnn.utils.atomic_files import ATOMIC, remove_temporaries, write_atomicall
 from mmsnn.utils.disk_room import check_room
 from mmsnn.utils.errors import UserError, first_line
 from mmsnn.utils.generators import get_generator_states, set_generator_states
-from mmsnn.utils.worker_seeds import EpochSeededDataset, seed_loader
+from mmsnn.utils.worker_seeds import EpochSeededDataset, own_generator, seed_workers
 
 STATE = 'mmsnn'
 """The section of a checkpoint that this hook adds to MMEngine's."""
@@ -258,10 +258,13 @@ class AtomicCheckpointHook(CheckpointHook):
 
 def _seed_loaders(runner: Runner) -> None:
     """Make the loaders draw the same numbers in a resumed training."""
+    seed = runner.seed + runner.rank
     for loop in (runner.train_loop, runner.val_loop):
         loader = getattr(loop, 'dataloader', None)
         if isinstance(loader, DataLoader):
-            seed_loader(loader, runner.seed + runner.rank)
+            own_generator(loader, seed)
+            if loop is runner.train_loop:
+                seed_workers(loader, seed)
 
 
 def _is_evaluation_due(runner: Runner, by_epoch: bool) -> bool:
