@@ -1,6 +1,6 @@
 """Samples of image files and of noise, as a test pipeline packs them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ import mmcv
 import numpy as np
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS
 from torch.utils.data import Dataset
 
 from mmsnn.datasets.events.values import SENSOR_SIZE
-from mmsnn.datasets.guarded_pipeline import find_problem
+from mmsnn.datasets.guarded_pipeline import GuardedPipeline
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import innermost_dataset
 
@@ -122,47 +123,25 @@ class FileSamples(Dataset):
         steps = [step for step in pipeline if 'Annotations' not in _kind(step)]
         self.files = files
         self.seed = seed
-        self._load: Callable[[dict], dict | None]
-        if _kind(steps[0]).startswith('LoadImage'):
-            self._load = TRANSFORMS.build(steps.pop(0))
-        else:
+        transforms = [TRANSFORMS.build(step) for step in steps]
+        if not _kind(steps[0]).startswith('LoadImage'):
             size, channels = _made_size(cfg), _channels(cfg)
-            self._load = partial(_load_small, size=size, channels=channels)
-        *self._transforms, self._pack = (TRANSFORMS.build(step) for step in steps)
+            transforms.insert(0, partial(_load_small, size=size, channels=channels))
+        self._pack = transforms.pop()
+        self._prepare = GuardedPipeline(Compose(transforms))
         self._num_classes = _num_classes(cfg.model)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        results = self._read(index)
-        for transform in self._transforms:
-            results = transform(results)
+        path = str(self.files[index])
+        results = self._prepare(dict(img_path=path, img_id=index, sample_idx=index))
+        if results is None:
+            raise UserError(f'image {path!r} is left out by the test pipeline')
         rng = np.random.default_rng((self.seed, index))
         size = results['img'].shape[:2]
         return self._pack(results | _targets(rng, size, self._num_classes))
-
-    def _read(self, index: int) -> dict[str, Any]:
-        """Load an image.
-
-        Raises:
-            UserError: If the file is none.
-        """
-        path = self.files[index]
-        message = f'{str(path)!r} is not an image that can be read'
-        problem = find_problem(str(path))
-        if problem:
-            raise UserError(f'{message}: it {problem}')
-        try:
-            results = self._load(
-                dict(img_path=str(path), img_id=index, sample_idx=index)
-            )
-        except Exception as error:
-            # decoders raise anything at broken files
-            raise UserError(message) from error
-        if results is None:
-            raise UserError(message)
-        return results
 
 
 def find_images(folder: Path) -> list[Path]:

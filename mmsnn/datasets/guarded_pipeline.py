@@ -133,7 +133,7 @@ def find_problem(path: str) -> str:
 
 def _describe(error: Exception, data: dict[str, Any]) -> str:
     """Return what failed at a sample: its decoding, or what follows."""
-    if 'img' not in data:
+    if 'ori_shape' not in data:
         return f'cannot be decoded: {first_line(error)}'
     height, width = data['ori_shape'][:2]
     return f'({width}x{height} pixels) cannot be prepared: {first_line(error)}'

@@ -35,13 +35,13 @@ class Annotations:
     objects: list[dict[str, Any]]
 
 
-def read_annotations(path: str, *, measured: bool = True) -> Annotations:
+def read_annotations(path: str, *, needs_objects: bool = True) -> Annotations:
     """Read an annotation file in COCO's format.
 
     Args:
         path: A local file.
-        measured: Whether boxes are learned or measured. Otherwise ``annotations`` may
-            be missing, as in the files of COCO's test images.
+        needs_objects: Whether boxes are learned or measured. Otherwise ``annotations``
+            may be missing, as in the files of COCO's test images.
 
     Raises:
         UserError: If it is not such a file, or if an entry lacks a key, has a value of
@@ -54,7 +54,7 @@ def read_annotations(path: str, *, measured: bool = True) -> Annotations:
             f'{path}: must hold an object with images, annotations and categories, but '
             f'got {shorten(content)}'
         )
-    if not measured:
+    if not needs_objects:
         content.setdefault('annotations', [])
     for section, fields in _SECTIONS.items():
         if section not in content:
@@ -137,7 +137,7 @@ def _is_box(value: Any) -> bool:
 
 
 def _is_flag(value: Any) -> bool:
-    return type(value) in (bool, int) and value in (0, 1)
+    return type(value) in (bool, int, float) and value in (0, 1)
 
 
 _Field = tuple[Callable[[Any], bool], str]

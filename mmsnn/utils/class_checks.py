@@ -40,6 +40,9 @@ def check_num_classes(cfg: Config, splits: Sequence[str]) -> None:
                     f'{where}: its classes {shorten(names)} are not those of '
                     f'{first[0]}, {shorten(first[1])}'
                 )
+            if dataset.get('return_classes'):
+                # the classes are a text for the model, whose heads count its words
+                continue
             # a data set that draws some of its classes says how many
             number = dataset.get('num_classes', len(names))
             heads = _find_heads(cfg.get('model'), 'model', cfg.get('default_scope'))

@@ -5,7 +5,7 @@ categories in the file, and compares nothing with the evaluator's file, all with
 message. These checks run before the model is built.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,23 +67,35 @@ def check_annotations(cfg: Config, splits: Sequence[str], warn: Warn) -> None:
     Raises:
         UserError: If a file is malformed, or if nothing can be learned or measured.
     """
-    scope = cfg.get('default_scope')
     for split in splits:
-        metrics = list(_coco_metrics(cfg, split, scope))
-        measured = split == 'train' or any(
-            not metric.get('format_only') for _, metric in metrics
-        )
-        sets = []
-        for where, dataset, class_ in datasets_of(cfg, split):
-            names = class_names(where, dataset, class_)
-            if not _is_coco(dataset, class_):
-                continue
-            found = _check_file(where, dataset, names or (), measured, warn)
-            sets.append(TestedSet(dataset, names or (), found))
-        total = sum(1 for _ in datasets_of(cfg, split))
-        for where, metric in metrics:
-            if sets and len(sets) == total and not metric.get('format_only'):
-                check_evaluator(where, metric['ann_file'], sets, warn)
+        _check_split(cfg, split, warn)
+
+
+def _check_split(cfg: Config, split: str, warn: Warn) -> None:
+    metrics = list(metric_configs(cfg, split))
+    measuring = [each for each in metrics if not each[1].get('format_only')]
+    needs_objects = split == 'train' or bool(measuring)
+    parts = list(datasets_of(cfg, split))
+    sets, usable, faults = [], False, []
+    for where, dataset, class_ in parts:
+        names = class_names(where, dataset, class_) or ()
+        if not _is_coco(dataset, class_):
+            continue
+        # of several, as in training with unlabeled images, one may have none
+        found = _read(where, dataset, names, needs_objects and len(parts) == 1)
+        sets.append(TestedSet(dataset, names, found))
+        counts = count_objects(found, names, _min_size(dataset))
+        usable = usable or counts.usable > 0
+        if counts.unusable or not counts.usable:
+            faults.append(f'{where}: {counts.describe(found.path)}')
+    complete = bool(sets) and len(sets) == len(parts)
+    if complete and needs_objects and not usable:
+        raise UserError(faults[0])
+    for fault in faults if needs_objects else ():
+        warn(fault)
+    for where, metric in measuring:
+        if complete and _has_local_file(metric, cfg.get('default_scope')):
+            check_evaluator(where, metric, sets, warn)
 
 
 def _is_coco(dataset: Mapping[str, Any], class_: type) -> bool:
@@ -101,38 +113,35 @@ def _is_coco(dataset: Mapping[str, Any], class_: type) -> bool:
     )
 
 
-def _coco_metrics(
-    cfg: Config, split: str, scope: str | None
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the configs of ``CocoMetric`` that have a local annotation file."""
-    for where, metric in metric_configs(cfg, split):
-        class_ = find_class(METRICS, metric.get('type'), scope)
-        ann_file = metric.get('ann_file')
-        if (
-            class_ is CocoMetric
-            and isinstance(ann_file, str)
-            and not is_remote(ann_file)
-            and is_local(metric)
-        ):
-            yield where, metric
+def _has_local_file(metric: Mapping[str, Any], scope: str | None) -> bool:
+    """Return whether a metric is ``CocoMetric`` with a local annotation file."""
+    ann_file = metric.get('ann_file')
+    return (
+        find_class(METRICS, metric.get('type'), scope) is CocoMetric
+        and isinstance(ann_file, str)
+        and not is_remote(ann_file)
+        and is_local(metric)
+    )
 
 
-def _check_file(
-    where: str,
-    dataset: Mapping[str, Any],
-    names: Sequence[str],
-    measured: bool,
-    warn: Warn,
+def _min_size(dataset: Mapping[str, Any]) -> float:
+    """Return how wide and high images must be that the data set does not leave out."""
+    filter_cfg = dataset.get('filter_cfg') or {}
+    return 0 if dataset.get('test_mode') else filter_cfg.get('min_size', 0)
+
+
+def _read(
+    where: str, dataset: Mapping[str, Any], names: Sequence[str], needs_objects: bool
 ) -> Annotations:
-    """Check the annotation file of a data set against its other settings.
+    """Read a data set's annotation file and check it against its other settings.
 
     Raises:
-        UserError: If nothing can be learned or measured.
+        UserError: If the classes are not its categories, or the images not there.
     """
     if not dataset.get('ann_file'):
         raise UserError(f'{where}.ann_file is missing')
-    root = dataset.get('data_root') or ''
-    found = read_annotations(join_path(root, dataset['ann_file']), measured=measured)
+    path = join_path(dataset.get('data_root') or '', dataset['ann_file'])
+    found = read_annotations(path, needs_objects=needs_objects)
     check_categories(f'{where}.metainfo.classes', names, found)
     prefix = dataset.get('data_prefix')
     if not isinstance(prefix, Mapping) or not isinstance(prefix.get('img'), str):
@@ -141,15 +150,8 @@ def _check_file(
             f'but got {prefix!r}'
         )
     if not is_remote(prefix['img']):
-        _check_folder(where, join_path(root, prefix['img']), found)
-    if not measured:
-        return found
-    filter_cfg = {} if dataset.get('test_mode') else dataset.get('filter_cfg') or {}
-    counts = count_objects(found, names, filter_cfg.get('min_size', 0))
-    if not counts.usable:
-        raise UserError(f'{where}: {counts.describe(found.path)}')
-    if counts.unusable:
-        warn(f'{where}: {counts.describe(found.path)}')
+        folder = join_path(dataset.get('data_root') or '', prefix['img'])
+        _check_folder(where, folder, found)
     return found
 
 

@@ -22,7 +22,7 @@ class TestedSet(NamedTuple):
 
 def check_evaluator(
     where: str,
-    path: str,
+    metric: Mapping[str, Any],
     sets: Sequence[TestedSet],
     warn: Callable[[str], None],
 ) -> None:
@@ -30,7 +30,7 @@ def check_evaluator(
 
     Args:
         where: The metric's path in the config.
-        path: The metric's annotation file.
+        metric: Its config, with ``ann_file``.
         sets: All data sets whose images are tested.
         warn: Is told of images that are measured, but not tested.
 
@@ -38,10 +38,14 @@ def check_evaluator(
         UserError: If the file is malformed, lacks an image or a category, or has
             another picture or other objects for the same image ids.
     """
-    where = f'{where}.ann_file'
+    where, path = f'{where}.ann_file', metric['ann_file']
     own = next((each.found for each in sets if _same_file(each.found.path, path)), None)
     truth = own or read_annotations(path)
-    _check_fields(where, truth, warn)
+    needed = [
+        'iscrowd',
+        *(['segmentation'] if 'segm' in metric.get('metric', 'bbox') else []),
+    ]
+    _check_fields(where, truth, needed, warn)
     tested: set[int | str] = set()
     for dataset, names, found in sets:
         ids = _tested_ids(dataset, found)
@@ -73,16 +77,19 @@ def _tested_ids(dataset: Mapping[str, Any], found: Annotations) -> Ids:
     return [ids[index] for index in indices if -len(ids) <= index < len(ids)]
 
 
-def _check_fields(where: str, truth: Annotations, warn: Callable[[str], None]) -> None:
+def _check_fields(
+    where: str, truth: Annotations, needed: Sequence[str], warn: Callable[[str], None]
+) -> None:
     """Check what pycocotools reads of objects and MMDetection's data set does not.
 
     Raises:
-        UserError: If an object does not say whether it is a crowd.
+        UserError: If an object lacks one of the ``needed`` keys.
     """
     for index, item in enumerate(truth.objects):
         place = f'{where}: {truth.path}: annotations[{index}]'
-        if 'iscrowd' not in item:
-            raise UserError(f"{place} lacks 'iscrowd', which the evaluation needs")
+        for key in needed:
+            if key not in item:
+                raise UserError(f'{place} lacks {key!r}, which the evaluation needs')
         if item['id'] == 0:
             warn(f'{place}.id is 0: pycocotools counts this object as missed')
 

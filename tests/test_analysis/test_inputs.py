@@ -199,7 +199,7 @@ def test_folder_for_models_of_images_in_memory(
 def test_file_that_is_no_image(name: str, folder: Path) -> None:
     (folder / 'b.png').write_bytes(b'nothing')
     batches = make_batches(config(name), InputSource('folder', folder=folder), 4)
-    with pytest.raises(UserError, match=r'b\.png. is not an image'):
+    with pytest.raises(UserError, match=r'b\.png. cannot be decoded'):
         list(batches)
 
 

@@ -159,6 +159,13 @@ def test_heads_without_classes() -> None:
     assert not coco_files.check(cfg)
 
 
+def test_heads_that_count_words() -> None:
+    cfg = coco_files.make_config(model__bbox_head__num_classes=256)
+    for split in ('train', 'val'):
+        cfg[f'{split}_dataloader'].dataset.return_classes = True
+    assert not coco_files.check(cfg)
+
+
 @pytest.mark.parametrize(
     ('dataset', 'number'),
     [
@@ -221,6 +228,20 @@ def test_objects_that_are_not_to_be_learned(change: Content) -> None:
     assert not coco_files.check(coco_files.make_config())
     rewrite('train', lambda content: [each.update(change) for each in content[A]])
     assert 'none of the 8 objects' in fail(coco_files.make_config())
+
+
+def test_several_sets_of_which_one_has_no_objects() -> None:
+    rewrite('other', lambda content: content.pop(A))
+    cfg = coco_files.make_config()
+    labeled = cfg.train_dataloader.dataset
+    unlabeled = {**labeled, 'ann_file': 'other.json'}
+    cfg.train_dataloader.dataset = dict(
+        type='ConcatDataset', datasets=[labeled, unlabeled]
+    )
+    where = 'train_dataloader.dataset.datasets'
+    assert coco_files.check(cfg) == [f'{where}.1: other.json has no objects']
+    labeled.ann_file = 'other.json'
+    assert fail(cfg) == f'{where}.0: other.json has no objects'
 
 
 def test_images_that_are_filtered() -> None:
@@ -293,6 +314,18 @@ def test_evaluators_with_another_file(name: str) -> None:
     message = fail(coco_files.make_config(val_evaluator__ann_file='other.json'))
     assert problem in message
     assert 'other.json' in message
+
+
+def test_masks_that_are_measured() -> None:
+    cfg = coco_files.make_config(val_evaluator__metric=['bbox', 'segm'])
+    assert "annotations[0] lacks 'segmentation'" in fail(cfg)
+
+
+def test_evaluators_without_a_file() -> None:
+    cfg = coco_files.make_config(val_evaluator__ann_file=None)
+    assert not coco_files.check(cfg)
+    rewrite('val', lambda content: content[A].clear())
+    assert fail(cfg) == 'val_dataloader.dataset: val.json has no objects'
 
 
 def test_evaluators_with_a_copy() -> None:

@@ -41,6 +41,7 @@ def read_annotations(path: str) -> 'COCO':
     """
     from pycocotools.coco import COCO
 
+    from mmsnn.utils import annotations
     from mmsnn.utils.errors import UserError
 
     content = read_json(path, 'annotations')
@@ -49,6 +50,7 @@ def read_annotations(path: str) -> 'COCO':
         raise UserError(f'annotations {path!r} lack {", ".join(sorted(needed))}')
     if not content['annotations']:
         raise UserError(f'annotations {path!r} hold no object')
+    annotations.read_annotations(path)
     coco = COCO()
     coco.dataset = content
     with contextlib.redirect_stdout(None):
