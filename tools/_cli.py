@@ -53,7 +53,7 @@ def run(command: Callable[[], None]) -> None:
 def _run(command: Callable[[], None]) -> None:
     try:
         from mmsnn.utils.failures import explain
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         _fail(error, ' '.join(str(error).split()))
     try:
         command()
