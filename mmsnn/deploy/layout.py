@@ -3,13 +3,15 @@
 import torch
 from torch import nn
 
+from mmsnn.models.backbones import SpikingBackbone
+
 
 def to_channels_last(model: nn.Module) -> nn.Module:
-    """Store the weights of 2D convolutions channels-last, for inference.
+    """Store the convolution weights of spiking backbones channels-last, for inference.
 
     The features inside spiking backbones are channels-last. Contiguous weights are
-    reordered on every call, which takes about 10 % of the time of SG ResNet18 on a
-    single 224 x 224 image and is not measurable on batches or on larger images.
+    reordered on every call: of SG ResNet18's time on a CPU (T = 4) that is 11 % for one
+    224 x 224 image, at most 2 % for 8 images of 128 x 128 or one of 480 x 480.
 
     As after ``model.to(memory_format=torch.channels_last)`` the weights are no longer
     contiguous, which optimizers, pruning and other file formats may require of a model.
@@ -20,9 +22,12 @@ def to_channels_last(model: nn.Module) -> nn.Module:
     Returns:
         The model.
     """
-    for module in model.modules():
-        # derived classes may view their weights as contiguous ones
-        if type(module) is nn.Conv2d:
-            weight = module.weight.data
-            module.weight.data = weight.contiguous(memory_format=torch.channels_last)
+    for backbone in model.modules():
+        if not isinstance(backbone, SpikingBackbone):
+            continue
+        for module in backbone.modules():
+            # derived classes may view their weights as contiguous ones
+            if type(module) is nn.Conv2d:
+                weight = module.weight
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return model

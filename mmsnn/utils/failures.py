@@ -27,6 +27,8 @@ _WORKER_KILLED = re.compile(r'DataLoader worker .*(killed by signal: \w+|exited 
 _IN_WORKER = re.compile(r'Caught \w+ in DataLoader worker process \d+')
 _LAST_ERROR = re.compile(r'^((?:\w+\.)*\w+)(?:: (.*))?$')
 _LOST_PEER = re.compile(r'gloo.*(connection|timed out)|NCCL|TCPStore', re.I | re.S)
+# What batch norm says in training.
+_ONE_VALUE = 'more than 1 value per channel'
 _TORN_FILE = re.compile(r'PytorchStreamWriter|inline_container')
 
 # Methods of MMEngine's Runner, and the part of the config that they build.
@@ -109,6 +111,8 @@ def explain(error: Exception) -> str | None:
     frames = _frames(error.__traceback__)
     if isinstance(error, ValueError | TypeError) and _is_ours(error):
         return plain(str(error))
+    if isinstance(error, ValueError) and _ONE_VALUE in str(error):
+        return f'larger batches or images are needed: {first_line(error)}'
     if any(_is_in(frame, 'torch.utils.data._utils.fetch') for frame in frames):
         return f'a sample cannot be loaded: {first_line(error)} {HINT}'
     return None

@@ -114,6 +114,11 @@ def test_lost_processes() -> None:
         assert 'lost each other' in explain(raised(throw, error))
 
 
+def test_a_norm_of_one_value() -> None:
+    error = raised(torch.nn.BatchNorm2d(3), torch.ones(1, 3, 1, 1))
+    assert explain(error).startswith('larger batches or images are needed: ')
+
+
 def test_what_mmsnn_raises() -> None:
     assert explain(raised(check_positive_int, 'depth', 0)) == (
         'depth must be at least 1, but got 0'
