@@ -102,7 +102,6 @@ MISTAKES = {
         ValueError,
         'shortcut must be on the device of residual, cpu, but is on meta',
     ),
-    'gate of integers': (lambda: gate(X.int(), X.int()), TypeError, 'torch.int32'),
     'integer decay': (
         lambda: integer_multi_step(X, 1.5, 4),
         ValueError,
