@@ -1,4 +1,4 @@
-"""The operators of :mod:`mmsnn.ops` as Triton kernels, for NVIDIA and AMD GPUs.
+"""The operators of :mod:`mmsnn.ops` as Triton kernels, for GPUs.
 
 Every function has the name, arguments and results of its operator. Kernels are compiled
 on first use and run on the device of their tensors. A failure of the compiler or of the

@@ -10,7 +10,7 @@ from .launching import BLOCK, OPTIONS, STATES, device_of, grid_of
 
 
 @triton.jit
-def forward_kernel(
+def _forward_kernel(
     residual: tl.tensor,
     shortcut: tl.tensor,
     out: tl.tensor,
@@ -27,7 +27,7 @@ def forward_kernel(
 
 
 @triton.jit
-def backward_kernel(
+def _backward_kernel(
     grad: tl.tensor,
     residual: tl.tensor,
     shortcut: tl.tensor,
@@ -48,14 +48,14 @@ def backward_kernel(
 
 
 def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
-    """Run ``mmsnn::gate`` on a GPU, see :mod:`mmsnn.ops.gate`."""
+    """Run ``mmsnn::gate``, see :mod:`mmsnn.ops.gate`."""
     residual, shortcut = laid_out_alike(residual, shortcut)
     out = torch.empty_like(residual)
     size = out.numel()
     if size == 0:
         return out
     with device_of(out):
-        forward_kernel[grid_of(size)](
+        _forward_kernel[grid_of(size)](
             residual,
             shortcut,
             out,
@@ -70,7 +70,7 @@ def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
 def gate_backward(
     grad: Tensor, residual: Tensor, shortcut: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::gate_backward`` on a GPU, see :mod:`mmsnn.ops.gate`."""
+    """Run ``mmsnn::gate_backward``, see :mod:`mmsnn.ops.gate`."""
     residual, grad, shortcut = laid_out_alike(residual, grad, shortcut)
     grad_residual = torch.empty_like(residual)
     grad_shortcut = torch.empty_like(residual)
@@ -78,7 +78,7 @@ def gate_backward(
     if size == 0:
         return grad_residual, grad_shortcut
     with device_of(residual):
-        backward_kernel[grid_of(size)](
+        _backward_kernel[grid_of(size)](
             grad,
             residual,
             shortcut,

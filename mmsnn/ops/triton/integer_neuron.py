@@ -28,7 +28,7 @@ def _value(h: tl.tensor, max_value: tl.tensor) -> tl.tensor:
 
 
 @triton.jit(do_not_specialize=['steps'])
-def forward_kernel(
+def _forward_kernel(
     x: tl.tensor,
     values: tl.tensor,
     potentials: tl.tensor,
@@ -61,14 +61,14 @@ def forward_kernel(
         # NaN if h is not finite
         out = value + h * 0.0
         if NORMALIZE:
-            out = out / largest if tl.float64 == STATE else tl.div_rn(out, largest)
+            out = out / largest if h.dtype == tl.float64 else tl.div_rn(out, largest)
         tl.store(values + lane, out, mask=mask)
         values += size
         h = (h - value) * beta + current
 
 
 @triton.jit(do_not_specialize=['steps'])
-def backward_kernel(
+def _backward_kernel(
     grad: tl.tensor,
     potentials: tl.tensor,
     grad_x: tl.tensor,
@@ -114,7 +114,7 @@ def integer_multi_step(
     detach_reset: bool,
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::integer_multi_step`` on a GPU, see :mod:`mmsnn.ops.neuron`."""
+    """Run ``mmsnn::integer_multi_step``, see :mod:`mmsnn.ops.integer_neuron`."""
     x_seq = dense_steps(x_seq)
     state = state_dtype(x_seq.dtype)
     values = sequence_like(x_seq, x_seq.dtype)
@@ -125,7 +125,7 @@ def integer_multi_step(
         return values, potentials
     size = x_seq[0].numel()
     with device_of(x_seq):
-        forward_kernel[grid_of(size)](
+        _forward_kernel[grid_of(size)](
             x_seq,
             values,
             potentials if keep else None,
@@ -133,7 +133,7 @@ def integer_multi_step(
             size,
             x_seq.stride(0),
             decay,
-            max_value,
+            float(max_value),
             NORMALIZE=normalize,
             STATE=STATES[state],
             BLOCK=BLOCK,
@@ -150,7 +150,7 @@ def integer_multi_step_backward(
     normalize: bool,
     detach_reset: bool,
 ) -> Tensor:
-    """Run ``mmsnn::integer_multi_step_backward`` on a GPU."""
+    """Run ``mmsnn::integer_multi_step_backward``, its gradient."""
     grad_x = sequence_like(potentials, grad_values.dtype)
     if potentials.numel() == 0:
         return grad_x
@@ -158,7 +158,7 @@ def integer_multi_step_backward(
     grad_values = matching_steps(grad_values, potentials)
     size = potentials[0].numel()
     with device_of(potentials):
-        backward_kernel[grid_of(size)](
+        _backward_kernel[grid_of(size)](
             grad_values,
             potentials,
             grad_x,
@@ -166,7 +166,7 @@ def integer_multi_step_backward(
             size,
             grad_values.stride(0),
             decay,
-            max_value,
+            float(max_value),
             NORMALIZE=normalize,
             DETACHED=detach_reset,
             STATE=STATES[potentials.dtype],

@@ -28,7 +28,7 @@ def multi_step(
     keep: bool,
     as_bytes: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::multi_step`` on a GPU, see :mod:`mmsnn.ops.neuron`.
+    """Run ``mmsnn::multi_step``, see :mod:`mmsnn.ops.neuron`.
 
     Bytes cannot hold the NaN of a potential that is not finite: then the device raises,
     as a failed assertion at the next synchronisation.
@@ -85,7 +85,7 @@ def multi_step_backward(
     alpha: float,
     slope: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::multi_step_backward`` on a GPU, see :mod:`mmsnn.ops.neuron`.
+    """Run ``mmsnn::multi_step_backward``, see :mod:`mmsnn.ops.neuron`.
 
     The gradient of the decay is the same in every run: each program writes the sum of
     its neurons, and PyTorch sums these in a fixed order.

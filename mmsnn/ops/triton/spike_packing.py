@@ -25,7 +25,7 @@ _TRITON_WORDS = {2: tl.int16, 4: tl.int32, 8: tl.int64}
 
 
 @triton.jit
-def pack_bits_kernel(
+def _pack_bits_kernel(
     words: tl.tensor,
     bits: tl.tensor,
     exact: tl.tensor,
@@ -46,7 +46,7 @@ def pack_bits_kernel(
 
 
 @triton.jit
-def unpack_bits_kernel(
+def _unpack_bits_kernel(
     bits: tl.tensor, out: tl.tensor, size: tl.int64, BLOCK: tl.constexpr
 ) -> None:
     start = tl.program_id(0).to(tl.int64) * BLOCK
@@ -59,7 +59,7 @@ def unpack_bits_kernel(
 
 
 @triton.jit
-def pack_bytes_kernel(
+def _pack_bytes_kernel(
     x: tl.tensor,
     numbers: tl.tensor,
     exact: tl.tensor,
@@ -81,7 +81,7 @@ def pack_bytes_kernel(
 
 
 @triton.jit
-def unpack_bytes_kernel(
+def _unpack_bytes_kernel(
     numbers: tl.tensor, out: tl.tensor, size: tl.int64, BLOCK: tl.constexpr
 ) -> None:
     start = tl.program_id(0).to(tl.int64) * BLOCK
@@ -92,7 +92,7 @@ def unpack_bytes_kernel(
 
 
 def pack_bits(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::pack_bits`` on a GPU, see :mod:`mmsnn.ops.spike_packing`."""
+    """Run ``mmsnn::pack_bits``, see :mod:`mmsnn.ops.spike_packing`."""
     (x,) = laid_out_alike(x)
     size = x.numel()
     bits = x.new_empty((size + 7) // 8, dtype=torch.uint8)
@@ -101,21 +101,21 @@ def pack_bits(x: Tensor) -> tuple[Tensor, Tensor]:
         word = _WORDS[x.element_size()]
         one = torch.ones((), dtype=x.dtype).view(word).item()
         with device_of(x):
-            pack_bits_kernel[grid_of(len(bits), _BYTES)](
+            _pack_bits_kernel[grid_of(len(bits), _BYTES)](
                 x.view(word), bits, exact, size, ONE=one, BLOCK=_BYTES, **OPTIONS
             )
     return bits, exact
 
 
 def pack_bytes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::pack_bytes`` on a GPU, see :mod:`mmsnn.ops.spike_packing`."""
+    """Run ``mmsnn::pack_bytes``, see :mod:`mmsnn.ops.spike_packing`."""
     (x,) = laid_out_alike(x)
     size = x.numel()
     numbers = x.new_empty(size, dtype=torch.uint8)
     exact = x.new_ones((), dtype=torch.bool)
     if size > 0:
         with device_of(x):
-            pack_bytes_kernel[grid_of(size, _NUMBERS)](
+            _pack_bytes_kernel[grid_of(size, _NUMBERS)](
                 x,
                 numbers,
                 exact,
@@ -130,11 +130,11 @@ def pack_bytes(x: Tensor) -> tuple[Tensor, Tensor]:
 def unpack_bits(
     bits: Tensor, shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype
 ) -> Tensor:
-    """Run ``mmsnn::unpack_bits`` on a GPU, see :mod:`mmsnn.ops.spike_packing`."""
+    """Run ``mmsnn::unpack_bits``, see :mod:`mmsnn.ops.spike_packing`."""
     out = torch.empty_strided(shape, strides, dtype=dtype, device=bits.device)
     if out.numel() > 0:
         with device_of(bits):
-            unpack_bits_kernel[grid_of(len(bits), _BYTES)](
+            _unpack_bits_kernel[grid_of(len(bits), _BYTES)](
                 bits, out, out.numel(), BLOCK=_BYTES, **OPTIONS
             )
     return out
@@ -143,11 +143,11 @@ def unpack_bits(
 def unpack_bytes(
     numbers: Tensor, shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype
 ) -> Tensor:
-    """Run ``mmsnn::unpack_bytes`` on a GPU, see :mod:`mmsnn.ops.spike_packing`."""
+    """Run ``mmsnn::unpack_bytes``, see :mod:`mmsnn.ops.spike_packing`."""
     out = torch.empty_strided(shape, strides, dtype=dtype, device=numbers.device)
     if out.numel() > 0:
         with device_of(numbers):
-            unpack_bytes_kernel[grid_of(out.numel(), _NUMBERS)](
+            _unpack_bytes_kernel[grid_of(out.numel(), _NUMBERS)](
                 numbers, out, out.numel(), BLOCK=_NUMBERS, **OPTIONS
             )
     return out

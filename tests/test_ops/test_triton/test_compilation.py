@@ -143,7 +143,7 @@ def check_machine_code(kernel: Any, folder: Path) -> None:
     ).stdout
     assert re.search(r'STACK:0 .*LOCAL:0 ', usage), usage
     # contracted operations would flip spikes
-    if kernel.metadata.name == 'forward_kernel':
+    if kernel.metadata.name.endswith('forward_kernel'):
         assert not re.search(r'\bfma\.', kernel.asm['ptx'])
 
 

@@ -35,6 +35,14 @@ ROUNDING = {
 }
 
 
+def to_device(x: Any, device: torch.device) -> Any:
+    """Return a tensor on a device with its strides, even expanded; others unchanged."""
+    if not isinstance(x, Tensor):
+        return x
+    stored = x.new_empty(0).set_(x.untyped_storage())
+    return stored.to(device).as_strided(x.shape, x.stride(), x.storage_offset())
+
+
 def run_both(
     name: str, device: torch.device, *args: Any
 ) -> list[tuple[Tensor, Tensor]]:
@@ -42,8 +50,7 @@ def run_both(
 
     Dtypes and layouts are compared here.
     """
-    on_device = [a.to(device) if isinstance(a, Tensor) else a for a in args]
-    results = getattr(kernels, name)(*on_device)
+    results = getattr(kernels, name)(*(to_device(arg, device) for arg in args))
     expected = getattr(torch.ops.mmsnn, name)(*args)
     if isinstance(expected, Tensor):
         results, expected = [results], [expected]
