@@ -78,9 +78,9 @@ def draw(config: str, dumped: Path, out_dir: Path, num_pictures: int) -> list[Pa
     from mmdet.registry import DATASETS
     from mmdet.utils import register_all_modules
 
+    from mmsnn.reporting import draw_detections
     from mmsnn.utils.preflight import load_config
     from mmsnn.utils.safe_loading import load_predictions
-    from mmsnn.visualization import draw_detections
 
     register_all_modules()
     cfg = load_config(config)

@@ -8,43 +8,52 @@ from mmsnn._compat import require
 
 require('torch', 'mmengine', 'mmcv', 'mmdet')
 
-from .attention import (
+from .coding import Coding, CodingDynamics, EncoderCoding
+from .collector import Collector
+from .energy import (
+    ENERGY_MODELS,
+    MEMORY_PJ_PER_BYTE,
+    CountingRules,
+    EnergyEstimate,
+    EnergyModel,
+    ImageOperations,
+    LayerEnergy,
+    LayerMemory,
+    LayerOperations,
+    MemoryEstimate,
+    NeuronOperations,
+    OperationCounter,
+    Operations,
+    Synaptic,
+    energy_pj,
+    estimate_energy,
+    estimate_memory,
+    without_spikes,
+)
+from .firing import BlockFiring, Firing, FiringRates, NeuronFiring, expected_mean
+from .gradients import (
+    BlockGradient,
+    GradientFlow,
+    Gradients,
+    GradientStability,
+    LayerGradient,
+    NeuronStability,
+    Stability,
+)
+from .model_parts import find_parts, named_blocks, named_neurons
+from .recorders import (
     AttentionCapture,
     DecoderAttention,
     GateAttention,
     ImageAttention,
-    has_attention,
-)
-from .block_firing import BlockFiring, expected_mean
-from .capture import (
     ImageSpikes,
+    InputImage,
     LayerSpikes,
     PotentialTrace,
     SpikeCapture,
     choose_neurons,
+    has_attention,
 )
-from .coding import Coding, CodingDynamics, EncoderCoding
-from .costs import ENERGY_MODELS, CountingRules, EnergyModel, energy_pj
-from .counter import OperationCounter
-from .energy import EnergyEstimate, LayerEnergy, estimate_energy, without_spikes
-from .firing import Firing, FiringRates, NeuronFiring
-from .gradients import BlockGradient, GradientFlow, Gradients, LayerGradient
-from .memory import (
-    MEMORY_PJ_PER_BYTE,
-    LayerMemory,
-    MemoryEstimate,
-    estimate_memory,
-)
-from .network import Collector, find_parts, named_blocks, named_neurons
-from .one_image import InputImage
-from .operations import (
-    ImageOperations,
-    LayerOperations,
-    NeuronOperations,
-    Operations,
-    Synaptic,
-)
-from .stability import GradientStability, NeuronStability, Stability
 
 __all__ = [
     'AttentionCapture',

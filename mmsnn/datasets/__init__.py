@@ -6,14 +6,15 @@ from mmsnn._compat import require
 
 require('torch', 'mmengine', 'mmcv', 'mmdet')
 
-from . import transforms
-from .detection import DigitsDetectionDataset
-from .digits_classification import DigitsClassification
-from .digits_detection import (
+from mmsnn.datasets.digits.classification import DigitsClassification
+from mmsnn.datasets.digits.detection import DigitsDetectionDataset
+from mmsnn.datasets.digits.making import (
     DigitsDetectionSummary,
     SplitSummary,
     make_digits_detection,
 )
+
+from . import transforms
 from .events import CIFAR10DVS, DVS128Gesture, prepare_event_frames
 
 if TYPE_CHECKING:

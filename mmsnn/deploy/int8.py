@@ -9,10 +9,10 @@ from mmcv.cnn.bricks import wrappers
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmsnn.deploy.int8_layers import LARGEST_SUM, SpikePool, SpikingConv2d
 from mmsnn.models.backbones import SpikingBackbone
 from mmsnn.models.layers import Unit
 from mmsnn.models.neurons import BaseNeuron
-from mmsnn.models.quantization import LARGEST_SUM, SpikePool, SpikingConv2d
 from mmsnn.models.residual import Merge
 from mmsnn.utils import describe
 
@@ -55,7 +55,7 @@ def quantize_int8(model: nn.Module) -> tuple[nn.Module, Int8Report]:
     """Return a copy for inference, with weights of 8 bits where spikes are convolved.
 
     Spikes and their sums are exact in 8 bits, so the weights alone are rounded, see
-    :class:`mmsnn.models.quantization.SpikingConv2d`. Inside of the backbones spikes
+    :class:`mmsnn.deploy.int8_layers.SpikingConv2d`. Inside of the backbones spikes
     travel in bytes. The features that leave a backbone are in fp32 as before, and so
     is all that is not fed with spikes: the encoder, projections of analog values,
     decoders, necks and heads.
@@ -80,7 +80,7 @@ def quantize_int8(model: nn.Module) -> tuple[nn.Module, Int8Report]:
         ValueError: If there is no spiking backbone, one is in training mode or
             quantised already, a batch norm follows a convolution, weights are not
             finite, or sums of spikes exceed
-            :data:`mmsnn.models.quantization.LARGEST_SUM`.
+            :data:`mmsnn.deploy.int8_layers.LARGEST_SUM`.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f'model must be an nn.Module, but got {describe(model)}')

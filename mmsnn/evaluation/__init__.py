@@ -4,7 +4,7 @@ from mmsnn._compat import require
 
 require('torch', 'mmengine', 'mmcv', 'mmdet')
 
-from .table import (
+from .coco_columns import (
     COLUMNS,
     Table,
     format_tables,

@@ -4,6 +4,9 @@ from mmsnn._compat import require
 
 require('torch', 'mmengine')
 
+from mmsnn.models.initializers.published_weights import PretrainedResNet, convert_resnet
+from mmsnn.models.initializers.time_step_transfer import PretrainedSteps, convert_steps
+
 from .backbones import (
     VGGSNN,
     DANet,
@@ -19,10 +22,8 @@ from .backbones import (
 from .decoders import ASD, Rate, SpikeDecoder
 from .frame_inputs import refuse_frames
 from .neurons import IF, LIF, PLIF
-from .pretrained import PretrainedResNet, convert_resnet
 from .residual import FAMILIES, Wiring
 from .stems import DirectStem, GatedAttentionStem, LatencyStem, PhaseStem, RateStem
-from .transfer import PretrainedSteps, convert_steps
 
 refuse_frames()
 

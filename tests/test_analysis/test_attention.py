@@ -5,7 +5,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmsnn.analysis.attention import QUANTILES, AttentionCapture, has_attention
+from mmsnn.analysis.recorders.attention_recorder import (
+    QUANTILES,
+    AttentionCapture,
+    has_attention,
+)
 from mmsnn.models import MSResNet, SGResNet, SpikeDecoder
 
 NUM_STEPS = 3

@@ -8,8 +8,8 @@ import torch
 from test_models.helpers import calibrate, make_backbone
 from torch import Tensor, nn
 
-from mmsnn.analysis.block_firing import expected_mean
-from mmsnn.analysis.firing import BlockFiring
+from mmsnn.analysis.firing.block_firing import expected_mean
+from mmsnn.analysis.firing.firing_rates import BlockFiring
 from mmsnn.models.residual import (
     AddMerge,
     AndMerge,

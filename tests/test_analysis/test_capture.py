@@ -5,7 +5,11 @@ import torch
 from mmdet.structures import DetDataSample
 from torch import Tensor, nn
 
-from mmsnn.analysis.capture import SpikeCapture, choose_neurons, spread_neurons
+from mmsnn.analysis.recorders.spike_recorder import (
+    SpikeCapture,
+    choose_neurons,
+    spread_neurons,
+)
 from mmsnn.models import SGResNet
 
 from .nets import TwoLayers

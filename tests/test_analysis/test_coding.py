@@ -10,8 +10,8 @@ import torch
 from test_models.test_stems.test_dynamics import NEURONS, STEPS, make, period
 from torch import nn
 
-from mmsnn.analysis.coding import CodingDynamics
-from mmsnn.analysis.sequences import smallest_periods
+from mmsnn.analysis.coding.coding_dynamics import CodingDynamics
+from mmsnn.analysis.coding.sequences import smallest_periods
 from mmsnn.models import MSResNet, SGResNet
 from mmsnn.models.layers import LayerFactory
 from mmsnn.models.stems import build_stem

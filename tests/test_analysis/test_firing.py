@@ -9,7 +9,7 @@ from test_models.helpers import calibrate, make_backbone
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmsnn.analysis.firing import Firing, FiringRates
+from mmsnn.analysis.firing.firing_rates import Firing, FiringRates
 from mmsnn.models.neurons import IF
 
 STEPS = 4

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmsnn.analysis.gradients import (
+from mmsnn.analysis.gradients.gradient_flow import (
     BlockGradient,
     GradientFlow,
     Gradients,

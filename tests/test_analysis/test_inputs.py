@@ -9,7 +9,7 @@ from mmengine.config import Config
 from PIL import Image
 from test_tools.tiny_coco import CONFIGS, write_coco
 
-from mmsnn.analysis.inputs import InputSource, build_model, make_batches
+from mmsnn.analysis.model_inputs import InputSource, build_model, make_batches
 from mmsnn.utils.errors import UserError
 
 CLASSIFIER = 'digits/sg-r10-asd_1xb64-30e_digits.py'

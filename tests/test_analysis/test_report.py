@@ -15,7 +15,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from mmsnn.analysis.report import (
+from mmsnn.reporting.report import (
     Column,
     Picture,
     Report,

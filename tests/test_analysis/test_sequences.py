@@ -5,7 +5,12 @@ import math
 import pytest
 import torch
 
-from mmsnn.analysis.sequences import guess, merge_equal, quantise, smallest_periods
+from mmsnn.analysis.coding.sequences import (
+    guess,
+    merge_equal,
+    quantise,
+    smallest_periods,
+)
 
 
 def bernoulli_bits(p):

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mmsnn.analysis.gradients import GradientFlow
-from mmsnn.analysis.stability import GradientStability
+from mmsnn.analysis.gradients.gradient_flow import GradientFlow
+from mmsnn.analysis.gradients.gradient_stability import GradientStability
 from mmsnn.models import ResNetSNN
 from mmsnn.models.backbones.resnet import Architecture
 from mmsnn.models.neurons import IF, ATan, Sigmoid

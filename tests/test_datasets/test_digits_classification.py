@@ -11,7 +11,7 @@ from mmengine.registry import DATASETS, DefaultScope
 from sklearn.datasets import load_digits
 
 from mmsnn.datasets import DigitsClassification, make_digits_detection
-from mmsnn.datasets.digits_detection import divide_digits, load_materials
+from mmsnn.datasets.digits.making import divide_digits, load_materials
 
 SPLITS = ('train', 'test')
 

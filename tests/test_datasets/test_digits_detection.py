@@ -13,7 +13,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from mmsnn.datasets import digits_detection, make_digits_detection
-from mmsnn.datasets.digits_detection import divide_digits, load_materials
+from mmsnn.datasets.digits.making import divide_digits, load_materials
 
 SMALL: dict[str, Any] = {'num_train': 12, 'num_val': 6}
 SPLITS = ('train', 'val')

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmsnn.datasets.digits_rendering import (
+from mmsnn.datasets.digits.rendering import (
     DrawnDigit,
     Material,
     draw_image,

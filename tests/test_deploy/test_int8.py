@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from mmsnn.deploy import fold_norms
 from mmsnn.deploy.int8 import quantize_int8
+from mmsnn.deploy.int8_layers import LARGEST_SUM, SpikePool, SpikingConv2d
 from mmsnn.models import (
     FAMILIES,
     VGGSNN,
@@ -22,7 +23,6 @@ from mmsnn.models import (
     SevenBNet,
 )
 from mmsnn.models.backbones.resnet import Architecture
-from mmsnn.models.quantization import LARGEST_SUM, SpikePool, SpikingConv2d
 from mmsnn.models.residual import BasicBlock, GateMerge
 
 ANALOG = {name for name in FAMILIES if FAMILIES[name].values == 'analog'}

@@ -17,7 +17,7 @@ from mmengine.registry import HOOKS, MODELS, DefaultScope
 from mmengine.runner import Runner
 from torch import nn
 
-from mmsnn.analysis.firing import FiringRates
+from mmsnn.analysis.firing.firing_rates import FiringRates
 from mmsnn.engine.hooks import CollectHook, FiringRateHook, collect
 from mmsnn.utils.errors import UserError
 

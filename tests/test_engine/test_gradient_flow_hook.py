@@ -15,7 +15,7 @@ from test_tools.conftest import separate_run
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmsnn.analysis.gradients import GradientFlow
+from mmsnn.analysis.gradients.gradient_flow import GradientFlow
 from mmsnn.engine.hooks.gradient_flow import GradientFlowHook, geometric_mean
 from mmsnn.models import ResNetSNN
 from mmsnn.models.backbones.resnet import Architecture

@@ -8,10 +8,10 @@ import torch
 from mmengine.config import Config
 from test_configs.narrow import WIDTH
 
-from mmsnn.analysis.coding import CodingDynamics
-from mmsnn.analysis.inputs import build_model
+from mmsnn.analysis.coding.coding_dynamics import CodingDynamics
+from mmsnn.analysis.model_inputs import build_model
 from mmsnn.models import MSResNet, SGResNet
-from mmsnn.visualization.coding import (
+from mmsnn.reporting.coding_plots import (
     choose_channels,
     draw_durations,
     draw_entropy,

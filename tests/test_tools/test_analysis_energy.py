@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmsnn.analysis.inputs import build_model
+from mmsnn.analysis.model_inputs import build_model
 
 from .reports import measure, write_narrow
 from .tiny_coco import ANN, CONFIGS

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from test_configs.narrow import WIDTH
 
-from mmsnn.analysis.firing import FiringRates
-from mmsnn.analysis.inputs import InputSource, build_model, make_batches
+from mmsnn.analysis.firing.firing_rates import FiringRates
+from mmsnn.analysis.model_inputs import InputSource, build_model, make_batches
 
 from .reports import measure, write_narrow
 from .tiny_coco import CONFIGS

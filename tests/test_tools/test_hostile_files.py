@@ -15,7 +15,7 @@ from test_utils import hostile
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmsnn.analysis.inputs import build_model
+from mmsnn.analysis.model_inputs import build_model
 from mmsnn.models import PretrainedResNet, PretrainedSteps, SEWResNet
 from mmsnn.utils.checkpoint_readers import SWITCH
 from mmsnn.utils.checkpoints import load_file, read_checkpoint, read_weights

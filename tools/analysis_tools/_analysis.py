@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from torch import nn
 
-    from mmsnn.analysis.inputs import Batches, InputSource
-    from mmsnn.analysis.report import Report
+    from mmsnn.analysis.model_inputs import Batches, InputSource
+    from mmsnn.reporting.report import Report
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def load(
     from mmengine.runner import set_random_seed
 
     import mmsnn  # noqa: F401
-    from mmsnn.analysis.inputs import build_model, make_batches
+    from mmsnn.analysis.model_inputs import build_model, make_batches
     from mmsnn.utils.dry_run import check_batch
     from mmsnn.utils.outputs import check_folder
     from mmsnn.utils.preflight import load_config
@@ -113,7 +113,7 @@ def _source(args: argparse.Namespace) -> 'InputSource':
     Raises:
         UserError: If both are given, or a size that is none.
     """
-    from mmsnn.analysis.inputs import InputSource
+    from mmsnn.analysis.model_inputs import InputSource
     from mmsnn.utils.errors import UserError
 
     if args.images is not None and args.random is not None:

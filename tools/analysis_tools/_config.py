@@ -13,7 +13,7 @@ import _cli  # noqa: E402
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-    from mmsnn.analysis.inputs import InputSource
+    from mmsnn.analysis.model_inputs import InputSource
 
 run = _cli.run
 note = _cli.note
@@ -51,7 +51,7 @@ def get_source(shape: list[int] | None) -> 'InputSource':
     Raises:
         UserError: If the shape is not one.
     """
-    from mmsnn.analysis.inputs import InputSource
+    from mmsnn.analysis.model_inputs import InputSource
     from mmsnn.utils.errors import UserError
 
     if shape is None:

@@ -15,7 +15,7 @@ from mmsnn.analysis import (
     estimate_memory,
     without_spikes,
 )
-from mmsnn.analysis.report import COLORS, Column, Picture, Table, plot_style
+from mmsnn.reporting.report import COLORS, Column, Picture, Table, plot_style
 
 
 def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:

@@ -7,9 +7,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mmsnn.analysis.block_firing import BlockFiring
-    from mmsnn.analysis.firing import Firing, NeuronFiring
-    from mmsnn.analysis.report import Picture
+    from mmsnn.analysis.firing.block_firing import BlockFiring
+    from mmsnn.analysis.firing.firing_rates import Firing, NeuronFiring
+    from mmsnn.reporting.report import Picture
 
 ROW = 0.24
 """Height of a layer in the plots, in inches."""
@@ -22,7 +22,7 @@ def short_name(name: str) -> str:
 
 def draw(firing: 'Firing') -> list['Picture']:
     """Return the plots of what was measured."""
-    from mmsnn.analysis.report import Picture, plot_style
+    from mmsnn.reporting.report import Picture, plot_style
 
     with plot_style():
         pictures = [
@@ -77,7 +77,7 @@ def _make_rows(neurons: 'Sequence[NeuronFiring]', width: float) -> tuple:
 
 
 def _draw_layers(firing: 'Firing') -> 'Figure':
-    from mmsnn.analysis.report import COLORS
+    from mmsnn.reporting.report import COLORS
 
     neurons = firing.neurons
     figure, axes = _make_rows(neurons, 7.5)
@@ -155,7 +155,7 @@ def _draw_curve(
     color: int = 0,
 ) -> None:
     """Draw a number of each block that has it, with gaps where one has not."""
-    from mmsnn.analysis.report import COLORS
+    from mmsnn.reporting.report import COLORS
 
     values = [value(block) for block in blocks]
     if all(y is None for y in values):

@@ -9,9 +9,13 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from mmsnn.analysis.gradients import BlockGradient, Gradients, LayerGradient
-    from mmsnn.analysis.report import Picture
-    from mmsnn.analysis.stability import Stability
+    from mmsnn.analysis.gradients.gradient_flow import (
+        BlockGradient,
+        Gradients,
+        LayerGradient,
+    )
+    from mmsnn.analysis.gradients.gradient_stability import Stability
+    from mmsnn.reporting.report import Picture
 
 
 def flag(norm: float | None) -> str:
@@ -102,8 +106,8 @@ def draw(gradients: 'Gradients', stability: 'Stability') -> list['Picture']:
     """Return the plots."""
     from matplotlib.figure import Figure
 
-    from mmsnn.analysis.report import Picture
-    from mmsnn.analysis.style import plot_style
+    from mmsnn.reporting.plot_style import plot_style
+    from mmsnn.reporting.report import Picture
 
     pictures = []
     with plot_style():

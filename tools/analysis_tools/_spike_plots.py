@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmsnn.analysis.attention import ImageAttention
-    from mmsnn.analysis.capture import ImageSpikes, LayerSpikes
-    from mmsnn.analysis.report import Picture
+    from mmsnn.analysis.recorders.attention_recorder import ImageAttention
+    from mmsnn.analysis.recorders.spike_recorder import ImageSpikes, LayerSpikes
+    from mmsnn.reporting.report import Picture
 
 
 def draw_layer(
     layer: 'LayerSpikes', spikes: 'ImageSpikes', preprocessor: Any, prefix: str
 ) -> list['Picture']:
     """Return the pictures of a layer of neurons."""
-    from mmsnn.analysis.report import Picture
-    from mmsnn.visualization import draw_firing_maps, draw_potentials, draw_raster
+    from mmsnn.reporting import draw_firing_maps, draw_potentials, draw_raster
+    from mmsnn.reporting.report import Picture
 
     stem = f'{prefix}{layer.name}'
     found = [
@@ -51,7 +51,7 @@ def draw_attention(
 ) -> list['Picture']:
     """Return the pictures of the attention weights."""
     from mmsnn import visualization
-    from mmsnn.analysis.report import Picture
+    from mmsnn.reporting.report import Picture
 
     found = []
     decoders = attention.decoders

@@ -217,7 +217,7 @@ def plot_curve(args: argparse.Namespace) -> None:
     Raises:
         UserError: If an option does not fit.
     """
-    from mmsnn.analysis.report import plot_style
+    from mmsnn.reporting.report import plot_style
     from mmsnn.utils.errors import UserError
 
     logs = [read_log(path) for path in args.json_logs]

@@ -101,7 +101,7 @@ def infer(cfg: 'Config', args: argparse.Namespace) -> Iterator[float]:
     """
     import torch
 
-    from mmsnn.analysis.inputs import build_model, make_batches
+    from mmsnn.analysis.model_inputs import build_model, make_batches
     from mmsnn.deploy import to_channels_last
     from mmsnn.utils.dry_run import check_batch
     from mmsnn.utils.errors import UserError
@@ -138,7 +138,7 @@ def load_batches(cfg: 'Config', args: argparse.Namespace) -> Iterator[float]:
     """
     from mmengine.runner import Runner
 
-    from mmsnn.analysis.inputs import open_dataset
+    from mmsnn.analysis.model_inputs import open_dataset
     from mmsnn.utils.errors import UserError
 
     dataset = open_dataset(cfg, args.dataset_type)
@@ -166,7 +166,7 @@ def load_samples(
     Raises:
         UserError: If the data set is a wrapper, which has no pipeline of its own.
     """
-    from mmsnn.analysis.inputs import open_dataset
+    from mmsnn.analysis.model_inputs import open_dataset
     from mmsnn.utils.errors import UserError
 
     dataset = open_dataset(cfg, args.dataset_type)

@@ -173,7 +173,7 @@ def main() -> None:
 
     if args.num_images < 1:
         raise UserError(f'--num-images must be at least 1, but got {args.num_images}')
-    from mmsnn.analysis.inputs import open_dataset
+    from mmsnn.analysis.model_inputs import open_dataset
 
     dataset = open_dataset(cfg, args.phase)
     visualizer = build_visualizer(cfg, dataset.metainfo)

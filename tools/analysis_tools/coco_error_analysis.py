@@ -163,7 +163,7 @@ def to_plain(table: Averages) -> dict[str, Any]:
 
 def report(table: Averages, kind: str) -> None:
     """Print the average precisions."""
-    from mmsnn.analysis.report import Column, Table
+    from mmsnn.reporting.report import Column, Table
 
     columns = (Column('class'), Column('area'), *(Column(k, '', '.3f') for k in KINDS))
     rows = tuple(

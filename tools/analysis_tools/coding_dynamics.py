@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import _analysis
 
 if TYPE_CHECKING:
-    from mmsnn.analysis.coding import CodingDynamics, EncoderCoding
-    from mmsnn.analysis.report import Picture, Table
+    from mmsnn.analysis.coding.coding_dynamics import CodingDynamics, EncoderCoding
+    from mmsnn.reporting.report import Picture, Table
 
 MAX_STEPS = 12
 """How many steps of outputs are drawn."""
@@ -66,8 +66,8 @@ def main() -> None:
     args = parse_args()
     import torch
 
-    from mmsnn.analysis.coding import CodingDynamics
-    from mmsnn.analysis.report import Report, plot_style
+    from mmsnn.analysis.coding.coding_dynamics import CodingDynamics
+    from mmsnn.reporting.report import Report, plot_style
     from mmsnn.utils.errors import UserError, first_line
 
     if args.channels < 1:
@@ -130,7 +130,7 @@ def notes(encoders: Sequence['EncoderCoding']) -> list[str]:
 
 def tables(encoders: Sequence['EncoderCoding']) -> list['Table']:
     """Return a table of the encoders, and one of the steps of each."""
-    from mmsnn.analysis.report import Column, Table
+    from mmsnn.reporting.report import Column, Table
 
     columns = (
         Column('encoder'),
@@ -167,7 +167,7 @@ def tables(encoders: Sequence['EncoderCoding']) -> list['Table']:
 
 def steps_table(encoder: 'EncoderCoding') -> 'Table':
     """Return the table of an encoder's steps."""
-    from mmsnn.analysis.report import Column, Table
+    from mmsnn.reporting.report import Column, Table
 
     columns = (
         Column('step'),
@@ -204,8 +204,8 @@ def draw(
     collector: 'CodingDynamics', encoders: Sequence['EncoderCoding'], channels: int
 ) -> list['Picture']:
     """Return the plots."""
-    from mmsnn.analysis.report import Picture
-    from mmsnn.visualization import coding as plots
+    from mmsnn.reporting import coding_plots as plots
+    from mmsnn.reporting.report import Picture
 
     found = [
         Picture(

@@ -283,7 +283,7 @@ def main() -> None:
         raise UserError(f"--color-theme {args.color_theme!r} is none of matplotlib's")
     predictions = read_predictions(args.prediction_path)
     cfg = _config.read_config(args)
-    from mmsnn.analysis.inputs import open_dataset
+    from mmsnn.analysis.model_inputs import open_dataset
 
     dataset = open_dataset(cfg, 'test')
     if not predictions:

@@ -78,7 +78,7 @@ def find_costs(args: argparse.Namespace) -> 'EnergyModel':
         UserError: If a name is unknown, or only one of two energies is given.
     """
     from mmsnn.analysis import EnergyModel
-    from mmsnn.analysis.costs import find_energy_model
+    from mmsnn.analysis.energy.energy_models import find_energy_model
     from mmsnn.utils.errors import UserError
 
     given = (args.mac_pj, args.ac_pj)
@@ -124,7 +124,7 @@ def main() -> None:
         estimate_memory,
         without_spikes,
     )
-    from mmsnn.analysis.report import Report, si
+    from mmsnn.reporting.report import Report, si
 
     model: Any
     _, model, batches, facts = _analysis.load(args)

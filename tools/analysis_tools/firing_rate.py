@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mmengine.model import BaseModel
     from torch import nn
 
-    from mmsnn.analysis.firing import Firing
-    from mmsnn.analysis.inputs import Batches
-    from mmsnn.analysis.report import Table
+    from mmsnn.analysis.firing.firing_rates import Firing
+    from mmsnn.analysis.model_inputs import Batches
+    from mmsnn.reporting.report import Table
 
 MAX_STEPS = 8
 """Of more steps a table would not fit on a terminal; the heat map shows them."""
@@ -46,7 +46,7 @@ def use_batch_stats(model: 'nn.Module') -> None:
     """Let batch norms use each batch's statistics, and keep their own."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    from mmsnn.analysis.network import refuse_single_values
+    from mmsnn.analysis.model_parts import refuse_single_values
 
     refuse_single_values(model)
     for module in model.modules():
@@ -63,7 +63,7 @@ def measure(model: 'BaseModel', batches: 'Batches') -> 'Firing':
     """
     import torch
 
-    from mmsnn.analysis.firing import FiringRates
+    from mmsnn.analysis.firing.firing_rates import FiringRates
     from mmsnn.utils.errors import UserError
 
     try:
@@ -79,7 +79,7 @@ def measure(model: 'BaseModel', batches: 'Batches') -> 'Firing':
 
 def neuron_table(firing: 'Firing') -> 'Table':
     """Return the layers of neurons as a table."""
-    from mmsnn.analysis.report import Column, Table
+    from mmsnn.reporting.report import Column, Table
 
     steps = max(len(n.step_firing_rates) for n in firing.neurons)
     steps = steps if steps <= MAX_STEPS else 0
@@ -109,7 +109,7 @@ def neuron_table(firing: 'Firing') -> 'Table':
 
 def block_table(firing: 'Firing') -> 'Table':
     """Return the residual blocks as a table."""
-    from mmsnn.analysis.report import Column, Table
+    from mmsnn.reporting.report import Column, Table
 
     columns = [
         Column('block'),
@@ -181,7 +181,7 @@ def main() -> None:
         UserError: If the command line does not fit the model, or it does not run.
     """
     args = parse_args()
-    from mmsnn.analysis.report import Report, si
+    from mmsnn.reporting.report import Report, si
 
     _, model, batches, facts = _analysis.load(args)
     if args.batch_stats:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import _config
 
 if TYPE_CHECKING:
-    from mmsnn.analysis.inputs import Batches
+    from mmsnn.analysis.model_inputs import Batches
 
 DENSE = (
     'this is the dense count, as if every spike train were real numbers; '
@@ -83,9 +83,9 @@ def main() -> None:
     cfg = _config.read_config(args)
     from mmengine.logging import MMLogger
 
-    from mmsnn.analysis.inputs import build_model, make_batches
-    from mmsnn.analysis.network import named_neurons
-    from mmsnn.analysis.report import si
+    from mmsnn.analysis.model_inputs import build_model, make_batches
+    from mmsnn.analysis.model_parts import named_neurons
+    from mmsnn.reporting.report import si
     from mmsnn.utils.dry_run import check_batch
 
     source = _config.get_source(args.shape)

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from mmengine.model import BaseModel
     from torch import Tensor
 
-    from mmsnn.analysis.gradients import BlockGradient, Gradients, LayerGradient
-    from mmsnn.analysis.report import Table
-    from mmsnn.analysis.stability import Stability
+    from mmsnn.analysis.gradients.gradient_flow import (
+        BlockGradient,
+        Gradients,
+        LayerGradient,
+    )
+    from mmsnn.analysis.gradients.gradient_stability import Stability
+    from mmsnn.reporting.report import Table
 
 LOSS = "the config's loss, by the annotations of its test set"
 PROJECTION = (
@@ -64,8 +68,8 @@ def measure(
     weights: bool, seed: int,
 ) -> tuple['Gradients', 'Stability', list[float]]:  # fmt: skip
     """Run forward and backward in training mode; return also each batch's loss."""
-    from mmsnn.analysis.gradients import GradientFlow
-    from mmsnn.analysis.stability import GradientStability
+    from mmsnn.analysis.gradients.gradient_flow import GradientFlow
+    from mmsnn.analysis.gradients.gradient_stability import GradientStability
     from mmsnn.utils.errors import UserError
 
     model.train()
@@ -87,8 +91,8 @@ def norm_table(
     title: str, first: str, rows: 'Sequence[BlockGradient | LayerGradient]'
 ) -> 'Table':
     """Return the norms of blocks or layers as a table."""
-    from mmsnn.analysis.gradients import BlockGradient
-    from mmsnn.analysis.report import Column, Table
+    from mmsnn.analysis.gradients.gradient_flow import BlockGradient
+    from mmsnn.reporting.report import Column, Table
 
     columns = [Column(first), Column('norm', format='.3e'), Column('flag')]
     cells = [[row.name, row.norm, flag(row.norm)] for row in rows]
@@ -111,7 +115,7 @@ def norm_table(
 
 def stability_table(stability: 'Stability') -> 'Table':
     """Return the amplitudes of the layers of neurons as a table."""
-    from mmsnn.analysis.report import Column, Table
+    from mmsnn.reporting.report import Column, Table
 
     steps = max(len(n.step_amplitudes) for n in stability.neurons)
     columns = [
@@ -173,8 +177,8 @@ def main() -> None:
 
     from mmengine.model import revert_sync_batchnorm
 
-    from mmsnn.analysis.network import named_neurons, refuse_single_values
-    from mmsnn.analysis.report import Report
+    from mmsnn.analysis.model_parts import named_neurons, refuse_single_values
+    from mmsnn.reporting.report import Report
     from mmsnn.utils.errors import UserError
 
     try:

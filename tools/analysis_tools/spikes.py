@@ -23,10 +23,10 @@ from _spike_plots import draw_attention, draw_layer
 if TYPE_CHECKING:
     from torch import nn
 
-    from mmsnn.analysis.attention import ImageAttention
-    from mmsnn.analysis.capture import ImageSpikes
-    from mmsnn.analysis.inputs import Batches
-    from mmsnn.analysis.report import Table
+    from mmsnn.analysis.model_inputs import Batches
+    from mmsnn.analysis.recorders.attention_recorder import ImageAttention
+    from mmsnn.analysis.recorders.spike_recorder import ImageSpikes
+    from mmsnn.reporting.report import Table
 
     Seen = list[tuple[ImageSpikes, ImageAttention | None]]
 
@@ -76,7 +76,7 @@ def main() -> None:
         UserError: If the command line does not fit the model, or it does not run.
     """
     args = parse_args()
-    from mmsnn.analysis.report import Report
+    from mmsnn.reporting.report import Report
     from mmsnn.utils.errors import UserError
 
     if args.list_layers:
@@ -125,8 +125,8 @@ def list_layers(args: argparse.Namespace) -> None:
         UserError: If the model cannot be built, or has none.
     """
     import mmsnn  # noqa: F401
-    from mmsnn.analysis.inputs import build_model
-    from mmsnn.analysis.network import named_neurons
+    from mmsnn.analysis.model_inputs import build_model
+    from mmsnn.analysis.model_parts import named_neurons
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.preflight import load_config
 
@@ -148,9 +148,12 @@ def capture(args: argparse.Namespace, model: 'nn.Module', batches: 'Batches') ->
     """
     import torch
 
-    from mmsnn.analysis.attention import AttentionCapture, has_attention
-    from mmsnn.analysis.capture import SpikeCapture
-    from mmsnn.analysis.network import named_neurons
+    from mmsnn.analysis.model_parts import named_neurons
+    from mmsnn.analysis.recorders.attention_recorder import (
+        AttentionCapture,
+        has_attention,
+    )
+    from mmsnn.analysis.recorders.spike_recorder import SpikeCapture
 
     names = [name for name, _ in named_neurons(model)]
     layers = args.layer or [names[0], names[-1]]
@@ -177,7 +180,7 @@ def capture(args: argparse.Namespace, model: 'nn.Module', batches: 'Batches') ->
 
 def tables(seen: 'Seen') -> list['Table']:
     """Return a table of the layers and, if there is attention, one of its weights."""
-    from mmsnn.analysis.report import Column, Table
+    from mmsnn.reporting.report import Column, Table
 
     layers = Table(
         'Layers of neurons',

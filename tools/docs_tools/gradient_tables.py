@@ -20,8 +20,8 @@ from torch.nn import functional as F
 # a checkout works without being installed
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmsnn.analysis.gradients import gradient_norm, watch_passed  # noqa: E402
-from mmsnn.analysis.gradients import norm_ratio as ratio  # noqa: E402
+from mmsnn.analysis.gradients.gradient_flow import gradient_norm, watch_passed  # noqa: E402
+from mmsnn.analysis.gradients.gradient_flow import norm_ratio as ratio  # noqa: E402
 from mmsnn.models import ResNetSNN  # noqa: E402
 from mmsnn.models.residual import FAMILIES  # noqa: E402
 

@@ -75,7 +75,7 @@ def convert(
         ValueError: If the weights do not fit.
     """
     from mmsnn.models import ResNetSNN
-    from mmsnn.models.pretrained import (
+    from mmsnn.models.initializers.published_weights import (
         classifier_keys,
         convert_classifier,
         convert_resnet,

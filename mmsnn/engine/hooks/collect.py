@@ -13,7 +13,7 @@ from mmsnn.utils import check_positive_int
 from mmsnn.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from mmsnn.analysis.network import Collector
+    from mmsnn.analysis.collector import Collector
 
 
 class CollectHook(Hook):

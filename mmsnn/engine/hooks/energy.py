@@ -62,7 +62,7 @@ class EnergyHook(CollectHook):
             UserError: If they are unknown; it is a ValueError.
         """
         from mmsnn.analysis import CountingRules, EnergyModel
-        from mmsnn.analysis.costs import find_energy_model
+        from mmsnn.analysis.energy.energy_models import find_energy_model
 
         try:
             self._model = (

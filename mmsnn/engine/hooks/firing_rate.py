@@ -10,7 +10,7 @@ from mmsnn.registry import HOOKS
 from .collect import CollectHook
 
 if TYPE_CHECKING:
-    from mmsnn.analysis.firing import FiringRates
+    from mmsnn.analysis.firing.firing_rates import FiringRates
 
 
 @HOOKS.register_module()
@@ -41,7 +41,7 @@ class FiringRateHook(CollectHook):
     def make_collector(self, model: nn.Module) -> 'FiringRates':
         """See :class:`CollectHook`."""
         # nobody else is to wait for the import
-        from mmsnn.analysis.firing import FiringRates
+        from mmsnn.analysis.firing.firing_rates import FiringRates
 
         return FiringRates(model)
 

@@ -13,7 +13,7 @@ from mmsnn.registry import HOOKS
 from .collect import CollectHook
 
 if TYPE_CHECKING:
-    from mmsnn.analysis.gradients import GradientFlow
+    from mmsnn.analysis.gradients.gradient_flow import GradientFlow
 
 
 @HOOKS.register_module()
@@ -23,7 +23,7 @@ class GradientFlowHook(CollectHook):
     ``gradient_norm/NAME`` is the L2 norm of the loss's gradient by what a block passes
     on, over the images of one iteration and all steps, and ``gradient_norm/gain`` how
     much gradients grow through blocks that keep the size (see
-    :class:`mmsnn.analysis.gradients.Gradients`); both are in the visualisation
+    :class:`mmsnn.analysis.Gradients`); both are in the visualisation
     backends. ``gradient_norm``, the geometric mean over the blocks, is in the log.
     Where the loss is scaled for fp16, norms are those of the loss itself; where
     gradients are accumulated over iterations, of an iteration's share. In a config::
@@ -52,7 +52,7 @@ class GradientFlowHook(CollectHook):
     def make_collector(self, model: nn.Module) -> 'GradientFlow':
         """See :class:`CollectHook`."""
         # nobody else is to wait for the import
-        from mmsnn.analysis.gradients import GradientFlow
+        from mmsnn.analysis.gradients.gradient_flow import GradientFlow
 
         return GradientFlow(model)
 

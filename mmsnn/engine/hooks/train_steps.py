@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmsnn.models import LatencyStem, PhaseStem
-from mmsnn.models.transfer import STEP_MODULES
+from mmsnn.models.initializers.time_step_transfer import STEP_MODULES
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_positive_int
 from mmsnn.utils.errors import UserError

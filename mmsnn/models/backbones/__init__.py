@@ -2,7 +2,7 @@
 
 from .base import SpikingBackbone
 from .densenet import DenseNetSNN
-from .named import DANet, MSResNet, SEWResNet, SGResNet, SpikingResNet
+from .named_resnets import DANet, MSResNet, SEWResNet, SGResNet, SpikingResNet
 from .pooled import PooledResNet
 from .resnet import ResNetOptions, ResNetSNN
 from .seven_b import SevenBNet

@@ -1,6 +1,6 @@
 """Spike decoders: from spikes over time to analog features."""
 
-from .asd import ASD
+from .attention import ASD
 from .neck import SpikeDecoder
 from .rate import BaseDecoder, Rate
 

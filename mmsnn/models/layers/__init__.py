@@ -1,6 +1,6 @@
 """Layers shared by all networks."""
 
-from .pool import MaxPool2d
+from .max_pool import MaxPool2d
 from .recompute import Recomputable, RecomputableSequential, set_recompute
 from .unit import LayerFactory, Unit, check_order
 

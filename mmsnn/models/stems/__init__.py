@@ -1,8 +1,8 @@
 """Stems: how an image becomes spikes."""
 
-from .codings import LatencyStem, PhaseStem, RateStem
 from .direct import DirectStem
-from .gated import GatedAttentionStem
+from .gated_attention import GatedAttentionStem
+from .pixel_codes import LatencyStem, PhaseStem, RateStem
 from .presets import build_stem
 
 __all__ = [

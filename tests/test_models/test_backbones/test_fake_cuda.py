@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mmsnn.models import DenseNetSNN, SevenBNet, SpikeDecoder
 from mmsnn.models.neurons import multi_step
-from mmsnn.models.stems.coded import CodedStem
+from mmsnn.models.stems.pixel_coding import CodedStem
 from mmsnn.models.stems.presets import STEM_PRESETS
 from mmsnn.ops import gate, integer_multi_step
 

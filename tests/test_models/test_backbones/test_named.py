@@ -15,7 +15,7 @@ from mmsnn.models import (
     SGResNet,
     SpikingResNet,
 )
-from mmsnn.models.backbones.named import ChannelDropout
+from mmsnn.models.backbones.named_resnets import ChannelDropout
 from mmsnn.models.backbones.resnet import Architecture
 from mmsnn.models.residual import BasicBlock, Bottleneck, LearnedGateMerge
 

@@ -12,7 +12,7 @@ from spikingjelly.activation_based.neuron import IFNode
 from torch import nn
 
 from mmsnn.models import MSResNet, SEWResNet, SpikingResNet
-from mmsnn.models.pretrained import our_name
+from mmsnn.models.initializers.published_weights import our_name
 
 STEPS = 3
 # SpikingJelly's default in its MS-ResNet

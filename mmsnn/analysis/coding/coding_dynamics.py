@@ -1,0 +1,277 @@
+"""Coding dynamics: for how many steps an encoder goes on telling something new.
+
+The measures are those of the observer model of Qiu et al., *Gated attention coding*
+(Definitions 1 to 3, Eqs. 8 and 9): one sits behind the encoder, remembers all that one
+position (image, channel, row, column) has put out so far, knows how the encoder works
+but not its parameters, and guesses what comes next.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from mmsnn.analysis.collector import Collector
+from mmsnn.analysis.model_parts import steps_and_images
+from mmsnn.models.backbones.base import SpikingBackbone
+from mmsnn.models.stems import GatedAttentionStem
+from mmsnn.utils import check_bool, describe
+
+from .sequences import Values, guess, merge_equal, quantise, smallest_periods
+
+
+@dataclass(frozen=True)
+class EncoderCoding:
+    r"""What an encoder's output does over the steps, over all positions of all images.
+
+    Two durations, both in steps and of positions that fire (others are the
+    ``silent_share``). The exact one is the smallest period P of a position's sequence,
+    :math:`x_{t+P} = x_t` for all t, T if there is none. That is Eq. 13's period of
+    direct coding, 1 of a repeated current (Proposition 3), and with gated attention the
+    step of the last spike; gating never shortens it (Proposition 1). It takes nothing
+    but the sequence itself, and so takes chance for law where a sequence happens to end
+    as it began: rate coding misses T by a few steps, however large T is.
+
+    The observed one is Definition 3 to the letter, for an observer who has learnt the
+    encoder's statistics from the positions themselves: the last step before which the
+    same history was followed by different outputs elsewhere. It is T for rate coding
+    (Proposition 2) as long as positions outnumber histories, and too short once they
+    do not.
+
+    Args:
+        name: Of the encoder in the model.
+        coding: Class of the encoder.
+        values: ``'binary'``, ``'graded'`` (in [0, 1)) or ``'analog'`` (currents).
+        levels: Into how many levels the entropy and the observer sort graded and analog
+            values, see :func:`.sequences.quantise`; 1 for spikes. Zero is apart.
+        num_images: Number of images N.
+        num_positions: Number of sequences, ``N * C * H * W``.
+        silent_share: Share of positions that put out zeros only. The observer cannot
+            tell such a position from one that fires later.
+        durations: Number of firing positions of each exact duration 1 to T.
+        observed_durations: Likewise of each observed duration 0 to T.
+        silent_duration_steps: Observed duration of the silent positions; None if there
+            are none.
+        entropy_bits: Entropy of each step given all before (Eq. 9), as counted
+            (plug-in): too small where histories are few times seen.
+        entropy_bias_bits: What Miller and Madow's correction would add to it; a first
+            order, for independent positions.
+        histories: Number of distinct histories before each step.
+        lone_share: Share of positions whose history before each step no other has: they
+            count as certain, and so do about as many of the next image's. An entropy is
+            not to be trusted where this is more than a few percent.
+        firing_rate: Share of outputs at each step that are not zero.
+        step_change: Mean absolute difference of each step after the first from the step
+            before.
+    """
+
+    name: str
+    coding: str
+    values: Values
+    levels: int
+    num_images: int
+    num_positions: int
+    silent_share: float
+    durations: tuple[int, ...]
+    observed_durations: tuple[int, ...]
+    silent_duration_steps: int | None
+    entropy_bits: tuple[float, ...]
+    entropy_bias_bits: tuple[float, ...]
+    histories: tuple[int, ...]
+    lone_share: tuple[float, ...]
+    firing_rate: tuple[float, ...]
+    step_change: tuple[float, ...]
+
+    @property
+    def num_steps(self) -> int:
+        """Number of time steps T."""
+        return len(self.durations)
+
+    @property
+    def mean_duration_steps(self) -> float:
+        """Mean exact duration of the positions that fire, NaN if none does."""
+        return _mean(self.durations, 1)
+
+    @property
+    def mean_observed_duration_steps(self) -> float:
+        """Mean observed duration of the positions that fire, NaN if none does."""
+        return _mean(self.observed_durations, 0)
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What the encoders of a model do.
+
+    Args:
+        encoders: One a spiking backbone; with ``compare`` each followed by the direct
+            coding of the same weights.
+    """
+
+    encoders: tuple[EncoderCoding, ...]
+
+
+class CodingDynamics(Collector):
+    """Watches the output of the encoder of every spiking backbone of a model.
+
+    Args:
+        model: A detector, a classifier or a backbone.
+        levels: Into how many levels graded and analog outputs are sorted for the
+            entropy, 1 to 255.
+        compare: Whether gated encoders' spikes before the gate, which are direct coding
+            with the same weights, are watched as well.
+
+    Attributes:
+        examples: By name of the encoder, its output for the first image,
+            ``[T, C, H, W]``, on the CPU.
+
+    Raises:
+        TypeError: If an option has the wrong type.
+        ValueError: If the model has no spiking backbone, ``levels`` is out of range, or
+            there is no gated encoder to compare.
+    """
+
+    def __init__(
+        self, model: nn.Module, levels: int = 16, compare: bool = False
+    ) -> None:
+        super().__init__(model)
+        if type(levels) is not int:
+            raise TypeError(f'levels must be an integer, but got {describe(levels)}')
+        if not 1 <= levels <= 255:
+            raise ValueError(f'levels must be 1 to 255, but got {levels}')
+        self.levels = levels
+        self.examples: dict[str, Tensor] = {}
+        self._records: list[tuple[nn.Module, _Record]] = []
+        for name, module in self.model.named_modules():
+            if isinstance(module, SpikingBackbone):
+                self._add(f'{name}.stem' if name else 'stem', module, compare)
+        if not self._records:
+            raise ValueError(
+                f'{type(self.model).__name__} has no spiking backbone (a module '
+                'derived from mmsnn.models.backbones.base.SpikingBackbone), and so no '
+                'encoder'
+            )
+        gated = any(isinstance(m, GatedAttentionStem) for m, _ in self._records)
+        if check_bool('compare', compare) and not gated:
+            found = ', '.join(record.coding for _, record in self._records)
+            raise ValueError(
+                'only gated attention coding (GatedAttentionStem) is compared with '
+                f'direct coding of the same weights, but the encoder is {found}'
+            )
+
+    def _add(self, name: str, backbone: SpikingBackbone, compare: bool) -> None:
+        stem, steps = backbone.stem, backbone.num_steps
+        graded = bool(getattr(stem, 'graded', False))
+        fires = getattr(stem, 'neuron', None) is not None
+        values: Values = 'graded' if graded else 'binary' if fires else 'analog'
+        record = _Record(name, type(stem).__name__, values, steps, self.levels)
+        self._records.append((stem, record))
+        if compare and isinstance(stem, GatedAttentionStem) and stem.neuron is not None:
+            name = f'{name} (direct)'
+            record = _Record(name, 'DirectStem', 'binary', steps, 1, stem.shrink)
+            self._records.append((stem.neuron, record))
+
+    def attach(self) -> Iterator[RemovableHandle]:
+        """See :class:`Collector`."""
+        for module, record in self._records:
+            yield module.register_forward_hook(self._hook(record))
+
+    def _hook(self, record: '_Record') -> Callable[[nn.Module, object, Tensor], None]:
+        def watch(module: nn.Module, inputs: object, output: Tensor) -> None:
+            # neurons may see steps and images unfolded; a pool sees them folded
+            folded = output.detach().flatten(0, -4)
+            folded = record.shrink(folded) if record.shrink else folded
+            x = steps_and_images(folded, record.num_steps)
+            if record.name not in self.examples:
+                self.examples[record.name] = x[:, 0].float().cpu()
+            record.add(x)
+
+        return watch
+
+    def result(self) -> Coding:
+        """Return what was seen so far.
+
+        Raises:
+            RuntimeError: If no image has passed.
+        """
+        if not all(record.num_images for _, record in self._records):
+            raise RuntimeError('no image has passed the encoder yet')
+        return Coding(tuple(record.result() for _, record in self._records))
+
+
+class _Record:
+    """The numbers of one encoder: each distinct sequence of levels, and how often."""
+
+    def __init__(
+        self,
+        name: str,
+        coding: str,
+        values: Values,
+        num_steps: int,
+        levels: int,
+        shrink: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.name, self.coding, self.values = name, coding, values
+        self.num_steps, self.shrink = num_steps, shrink
+        self.levels = 1 if values == 'binary' else levels
+        self.num_images = 0
+        self.durations = torch.zeros(num_steps + 1, dtype=torch.int64)
+        self.rows = torch.empty(0, num_steps, dtype=torch.uint8)
+        self.counts = torch.empty(0, dtype=torch.int64)
+        self.fired = torch.zeros(num_steps, dtype=torch.int64)
+        self.change = torch.zeros(num_steps - 1, dtype=torch.float64)
+
+    def add(self, x: Tensor) -> None:
+        """Count the sequences of a batch, ``[T, N, C, H, W]``."""
+        self.num_images += x.shape[1]
+        x = x.flatten(1)
+        fires = (x != 0).any(0)
+        periods = torch.where(fires, smallest_periods(x), 0)
+        self.durations += periods.bincount(minlength=self.num_steps + 1).cpu()
+        self.fired += (x != 0).sum(1).cpu()
+        self.change += x.diff(dim=0).abs().sum(1, dtype=torch.float64).cpu()
+        levels = quantise(x, self.values, self.levels).T.cpu()
+        once = torch.ones(len(levels), dtype=torch.int64)
+        self.rows, self.counts = merge_equal(
+            torch.cat([self.rows, levels]), torch.cat([self.counts, once])
+        )
+
+    def result(self) -> EncoderCoding:
+        """Return what the counts tell."""
+        total = int(self.counts.sum())
+        steps = list(guess(self.rows, self.counts))
+        unsure = torch.zeros(len(self.rows), dtype=torch.int64)
+        for t, step in enumerate(steps, 1):
+            unsure[step.unsure] = t
+        silent = (self.rows == 0).all(1)
+        observed = torch.zeros(self.num_steps + 1, dtype=torch.int64)
+        observed.index_add_(0, unsure[~silent], self.counts[~silent])
+        return EncoderCoding(
+            name=self.name,
+            coding=self.coding,
+            values=self.values,
+            levels=self.levels,
+            num_images=self.num_images,
+            num_positions=total,
+            silent_share=int(self.durations[0]) / total,
+            durations=tuple(self.durations[1:].tolist()),
+            observed_durations=tuple(observed.tolist()),
+            silent_duration_steps=int(unsure[silent]) if silent.any() else None,
+            entropy_bits=tuple(step.entropy_bits for step in steps),
+            entropy_bias_bits=tuple(step.bias_bits for step in steps),
+            histories=tuple(step.histories for step in steps),
+            lone_share=tuple(step.lone / total for step in steps),
+            firing_rate=tuple((self.fired / total).tolist()),
+            step_change=tuple((self.change / total).tolist()),
+        )
+
+
+def _mean(counts: tuple[int, ...], first: int) -> float:
+    total = sum(counts)
+    if not total:
+        return float('nan')
+    return sum(i * count for i, count in enumerate(counts, first)) / total
+
+
+__all__ = ['Coding', 'CodingDynamics', 'EncoderCoding']

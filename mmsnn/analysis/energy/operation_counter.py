@@ -1,0 +1,318 @@
+"""Counts what each layer computes: multiplications, accumulations, spikes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.hooks import RemovableHandle
+
+from mmsnn.analysis.collector import Collector
+from mmsnn.analysis.model_parts import find_batch, find_parts, steps_and_images
+from mmsnn.models.neurons import BaseNeuron
+from mmsnn.models.residual.merges import Merge
+from mmsnn.models.stems import GatedAttentionStem
+
+from .arithmetic import ARITHMETIC, Arithmetic, Kind
+from .operation_costs import count_synaptic
+from .operations import (
+    VALUES,
+    ImageOperations,
+    LayerOperations,
+    NeuronOperations,
+    Operations,
+)
+
+
+@dataclass
+class _Tally:
+    """A layer while it is counted, over a batch or over all."""
+
+    steps: int
+    weights: int
+    images: list[ImageOperations]
+    inputs: int = 0
+    outputs: int = 0
+    peak: float = 0.0
+    range: int = 0
+
+    def add(self, other: '_Tally') -> None:
+        """Add what does not belong to single images."""
+        self.inputs += other.inputs
+        self.outputs += other.outputs
+        self.peak = max(self.peak, other.peak)
+        self.range = max(self.range, other.range)
+
+
+class _Watch(TorchDispatchMode):
+    """Shows every operation to the counter, after those that consist of others fell."""
+
+    def __init__(self, counter: 'OperationCounter') -> None:
+        super().__init__()
+        self.counter = counter
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        rule = ARITHMETIC.get(getattr(func, 'overloadpacket', None))
+        if rule is None and hasattr(func, 'decompose'):
+            with self:
+                out = func.decompose(*args, **(kwargs or {}))
+            if out is not NotImplemented:
+                return out
+        out = func(*args, **(kwargs or {}))
+        if rule is not None and self.counter.looks_at(func):
+            arithmetic = rule(args, out)
+            if arithmetic is not None and arithmetic.input.numel():
+                self.counter.record(arithmetic)
+        return out
+
+
+class OperationCounter(Collector):
+    """Counts the operations of every call of the model, layer by layer.
+
+    What is counted is what PyTorch executes inside the model's forward pass, not what
+    modules promise: convolutions and matrix products wherever they are called from,
+    element-wise products in encoders and spike decoders, norms. Left out are merges,
+    pooling, activation functions, up-sampling and the detector's post-processing, which
+    are additions, comparisons and rounding errors beside the convolutions. ::
+
+        with OperationCounter(model) as counter, torch.no_grad():
+            model.test_step(batch)
+        operations = counter.result()
+
+    Counts are of single images, whatever the batch. That holds where the first
+    dimension of a layer's input is folded from steps and images, steps first, as in
+    mmsnn; where it is not a multiple of the batch size (the regions of a two-stage
+    detector), a batch's operations are shared evenly between its images. Dense counts
+    do not depend on the mode; spikes in training mode depend on the batch by its norms.
+
+    Args:
+        model: A detector, a classifier or a backbone; spiking or not.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model)
+        self._parts = find_parts(self.model)
+        self._watch: _Watch | None = None
+        self._stack: list[tuple[str, nn.Module, int]] = []
+        self._tallies: dict[tuple[str, Kind], _Tally] = {}
+        self._batch: dict[tuple[str, Kind], _Tally] = {}
+        self._spikes: dict[str, list[float]] = {}
+        self._batch_spikes: dict[str, list[float]] = {}
+        self._updates: dict[str, int] = {}
+        self._used: dict[str, None] = {}
+        self._batch_size = 0
+        self._num_images = 0
+        steps = [m.num_steps for m in self.model.modules() if isinstance(m, BaseNeuron)]
+        self._spiking = bool(steps)
+        self._num_steps = max(steps, default=1)
+        self._only_spiking = _spiking_only(self.model)
+
+    def attach(self) -> Iterator[RemovableHandle]:
+        """See :class:`Collector`."""
+        for name, module in self.model.named_modules():
+            enter = self._start if module is self.model else partial(self._enter, name)
+            leave = self._finish if module is self.model else self._leave
+            yield module.register_forward_pre_hook(
+                enter, prepend=True, with_kwargs=True
+            )
+            yield module.register_forward_hook(leave, always_call=True)
+            if isinstance(module, BaseNeuron):
+                yield module.register_forward_hook(partial(self._fired, name))
+
+    def result(self) -> Operations:
+        """Return what was counted so far.
+
+        Raises:
+            ValueError: If the model was not called while it was watched.
+        """
+        if not self._num_images:
+            raise ValueError(
+                f'{type(self.model).__name__} was not called while its operations were '
+                'counted'
+            )
+        layers = tuple(
+            self._layer(name, kind, tally)
+            for (name, kind), tally in self._tallies.items()
+        )
+        counted = {layer.name for layer in layers}
+        modules = dict(self.model.named_modules())
+        return Operations(
+            layers=layers,
+            neurons=tuple(self._neuron(name, modules[name]) for name in self._spikes),
+            num_images=self._num_images,
+            parameters=sum(p.numel() for p in self.model.parameters()),
+            uncounted=tuple(
+                name
+                for name in self._used
+                if name not in counted and _has_weights(modules[name])
+            ),
+        )
+
+    def looks_at(self, func: Any) -> bool:
+        """Return whether the operation is one to count where it is called."""
+        if not self._stack or isinstance(self._stack[-1][1], BaseNeuron):
+            return False
+        products = (torch.ops.aten.mul, torch.ops.aten.addcmul)
+        if func.overloadpacket not in products:
+            return True
+        name = self._stack[-1][0]
+        return self._parts[name] in ('encoder', 'decoder')
+
+    def record(self, arithmetic: Arithmetic) -> None:
+        """Add one operation to the layer that is running."""
+        name, _, lead = self._stack[-1]
+        n = self._batch_size
+        key = (name, arithmetic.kind)
+        tally = self._batch.get(key)
+        if tally is None:
+            rows = arithmetic.input.shape[0]
+            folded = arithmetic.kind != 'product' and rows == self._num_steps * n
+            tally = _Tally(
+                self._num_steps if folded else 1,
+                arithmetic.weights,
+                [ImageOperations()] * n,
+            )
+            self._batch[key] = tally
+        x = self._by_image(arithmetic.input.detach(), arithmetic.kind, lead)
+        images, kind, peak = count_synaptic(
+            arithmetic, x, n, silent='binary' if self._may_spike(name) else 'analog'
+        )
+        tally.images = [a + b for a, b in zip(tally.images, images, strict=True)]
+        size = arithmetic.input.numel()
+        tally.add(_Tally(1, 0, [], size, arithmetic.outputs, peak, kind))
+
+    def _may_spike(self, name: str) -> bool:
+        """Return whether an input of zeros is silence, not an analog map of zeros."""
+        return self._spiking and self._parts[name] in ('encoder', 'backbone')
+
+    def _by_image(self, x: Tensor, kind: str, lead: int) -> Tensor | None:
+        """Return the input as ``[steps, N, ...]``; None if it cannot be told apart."""
+        n = self._batch_size
+        if kind == 'product' and x.dim() == 5 and x.shape[1] == n:
+            return x
+        rows = x.shape[0]
+        if kind == 'linear' and rows != lead:
+            # several rows an image: [lead * L, C] of [lead, L, C]
+            if not lead or rows % lead or lead % n:
+                return None
+            return x.reshape(lead // n, n, -1, x.shape[-1])
+        return None if rows % n else x.unflatten(0, (rows // n, n))
+
+    def _start(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._batch_size = len(find_batch(args, kwargs))
+        self._stack = [('', module, self._batch_size)]
+        self._watch = _Watch(self)
+        self._watch.__enter__()
+
+    def _finish(self, module: nn.Module, args: Any, out: Any) -> None:
+        self._stop_watching()
+        n = self._batch_size
+        if out is not None:  # as it is behind an exception: then the batch is dropped
+            for key, batch in self._batch.items():
+                missed = [ImageOperations()] * self._num_images
+                known = self._tallies.setdefault(
+                    key, _Tally(batch.steps, batch.weights, missed)
+                )
+                known.add(batch)
+                known.images += batch.images
+            self._num_images += n
+            for tally in self._tallies.values():
+                # a layer that this batch did not use
+                missed = [ImageOperations()] * (self._num_images - len(tally.images))
+                tally.images += missed
+            for name, spikes in self._batch_spikes.items():
+                self._spikes.setdefault(name, []).extend(spikes)
+        self._batch, self._batch_spikes = {}, {}
+
+    def _stop_watching(self) -> None:
+        self._stack = []
+        if self._watch is not None:
+            self._watch.__exit__(None, None, None)
+            self._watch = None
+
+    def _enter(
+        self,
+        name: str,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        if self._stack:
+            tensors = (arg for arg in args if isinstance(arg, Tensor) and arg.dim())
+            first = next(tensors, None)
+            self._stack.append((name, module, 0 if first is None else len(first)))
+            self._used[name] = None
+
+    def _leave(self, module: nn.Module, args: Any, out: Any) -> None:
+        if self._stack:
+            self._stack.pop()
+
+    def _fired(self, name: str, module: BaseNeuron, args: Any, out: Tensor) -> None:
+        spikes = steps_and_images(out, module.num_steps).transpose(0, 1)
+        if self._stack and len(spikes) == self._batch_size:
+            totals = spikes.flatten(1).sum(1, dtype=torch.float64)
+            self._batch_spikes[name] = totals.tolist()
+            self._updates[name] = spikes[0].numel()
+
+    def _layer(self, name: str, kind: Kind, tally: _Tally) -> LayerOperations:
+        return LayerOperations(
+            name=name,
+            kind=kind,
+            part=self._parts[name],
+            projection=_is_projection(name),
+            spiking_only=kind == 'product'
+            or any(_is_inside(name, other) for other in self._only_spiking),
+            steps=tally.steps,
+            weights=tally.weights,
+            inputs=tally.inputs / self._num_images,
+            outputs=tally.outputs / self._num_images,
+            values=VALUES[tally.range],
+            peak=tally.peak,
+            images=tuple(tally.images),
+        )
+
+    def _neuron(self, name: str, neuron: BaseNeuron) -> NeuronOperations:
+        return NeuronOperations(
+            name=name,
+            part=self._parts[name],
+            num_steps=neuron.num_steps,
+            leaky=neuron.decay() is not None,
+            updates=self._updates[name],
+            spikes_out=tuple(self._spikes[name]),
+        )
+
+
+def _spiking_only(model: nn.Module) -> list[str]:
+    """Return the names of what a network without spikes has not."""
+    parts = find_parts(model)
+    names = [name for name, part in parts.items() if part == 'decoder']
+    for name, module in model.named_modules():
+        if isinstance(module, GatedAttentionStem):
+            names += [f'{name}.{part}' for part in ('temporal', 'spatial_channel')]
+    return names
+
+
+def _is_inside(name: str, other: str) -> bool:
+    return name == other or name.startswith(f'{other}.')
+
+
+def _is_projection(name: str) -> bool:
+    """Return whether a layer is on a shortcut, ours or another ResNet's."""
+    return any(part in ('projection', 'downsample') for part in name.split('.'))
+
+
+def _has_weights(module: nn.Module) -> bool:
+    if isinstance(module, (BaseNeuron, Merge)):
+        return False
+    return any(parameter.dim() > 1 for parameter in module.parameters(recurse=False))

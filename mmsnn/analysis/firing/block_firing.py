@@ -1,0 +1,148 @@
+"""What residual blocks do with spikes, and what is expected of their merges."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from torch import nn
+
+from mmsnn.models.layers import Unit
+from mmsnn.models.residual import (
+    AddMerge,
+    AndMerge,
+    GateMerge,
+    IAndMerge,
+    LearnedGateMerge,
+    Merge,
+    ResidualBlock,
+    Values,
+)
+
+from .spike_counts import MeanTally
+
+
+@dataclass(frozen=True)
+class BlockFiring:
+    r"""What a residual block does with spikes (Fang et al. 2021, Section 4).
+
+    Sums of spikes are no spikes: where blocks add them, the "firing rate" in the
+    paper's figures is the mean value, and so it is here.
+
+    Attributes:
+        name: The module's name in the model.
+        part: See :func:`mmsnn.analysis.model_parts.find_parts`.
+        merge: Class of the merge; None without a shortcut.
+        downsamples: Whether the shortcut is a projection, not the identity.
+        last_firing_rate: Of :math:`A^l`, the block's last spiking neurons: those that
+            end the branch or, behind an addition of currents, the block. None if
+            neither ends with neurons: then the block returns currents.
+        shortcut_mean: Mean value of the merge's other input; None if it is analog.
+        output_mean: Mean value of the block's output :math:`O^l`; None if it is analog.
+        output_values: What the output was, in any image.
+        expected_mean: What the merge would return of independent inputs, see
+            :func:`expected_mean`; None if they are not spikes.
+        sum_mean: In a densely additive stage, mean value of the sum of the outputs up
+            to this block's, which the next one sees; None elsewhere.
+    """
+
+    name: str
+    part: str
+    merge: str | None
+    downsamples: bool
+    last_firing_rate: float | None
+    shortcut_mean: float | None
+    output_mean: float | None
+    output_values: Values
+    expected_mean: float | None
+    sum_mean: float | None
+
+
+def expected_mean(merge: Merge, residual: float, shortcut: float) -> float | None:
+    r"""Return what a merge makes of independent spikes, on average.
+
+    With the inputs' firing rates :math:`p_h` (residual) and :math:`p_x` (shortcut):
+
+    - ADD :math:`p_h + p_x`, whether they are independent or not;
+    - AND :math:`p_h p_x`;
+    - IAND :math:`(1 - p_h)\,p_x`;
+    - BSG :math:`p_h + p_x - p_h p_x`;
+    - BSG* :math:`p_h (a + (1 - a)\,p_x) + (1 - p_h)(1 - b)\,p_x`, where the gate opens
+      at a spike in the share a of the channels and without one in the share b: BSG's at
+      the start, a = 1 and b = 0.
+
+    In a network they are not quite independent: both come from the block's input, and
+    rates differ between channels and places.
+
+    Args:
+        merge: The merge.
+        residual: Firing rate of the branch.
+        shortcut: Firing rate of the shortcut; for ADD any mean value.
+
+    Returns:
+        The mean value of the output; None for a merge that is not one of these.
+    """
+    h, x = residual, shortcut
+    # exactly these: a derived class may merge otherwise
+    kind = type(merge)
+    if kind is AddMerge:
+        return h + x
+    if kind is AndMerge:
+        return h * x
+    if kind is IAndMerge:
+        return (1 - h) * x
+    if kind is GateMerge:
+        return h + x - h * x
+    if isinstance(merge, LearnedGateMerge) and kind is LearnedGateMerge:
+        drive = merge.bias.detach() - merge.threshold
+        a = (merge.weight.detach() + drive >= 0).double().mean().item()
+        b = (drive >= 0).double().mean().item()
+        return h * (a + (1 - a) * x) + (1 - h) * (1 - b) * x
+    return None
+
+
+Means = dict[tuple[str, str], MeanTally]
+"""Mean values by block and by what they are of: its merge's residual and shortcut, and
+its output."""
+
+
+def _ends_with_neurons(unit: nn.Module | None) -> bool:
+    return cast(Unit, unit).order.endswith('S') if unit is not None else False
+
+
+def summarise_block(
+    name: str, part: str, block: ResidualBlock, means: Means, before: float | None
+) -> BlockFiring:
+    """Return the summary of a block; ``before`` is the mean of the sum it was fed."""
+    output = means[name, 'output']
+    residual = shortcut = expected = None
+    binary = True
+    branch_fires = _ends_with_neurons(block.branch[-1])
+    projection = block.projection
+    if block.merge is not None:
+        # zeroed norms make zeros of what is analog: the layers tell more than values
+        if branch_fires:
+            residual = means[name, 'residual'].of_spikes
+        if projection is None or _ends_with_neurons(projection):
+            shortcut = means[name, 'shortcut'].of_spikes
+        binary = all(means[name, role].binary for role in ('residual', 'shortcut'))
+        summable = binary or type(block.merge) is AddMerge
+        if residual is not None and shortcut is not None and summable:
+            expected = expected_mean(block.merge, residual, shortcut)
+    last = residual
+    if _ends_with_neurons(block.post) or (block.merge is None and branch_fires):
+        last = output.of_spikes
+    mean = output.of_spikes
+    return BlockFiring(
+        name=name,
+        part=part,
+        merge=None if block.merge is None else type(block.merge).__name__,
+        downsamples=projection is not None and 'C' in projection.order,
+        last_firing_rate=last,
+        shortcut_mean=shortcut,
+        output_mean=mean,
+        output_values=output.values,
+        expected_mean=expected,
+        sum_mean=None if before is None or mean is None else before + mean,
+    )
+
+
+__all__ = ['BlockFiring', 'Means', 'expected_mean', 'summarise_block']

@@ -1,0 +1,136 @@
+"""The parts of a network: its neurons, its blocks, its images."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmsnn.models.backbones.base import SpikingBackbone
+from mmsnn.models.decoders import BaseDecoder
+from mmsnn.models.neurons import BaseNeuron
+from mmsnn.models.residual import ResidualBlock
+from mmsnn.utils.errors import UserError
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return the model inside a wrapper for distributed training, or the model."""
+    inner: Any = model.module if is_model_wrapper(model) else model
+    return inner
+
+
+def named_neurons(model: nn.Module) -> list[tuple[str, BaseNeuron]]:
+    """Return the layers of spiking neurons and their names, in the model's order.
+
+    Raises:
+        ValueError: If there is none: the model is not a spiking one.
+    """
+    neurons = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, BaseNeuron)
+    ]
+    if not neurons:
+        raise ValueError(
+            f'{type(model).__name__} has no spiking neurons (modules derived from '
+            'mmsnn.models.neurons.BaseNeuron): it is not a spiking network'
+        )
+    return neurons
+
+
+def refuse_single_values(model: nn.Module) -> None:
+    """Make batch norms raise where a batch has one value per channel.
+
+    It has no variance, and PyTorch's own error names neither the layer nor a remedy.
+    When the model is called, norms that take a batch's statistics raise
+    :class:`~mmsnn.utils.errors.UserError`, which is a ValueError.
+    """
+
+    def check(name: str, norm: nn.Module, args: tuple[Tensor, ...]) -> None:
+        shape = args[0].shape
+        if norm.training and args[0].numel() == shape[1]:
+            raise UserError(
+                f'norm {name!r} takes the statistics of each batch, but has one value '
+                f'per channel, of shape {list(shape)}: take at least 2 images per '
+                'batch (--batch-size, --num-images) or larger ones'
+            )
+
+    for name, module in model.named_modules():
+        if isinstance(module, _BatchNorm):
+            module.register_forward_pre_hook(partial(check, name))
+
+
+def named_blocks(model: nn.Module) -> list[tuple[str, ResidualBlock]]:
+    """Return the residual blocks and their names, in the model's order."""
+    return [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, ResidualBlock)
+    ]
+
+
+def find_parts(model: nn.Module) -> dict[str, str]:
+    """Return which part of the model each module is in.
+
+    Parts are ``'encoder'`` (the stem of a spiking backbone), ``'backbone'`` (the rest
+    of it, or a backbone that is not spiking), ``'decoder'`` (spike decoders), and, for
+    all else, the name of the model's child that holds it: ``'neck'``,
+    ``'bbox_head'``, ...
+
+    Args:
+        model: A detector, a classifier or a bare backbone.
+
+    Returns:
+        The part of each name that ``model.named_modules()`` gives.
+    """
+    parts: dict[str, str] = {'': 'model'}
+    for name, module in model.named_modules():
+        parent = name.rpartition('.')[0]
+        if isinstance(module, SpikingBackbone):
+            parts[name] = 'backbone'
+            parts[f'{name}.stem' if name else 'stem'] = 'encoder'
+        elif isinstance(module, BaseDecoder):
+            parts[name] = 'decoder'
+        elif name and name not in parts:
+            parts[name] = parts[parent] if parent or parts[''] != 'model' else name
+    return parts
+
+
+def find_batch(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
+    """Return the images of a model's call, its first tensor of four or five dimensions.
+
+    Raises:
+        ValueError: If it is not called with a batch of images.
+    """
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Tensor) and value.dim() in (4, 5) and len(value):
+            return value
+    raise ValueError(
+        'the model must be called with a batch of images [N, C, H, W] or of frames '
+        '[N, T, C, H, W], but got none'
+    )
+
+
+def steps_and_images(x: Tensor, num_steps: int) -> Tensor:
+    """Return what neurons take or return as ``[T, N, ...]``, detached.
+
+    Args:
+        x: ``[T * N, ...]``, or ``[T, N, C, H, W]`` as direct coding's stem has it.
+        num_steps: Number of time steps T.
+    """
+    x = x.detach()
+    if x.dim() == 5 and len(x) == num_steps:
+        return x
+    return x.unflatten(0, (num_steps, -1))
+
+
+__all__ = [
+    'find_batch',
+    'find_parts',
+    'named_blocks',
+    'named_neurons',
+    'steps_and_images',
+    'unwrap',
+]

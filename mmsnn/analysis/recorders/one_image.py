@@ -1,0 +1,90 @@
+"""What collectors share that look at one image of a batch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from mmsnn.analysis.collector import Collector
+from mmsnn.analysis.model_parts import find_batch
+from mmsnn.utils import describe
+
+
+@dataclass(frozen=True, eq=False)
+class InputImage:
+    """An image as the network sees it, normalised and padded.
+
+    Attributes:
+        values: An image ``[C, H, W]`` or frames ``[T, C, H, W]``.
+        height: Rows without the padding.
+        width: Columns without the padding.
+    """
+
+    values: np.ndarray
+    height: int
+    width: int
+
+
+class OneImage(Collector):
+    """Watches one image of a batch; of several calls it keeps the last.
+
+    Args:
+        model: The model.
+        image: Which image of the batch, from 0.
+    """
+
+    def __init__(self, model: nn.Module, image: int = 0) -> None:
+        super().__init__(model)
+        if type(image) is not int or image < 0:
+            raise ValueError(
+                f'image must be an index in the batch, 0 or more, '
+                f'but got {describe(image)}'
+            )
+        self.image = image
+        self._batch_size = 0
+        self._input: InputImage | None = None
+        self._seen: dict[str, Any] = {}
+
+    def attach(self) -> Iterator[RemovableHandle]:
+        """See :class:`Collector`."""
+        yield self.model.register_forward_pre_hook(self._begin, with_kwargs=True)
+        yield from self.watch()
+
+    def watch(self) -> Iterator[RemovableHandle]:
+        """Register the hooks of the layers; yield their handles."""
+        raise NotImplementedError(f'{type(self).__name__} defines no watch')
+
+    def _begin(
+        self, module: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
+        batch = find_batch(args, kwargs)
+        self._batch_size = len(batch)
+        if self.image >= self._batch_size:
+            raise ValueError(
+                f'image {self.image} was asked for, but the batch has '
+                f'{self._batch_size} (from 0)'
+            )
+        values = batch[self.image].detach().float().cpu().numpy()
+        size = values.shape[-2:]
+        samples = kwargs.get('data_samples')
+        if samples is not None:
+            size = samples[self.image].metainfo.get('img_shape', size)[:2]
+        self._input = InputImage(values, *map(int, size))
+        self._seen.clear()
+
+    def seen(self, names: Sequence[str]) -> tuple[InputImage, list[Any]]:
+        """Return the image and what was kept of the layers of these names.
+
+        Raises:
+            RuntimeError: If the model, or one of the layers, has not been called.
+        """
+        missing = [name for name in names if name not in self._seen]
+        if self._input is None or missing:
+            raise RuntimeError(
+                f'{type(self).__name__}: the model was not called, or did not call '
+                f'{missing}'
+            )
+        return self._input, [self._seen[name] for name in names]

@@ -1,0 +1,152 @@
+"""The columns of Table 4 of Zhang et al. 2023 (SG ResNet), plus AP50.
+
+COCO's twelve numbers come from MMDetection's ``CocoMetric``; by default it reports
+six of them and no recall. Here a config is made to report all that the table needs,
+and its results are put in the table's columns.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmdet.evaluation import CocoMetric
+from mmengine.config import Config
+from mmengine.registry import METRICS
+
+from mmsnn.utils.preflight import find_class, metric_configs
+
+# Column -> CocoMetric's name of it. 'AR@1000' and its area variants are CocoMetric's
+# names for the recall at the last of `proposal_nums`, whatever that number is; all
+# four recalls are taken at it, so that mAR and AR_S, AR_M, AR_L belong together.
+COLUMNS = {
+    'mAP': 'mAP',
+    'AP50': 'mAP_50',
+    'AP_S': 'mAP_s',
+    'AP_M': 'mAP_m',
+    'AP_L': 'mAP_l',
+    'mAR': 'AR@1000',
+    'AR_S': 'AR_s@1000',
+    'AR_M': 'AR_m@1000',
+    'AR_L': 'AR_l@1000',
+}
+# What CocoMetric reports of boxes when `metric_items` is None.
+_DEFAULT_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
+_DEFAULT_PROPOSAL_NUMS = (100, 300, 1000)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One row of the table: the results of one ``CocoMetric``.
+
+    Attributes:
+        prefix: The metric's prefix in MMEngine's results, such as 'coco'.
+        max_dets: Detections an image that count for the recalls (for the precisions
+            too, except mAP, for which pycocotools always takes 100).
+        columns: Column -> value in [0, 1]; None where there is no such object, or
+            where nothing was detected at all.
+    """
+
+    prefix: str
+    max_dets: int
+    columns: Mapping[str, float | None] = field(
+        default_factory=lambda: dict.fromkeys(COLUMNS)
+    )
+
+    def filled(self, metrics: Mapping[str, Any]) -> 'Table':
+        """Return this row with the values in ``metrics``.
+
+        Args:
+            metrics: What ``Runner.test()`` or ``Runner.val()`` returned. COCO's -1,
+                for a size that no object has, becomes None.
+        """
+        columns: dict[str, float | None] = {}
+        for column, item in COLUMNS.items():
+            value = metrics.get(f'{self.prefix}/bbox_{item}')
+            columns[column] = None if value is None or value < 0 else float(value)
+        return Table(self.prefix, self.max_dets, columns)
+
+
+def request_columns(cfg: Config, split: str = 'test') -> list[Table]:
+    """Make each box ``CocoMetric`` of a config report what the table needs.
+
+    ``metric_items`` is changed in place, before the runner is built; what it asked
+    for already, or by default, stays first.
+
+    Args:
+        cfg: The config of a whole run.
+        split: 'test' or 'val'.
+
+    Returns:
+        An empty table for each box ``CocoMetric``; none for other evaluators, and
+        none for one that only formats its results.
+    """
+    tables = []
+    for _, metric in metric_configs(cfg, split):
+        kinds = metric.get('metric', 'bbox')
+        kinds = [kinds] if isinstance(kinds, str) else kinds
+        class_ = find_class(METRICS, metric.get('type'), cfg.get('default_scope'))
+        if class_ is None or not issubclass(class_, CocoMetric):
+            continue
+        if 'bbox' not in kinds or metric.get('format_only'):
+            continue
+        items = metric.get('metric_items')
+        items = list(_DEFAULT_ITEMS if items is None else items)
+        items += [item for item in COLUMNS.values() if item not in items]
+        metric['metric_items'] = items
+        tables.append(
+            Table(
+                prefix=metric.get('prefix') or CocoMetric.default_prefix,
+                max_dets=list(metric.get('proposal_nums', _DEFAULT_PROPOSAL_NUMS))[-1],
+            )
+        )
+    return tables
+
+
+def format_tables(tables: Iterable[Table]) -> str:
+    """Return the tables as text, a line each; '-' where there is no value."""
+    rows: list[list[str]] = [['metric', *COLUMNS]]
+    for table in tables:
+        values = [table.columns[column] for column in COLUMNS]
+        cells = ['-' if value is None else f'{value:.3f}' for value in values]
+        rows.append([table.prefix, *cells])
+    width = max(len(row[0]) for row in rows)
+    return '\n'.join(
+        row[0].ljust(width) + ''.join(cell.rjust(7) for cell in row[1:]) for row in rows
+    )
+
+
+def save_tables(
+    path: Path, tables: Iterable[Table], config: str, checkpoint: str
+) -> None:
+    """Write the tables as JSON; a column without a value is null.
+
+    Args:
+        path: The file; its folder is made.
+        tables: The filled tables.
+        config: The config that was tested.
+        checkpoint: The checkpoint that was tested.
+    """
+    content = {
+        'config': config,
+        'checkpoint': checkpoint,
+        'tables': {
+            table.prefix: {
+                'max_dets': table.max_dets,
+                'columns': dict(table.columns),
+            }
+            for table in tables
+        },
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+
+
+def read_tables(path: Path) -> list[Table]:
+    """Return what :func:`save_tables` wrote."""
+    content = json.loads(path.read_text(encoding='utf-8'))
+    return [
+        Table(prefix, row['max_dets'], row['columns'])
+        for prefix, row in content['tables'].items()
+    ]

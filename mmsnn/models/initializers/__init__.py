@@ -1,0 +1,1 @@
+"""Initial weights from published checkpoints and from other numbers of time steps."""

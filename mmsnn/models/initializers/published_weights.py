@@ -1,0 +1,220 @@
+"""Weights of ResNets from elsewhere, strictly: nothing is skipped in silence.
+
+The layouts are told apart by their keys, which can be mixed in a file:
+
+- torchvision's ``conv1``, ``bn1``, ``layer1.0.conv1``, ``layer1.0.bn1``,
+  ``layer1.0.downsample.0``, ``fc``, which SpikingJelly's Spiking and SEW ResNets share;
+- SpikingJelly's MS-ResNet: the same with ``stem.0``, ``stem.1`` and ``head``;
+- the SEW paper's authors': convolution and norm in one container, as in
+  ``layer1.0.conv1.module.0`` (their SpikingJelly) or ``layer1.0.conv1.0`` (newer ones).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmengine.model import update_init_info
+from torch import Tensor, nn
+
+from mmsnn.models.backbones.resnet import ResNetSNN
+from mmsnn.models.layers import Unit
+from mmsnn.models.residual.merges import Merge
+from mmsnn.registry import WEIGHT_INITIALIZERS
+from mmsnn.utils import describe
+from mmsnn.utils.checkpoints import enumerate_some, fit_weights, read_weights
+from mmsnn.utils.errors import UserError
+
+_STEM = {'conv1': 'conv', 'bn1': 'norm', 'stem.0': 'conv', 'stem.1': 'norm'}
+_LAYER = re.compile(
+    r'layer(?P<stage>[1-9]\d*)\.(?P<block>\d+)\.'
+    r'(?:conv(?P<unit>[1-9])(?:\.(?P<in_unit>[01]))?'
+    r'|bn(?P<norm>[1-9])'
+    # the neuron of SEW's projection makes the authors' container the first of two
+    r'|downsample(?:\.0)?\.(?P<in_projection>[01]))'
+)
+_CLASSIFIER = re.compile(r'(?:fc|head)\.(weight|bias)')
+
+
+def convert_resnet(
+    state: Mapping[str, Tensor], backbone: ResNetSNN
+) -> dict[str, Tensor]:
+    """Give a ResNet's weights the names that they have in ``backbone``.
+
+    Every convolution of the stem, the branches and the projections must be given, with
+    the norm behind it. What only a spiking network has is not: learned gates, PLIF's
+    time constants, a stem's attention, the norms of tdBN's identity shortcuts, closing
+    norms. Of ``state``,
+    only what :func:`left_out` tells is left out. Norms that count their batches do not
+    need the count.
+
+    Args:
+        state: The weights, in one of the layouts that this module lists.
+        backbone: The network that they are for; it is not changed.
+
+    Returns:
+        Names in ``backbone`` and the tensors of ``state``.
+
+    Raises:
+        ValueError: If a key of ``state`` finds no place, a place remains without its
+            tensor, or shapes differ; the message names them.
+    """
+    skipped = set(left_out(state, backbone))
+    names = {key: our_name(key) for key in state if key not in skipped}
+    if not any(names.values()):
+        raise ValueError(
+            f'no key is of a ResNet: {enumerate_some(names)} (a checkpoint of this '
+            "package is loaded by type='Pretrained')"
+        )
+    return fit_weights(state, names, *_places(backbone), describe_backbone(backbone))
+
+
+def convert_classifier(
+    state: Mapping[str, Tensor], head: nn.Module
+) -> dict[str, Tensor]:
+    """Give a ResNet's classifier the names that it has in MMPretrain's linear head.
+
+    Args:
+        state: The weights, in one of the layouts that this module lists.
+        head: The head of an ``ImageClassifier``.
+
+    Returns:
+        ``fc.weight`` and ``fc.bias`` of the head and the tensors of ``state``; nothing
+        if ``state`` has no classifier.
+
+    Raises:
+        ValueError: If the head has no such parameters or their shapes differ.
+    """
+    names = {key: f'fc.{key.rpartition(".")[2]}' for key in classifier_keys(state)}
+    places = {name: value.shape for name, value in head.state_dict().items()}
+    return fit_weights(state, names, places, set(), type(head).__name__)
+
+
+def our_name(key: str) -> str | None:
+    """Return the name here of a weight from elsewhere; None if it has no such name."""
+    layer, _, entry = _plain(key).rpartition('.')
+    if layer in _STEM:
+        return f'stem.encode.{_STEM[layer]}.{entry}'
+    found = _LAYER.fullmatch(layer)
+    if found is None:
+        return None
+    path = 'projection'
+    if not found['in_projection']:
+        path = f'branch.{int(found["unit"] or found["norm"]) - 1}'
+    is_norm = found['norm'] or '1' in (found['in_unit'], found['in_projection'])
+    block = f'stages.{int(found["stage"]) - 1}.{found["block"]}'
+    return f'{block}.{path}.{"norm" if is_norm else "conv"}.{entry}'
+
+
+def classifier_keys(state: Mapping[str, Any]) -> list[str]:
+    """Return the keys of ``state`` that belong to the classifier."""
+    return [key for key in state if _CLASSIFIER.fullmatch(_plain(key))]
+
+
+def left_out(state: Mapping[str, Any], backbone: ResNetSNN) -> list[str]:
+    """Return the keys of what lies behind the end of ``backbone``.
+
+    That is the classifier, and the stages after the last of ``out_indices``.
+    """
+    built = len(backbone.stages)
+    stages = range(built + 1, len(backbone.architecture.num_blocks) + 1)
+    unbuilt = tuple(f'layer{stage}.' for stage in stages)
+    behind = [key for key in state if _plain(key).startswith(unbuilt)]
+    return behind + classifier_keys(state)
+
+
+def describe_backbone(backbone: ResNetSNN) -> str:
+    """Return a network's class, depth and wiring, for messages."""
+    wiring = backbone.family
+    orders = f'units {wiring.unit}, last {wiring.last_unit}'
+    return f'{type(backbone).__name__}{backbone.depth} ({orders})'
+
+
+def _plain(key: str) -> str:
+    """Return a key without the prefix of DDP and without SpikingJelly's container."""
+    return key.removeprefix('module.').replace('.module.', '.')
+
+
+def _places(backbone: ResNetSNN) -> tuple[dict[str, torch.Size], set[str]]:
+    """Return the shapes of what can be given, by name, and the names of what must be.
+
+    A norm before its convolution must be given, but cannot: a ResNet's norms are those
+    of the convolution's output, even where the shapes would not tell.
+    """
+    own = [
+        f'stem.{name}.'
+        for name, _ in backbone.stem.named_children()
+        if name not in ('lead', 'encode')
+    ]
+    displaced: list[str] = []
+    for name, module in backbone.named_modules():
+        if isinstance(module, Merge) or name.endswith('.neuron'):
+            own.append(f'{name}.')
+        elif isinstance(module, Unit):
+            before, convolution, _ = module.order.partition('C')
+            if not convolution:
+                own.append(f'{name}.')
+            elif 'N' in before:
+                displaced.append(f'{name}.norm.')
+    shapes = {
+        name: value.shape
+        for name, value in backbone.state_dict().items()
+        if not name.startswith(tuple(own))
+    }
+    places = {n: s for n, s in shapes.items() if not n.startswith(tuple(displaced))}
+    required = {n for n in shapes if not n.endswith('.num_batches_tracked')}
+    return places, required
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class PretrainedResNet:
+    """Initialise a spiking ResNet with the weights of a ResNet from elsewhere.
+
+    In a config: ``init_cfg=dict(type='mmsnn.PretrainedResNet',
+    checkpoint='torchvision://resnet18')``. See :func:`convert_resnet` for what is
+    loaded, and what it takes.
+
+    Args:
+        checkpoint: See :func:`mmsnn.utils.checkpoints.read_weights`.
+
+    Raises:
+        TypeError: If ``checkpoint`` is not a string.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        if not isinstance(checkpoint, str):
+            raise TypeError(
+                f'checkpoint must be a path or a URL, but got {describe(checkpoint)}'
+            )
+        self.checkpoint = checkpoint
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the weights into ``module``.
+
+        Raises:
+            TypeError: If ``module`` is not a :class:`ResNetSNN`.
+            UserError: If the checkpoint cannot be loaded or does not fit.
+        """
+        if not isinstance(module, ResNetSNN):
+            raise TypeError(
+                'PretrainedResNet initialises a ResNetSNN (SEWResNet, SGResNet, ...), '
+                f'but got {type(module).__name__}'
+            )
+        state = read_weights(self.checkpoint)
+        try:
+            weights = convert_resnet(state, module)
+        except ValueError as error:
+            raise UserError(f'checkpoint {self.checkpoint!r}: {error}') from error
+        own = module.load_state_dict(weights, strict=False).missing_keys
+        own = [name for name in own if not name.endswith('.num_batches_tracked')]
+        skipped = left_out(state, module)
+        print_log(
+            f'{self.checkpoint}: {len(weights)} tensors into '
+            f'{describe_backbone(module)}; left out: '
+            f'{enumerate_some(skipped) or "nothing"}; not in the file: '
+            f'{enumerate_some(own) or "nothing"}',
+            logger='current',
+        )
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, f'PretrainedResNet: load from {self.checkpoint}')

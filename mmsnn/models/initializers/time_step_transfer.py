@@ -1,0 +1,129 @@
+"""Weights across numbers of time steps: train at T = 1, go on at T = 4.
+
+Training with one step costs a fraction of training with several, and nearly all weights
+do not know how many steps there are. What does is the attention over time.
+"""
+
+from collections.abc import Mapping
+
+from mmengine.logging import print_log
+from mmengine.model import update_init_info
+from torch import Tensor, nn
+
+from mmsnn.models.decoders import attention
+from mmsnn.models.stems import gated_attention
+from mmsnn.registry import WEIGHT_INITIALIZERS
+from mmsnn.utils import describe
+from mmsnn.utils.checkpoints import fit_weights, read_weights
+from mmsnn.utils.errors import UserError
+
+STEP_MODULES = (attention.TemporalAttention, gated_attention.TemporalAttention)
+"""Modules whose parameters' shapes depend on the number of time steps."""
+
+
+def convert_steps(
+    state: Mapping[str, Tensor], module: nn.Module
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Take what does not depend on the number of time steps.
+
+    Args:
+        state: Weights of the same network, at whatever number of steps.
+        module: The network that they are for; it is not changed.
+
+    Returns:
+        The weights to load, and the names of those parameters of ``module`` that keep
+        their values: attention over time that was trained with another number of
+        steps, or is not in ``state``, since one step needs none.
+
+    Raises:
+        ValueError: If a key of ``state`` finds no place, a place remains without its
+            tensor, or shapes differ that do not depend on the number of steps; the
+            message names them.
+    """
+    places = {name: value.shape for name, value in module.state_dict().items()}
+    kept = []
+    for prefix, part in module.named_modules():
+        if isinstance(part, STEP_MODULES):
+            own = [f'{prefix}.{name}'.lstrip('.') for name in part.state_dict()]
+            given = [name for name in own if name in state]
+            if not given or (
+                given == own
+                and _num_steps([state[name].shape for name in own])
+                != _num_steps([places[name] for name in own])
+            ):
+                kept += own
+    state = {name: value for name, value in state.items() if name not in kept}
+    places = {name: shape for name, shape in places.items() if name not in kept}
+    names = {name: name for name in state}
+    return fit_weights(state, names, places, set(places), type(module).__name__), kept
+
+
+def _num_steps(shapes: list[tuple[int, ...]]) -> int:
+    """Return T of an attention over time, which squeezes T to less and back."""
+    return max(size for shape in shapes for size in shape)
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class PretrainedSteps:
+    """Initialise a network with its own weights from another number of time steps.
+
+    In a config, on the whole model or a part of it:
+    ``init_cfg=dict(type='mmsnn.PretrainedSteps', checkpoint='epoch_20.pth')``. Loading
+    is strict, see :func:`convert_steps`; the log names the parameters that depend on
+    the number of steps and were initialised anew. All others have the checkpoint's
+    values, also where ``zero_init_residual`` would zero them.
+
+    Args:
+        checkpoint: See :func:`mmsnn.utils.checkpoints.read_weights`.
+        prefix: Takes only the weights whose names begin with it, and removes it, as in
+            MMEngine's ``Pretrained``: ``'backbone.'`` for a backbone.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+    """
+
+    def __init__(self, checkpoint: str, prefix: str | None = None) -> None:
+        if not isinstance(checkpoint, str):
+            raise TypeError(
+                f'checkpoint must be a path or a URL, but got {describe(checkpoint)}'
+            )
+        if prefix is not None and not isinstance(prefix, str):
+            raise TypeError(f'prefix must be a string, but got {describe(prefix)}')
+        self.checkpoint = checkpoint
+        self.prefix = prefix or ''
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the weights into ``module``.
+
+        Raises:
+            UserError: If the checkpoint cannot be loaded or does not fit.
+        """
+        # MMEngine initialises parts after the whole, which would change what is loaded.
+        for part in module.children():
+            init_weights = getattr(part, 'init_weights', None)
+            if init_weights is not None and not getattr(part, 'is_init', False):
+                init_weights()
+        state = read_weights(self.checkpoint)
+        try:
+            weights, kept = convert_steps(self._select(state), module)
+        except ValueError as error:
+            raise UserError(f'checkpoint {self.checkpoint!r}: {error}') from error
+        module.load_state_dict(weights, strict=False)
+        print_log(
+            f'{self.checkpoint}: {len(weights)} tensors into {type(module).__name__}; '
+            'initialised anew, for another number of time steps: '
+            f'{", ".join(kept) or "nothing"}',
+            logger='current',
+        )
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, f'PretrainedSteps: load from {self.checkpoint}')
+
+    def _select(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        weights = {
+            name.removeprefix(self.prefix): value
+            for name, value in state.items()
+            if name.startswith(self.prefix)
+        }
+        if not weights:
+            raise ValueError(f'no weight begins with prefix {self.prefix!r}')
+        return weights

@@ -1,0 +1,165 @@
+"""Rate, time-to-first-spike and phase coding: spikes of the image itself."""
+
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from mmsnn._compat import require
+from mmsnn.models.layers import LayerFactory
+from mmsnn.registry import MODELS
+from mmsnn.utils import check_positive_int, describe
+
+from .pixel_coding import LEVELS, CodedStem, CodedStemOptions
+
+
+@MODELS.register_module()
+class RateStem(CodedStem):
+    """Rate coding: a pixel fires at each step with its intensity as probability.
+
+    (Van Rullen and Thorpe 2001.) The steps are independent: the mean over T of them
+    has a standard deviation of up to ``0.5 / sqrt(T)``. Made for any number of steps.
+
+    SpikingJelly's PoissonEncoder is the same, but takes no generator, and lets black
+    pixels fire once in 2**24 draws.
+
+    In training, spikes are drawn from PyTorch's global generator, which activation
+    checkpointing restores. In evaluation each call starts from ``seed``, so that the
+    same batch gives the same answer twice.
+
+    Args:
+        in_channels: See :class:`CodedStem`.
+        out_channels: See :class:`CodedStem`.
+        layers: See :class:`CodedStem`.
+        seed: Of the spikes in evaluation mode; at least 0. None is the global
+            generator there too.
+        **options: The other arguments of :class:`CodedStem`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or the input has another shape or
+            range.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        layers: LayerFactory,
+        seed: int | None = 0,
+        **options: Unpack[CodedStemOptions],
+    ) -> None:
+        super().__init__(in_channels, out_channels, layers, **options)
+        if seed is not None and type(seed) is not int:
+            raise TypeError(
+                f'stem seed must be an integer or None, but got {describe(seed)}'
+            )
+        if seed is not None and not 0 <= seed < 2**63:
+            raise ValueError(f'stem seed must be in [0, 2**63), but got {seed}')
+        self.seed = seed
+
+    def code(self, intensities: Tensor) -> Tensor:
+        """See :class:`CodedStem`."""
+        generator = None
+        if self.seed is not None and not self.training:
+            generator = torch.Generator(intensities.device).manual_seed(self.seed)
+        chances = intensities.expand(self.num_steps, *intensities.shape)
+        return torch.bernoulli(chances, generator=generator)
+
+
+@MODELS.register_module()
+class LatencyStem(CodedStem):
+    """Time to first spike: each pixel fires once, the brighter the earlier.
+
+    At step ``round((T - 1) * (1 - intensity))``: white fires at the first step, black
+    at the last (SpikingJelly's LatencyEncoder). Made for at least 2 steps; T of them
+    tell T intensities apart.
+
+    See :class:`CodedStem` for the arguments.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        layers: LayerFactory,
+        **options: Unpack[CodedStemOptions],
+    ) -> None:
+        super().__init__(in_channels, out_channels, layers, **options)
+        if self.num_steps < 2:
+            raise ValueError(
+                'LatencyStem is made for at least 2 steps, the first for white and '
+                f'the last for black, but got num_steps={self.num_steps}'
+            )
+        require('spikingjelly')
+        from spikingjelly.activation_based.encoding import LatencyEncoder
+
+        self.encoder = LatencyEncoder(self.num_steps)
+
+    def code(self, intensities: Tensor) -> Tensor:
+        """See :class:`CodedStem`."""
+        # its forward keeps the spikes between calls; this only returns them
+        return self.encoder.single_step_encode(intensities)
+
+
+@MODELS.register_module()
+class PhaseStem(CodedStem):
+    r"""Phase coding: the bits of the 8-bit intensity, the highest first.
+
+    A spike at step t has the weight :math:`2^{-(1 + t \bmod K)}` (Kim et al. 2018,
+    *Deep neural networks with weighted spikes*), so that the K steps of a period sum up
+    to the intensity's K highest bits; with K = 8 to ``value / 256``. What enters the
+    convolution is 0 or the step's weight, a shift of one bit a step. The spikes are
+    SpikingJelly's WeightedPhaseEncoder's. Made for a multiple of K steps; each period
+    repeats the first.
+
+    Args:
+        in_channels: See :class:`CodedStem`.
+        out_channels: See :class:`CodedStem`.
+        layers: See :class:`CodedStem`.
+        period: K, of 1 to 8.
+        **options: The other arguments of :class:`CodedStem`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, T is no multiple of K, or the input
+            has another shape or range.
+    """
+
+    weights: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        layers: LayerFactory,
+        period: int = 8,
+        **options: Unpack[CodedStemOptions],
+    ) -> None:
+        super().__init__(in_channels, out_channels, layers, **options)
+        if check_positive_int('stem period', period) > 8:
+            raise ValueError(
+                f'stem period must be at most 8, the bits of a pixel, but got {period}'
+            )
+        if self.num_steps % period:
+            raise ValueError(
+                f'PhaseStem is made for a multiple of its period of {period} steps, '
+                f'but got num_steps={self.num_steps}; a shorter period keeps the '
+                'highest bits only'
+            )
+        self.period = period
+        require('spikingjelly')
+        from spikingjelly.activation_based.encoding import WeightedPhaseEncoder
+
+        self.encoder = WeightedPhaseEncoder(period)
+        weights = torch.tensor([2.0 ** -(1 + step) for step in range(period)])
+        self.register_buffer('weights', weights.view(-1, 1, 1, 1, 1), persistent=False)
+
+    def code(self, intensities: Tensor) -> Tensor:
+        """See :class:`CodedStem`."""
+        values = (intensities * LEVELS).round()
+        highest = (values / 2 ** (8 - self.period)).floor()
+        # its forward keeps the spikes between calls; this only returns them
+        spikes = self.encoder.single_step_encode(highest / 2**self.period)
+        periods = self.num_steps // self.period
+        return (spikes * self.weights).repeat(periods, 1, 1, 1, 1)

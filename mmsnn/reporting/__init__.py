@@ -1,0 +1,27 @@
+"""Pictures of what a model does."""
+
+from mmsnn._compat import require
+
+require('torch', 'mmengine', 'mmcv', 'mmdet')
+
+from .attention_pictures import (
+    draw_channel_attention,
+    draw_gate,
+    draw_spatial_attention,
+    draw_temporal_attention,
+)
+from .detection_pictures import draw_detections
+from .image_overlay import restore_image
+from .spike_pictures import draw_firing_maps, draw_potentials, draw_raster
+
+__all__ = [
+    'draw_channel_attention',
+    'draw_detections',
+    'draw_firing_maps',
+    'draw_gate',
+    'draw_potentials',
+    'draw_raster',
+    'draw_spatial_attention',
+    'draw_temporal_attention',
+    'restore_image',
+]

@@ -1,0 +1,117 @@
+"""The image that a network saw, and maps over it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+
+from mmsnn.analysis.recorders.one_image import InputImage
+
+_LUMA = (0.299, 0.587, 0.114)
+_ON, _OFF = np.array([0.84, 0.15, 0.16]), np.array([0.12, 0.47, 0.71])
+
+
+def restore_image(
+    image: InputImage, preprocessor: Mapping[str, Any] | None = None
+) -> np.ndarray:
+    """Return the picture that a network's input was made of.
+
+    Undoes the normalisation and cuts the padding off. Frames of two channels, events of
+    either polarity, are added up over time: ON events are red, OFF events blue, on
+    white; other frames are averaged.
+
+    Args:
+        image: The network's input.
+        preprocessor: The config's ``data_preprocessor``: ``mean`` and ``std``, without
+            which the values are intensities of 0 to 255 already, and ``bgr_to_rgb``
+            (MMDetection) or ``to_rgb`` (MMPretrain), without which three channels are
+            blue, green and red, as images are loaded.
+
+    Returns:
+        ``[height, width, 3]``, RGB, 8 bits.
+
+    Raises:
+        ValueError: If the input has neither 1, 2 nor 3 channels.
+    """
+    cfg = preprocessor or {}
+    frames = image.values[..., : image.height, : image.width].astype(np.float64)
+    frames = frames if frames.ndim == 4 else frames[None]
+    channels = frames.shape[1]
+    if channels not in (1, 2, 3):
+        raise ValueError(
+            'pictures are made of images with 1 or 3 channels and of events with 2, '
+            f'but the input has {channels}'
+        )
+    if cfg.get('mean') is not None:
+        # one number for all channels or one for each, as the preprocessors have it
+        mean, std = (np.reshape(cfg[key], (-1, 1, 1)) for key in ('mean', 'std'))
+        frames = frames * std + mean
+    if channels == 2:
+        return _draw_events(frames.sum(0))
+    pixels = frames.mean(0).transpose(1, 2, 0)
+    if channels == 3 and not (cfg.get('bgr_to_rgb') or cfg.get('to_rgb')):
+        pixels = pixels[..., ::-1]
+    pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    return pixels.round().clip(0, 255).astype(np.uint8)
+
+
+def _draw_events(counts: np.ndarray) -> np.ndarray:
+    """Draw the numbers of OFF and ON events, ``[2, H, W]``."""
+    positive = counts[counts > 0]
+    full = np.percentile(positive, 95) if positive.size else 1.0
+    off, on = np.clip(counts / full, 0, 1)[..., None]
+    white = 1 - on * (1 - _ON) - off * (1 - _OFF)
+    return (255 * white.clip(0, 1)).round().astype(np.uint8)
+
+
+def show_image(axes: Axes, image: InputImage, pixels: np.ndarray) -> None:
+    """Show the picture, without ticks."""
+    axes.imshow(pixels, extent=(0, image.width, image.height, 0))
+    _fit(axes, image)
+
+
+def show_map(
+    axes: Axes,
+    values: np.ndarray,
+    image: InputImage,
+    limits: tuple[float, float],
+    cmap: str,
+    pixels: np.ndarray | None = None,
+) -> AxesImage:
+    """Show a map of rates or weights, over the picture if there is one.
+
+    Args:
+        axes: Where to draw.
+        values: ``[H, W]``, of the whole input with its padding, which is cut off.
+        image: The network's input.
+        limits: Values of the first and the last colour.
+        cmap: Name of the colour map.
+        pixels: The picture, which shines through in grey.
+
+    Returns:
+        What a colour bar is made of.
+    """
+    low, high = limits
+    rows, columns = image.values.shape[-2:]
+    if pixels is not None:
+        grey = pixels @ np.array(_LUMA)
+        extent = (0, image.width, image.height, 0)
+        axes.imshow(grey, cmap='gray', vmin=0, vmax=255, extent=extent)
+    drawn = axes.imshow(
+        values,
+        cmap=cmap,
+        vmin=low,
+        vmax=high,
+        alpha=None if pixels is None else 0.65,
+        interpolation='nearest',
+        extent=(0, columns, rows, 0),
+    )
+    _fit(axes, image)
+    return drawn
+
+
+def _fit(axes: Axes, image: InputImage) -> None:
+    axes.set(xlim=(0, image.width), ylim=(image.height, 0), xticks=[], yticks=[])
+    axes.set_aspect('equal')

@@ -1,0 +1,9 @@
+"""Deprecated name of :mod:`mmsnn.reporting`; to be removed in the release after 0.2."""
+
+import warnings
+
+from mmsnn.reporting import *  # noqa: F403
+
+warnings.warn(
+    'mmsnn.visualization is now mmsnn.reporting', DeprecationWarning, stacklevel=2
+)

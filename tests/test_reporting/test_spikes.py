@@ -1,0 +1,175 @@
+"""Pictures of spikes, and of the image that a network saw."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.colors import to_rgba
+
+from mmsnn.analysis.recorders.one_image import InputImage
+from mmsnn.analysis.recorders.spike_recorder import LayerSpikes, PotentialTrace
+from mmsnn.reporting import (
+    draw_firing_maps,
+    draw_potentials,
+    draw_raster,
+    restore_image,
+)
+
+T, C, H, W = 4, 6, 5, 4
+MEAN, STD = [10.0, 20.0, 30.0], [2.0, 4.0, 5.0]
+
+
+@pytest.fixture(autouse=True)
+def _no_pyplot() -> Iterator[None]:
+    yield
+    assert pyplot.get_fignums() == []
+
+
+def make_layer(shape: tuple[int, ...] = (T, C, H, W)) -> LayerSpikes:
+    """A layer whose channel 4 fires most, and one neuron's potential."""
+    spikes = np.random.default_rng(0).random(shape) < 0.2
+    spikes[:, 4] = True
+    potentials, fired = (0.5, 1.25, -0.5, 1.0), (False, True, False, True)
+    trace = PotentialTrace((0, 1, 2), potentials, fired, 1.0, 0.0, 0.0)
+    return LayerSpikes('a.b', spikes, (trace,))
+
+
+def make_image(channels: int = 3) -> InputImage:
+    """An input whose last 8 rows and 6 columns are padding."""
+    values = np.random.default_rng(1).random((channels, 40, 32), dtype=np.float32)
+    return InputImage(values, 32, 26)
+
+
+def test_raster() -> None:
+    layer = make_layer()
+    raster, rates, counts = draw_raster(layer).axes
+    flat = layer.spikes.reshape(T, -1)
+    assert (raster.images[0].get_array() == flat.T).all()
+    assert f'({C * H * W} of {C * H * W} neurons)' in raster.get_ylabel()
+    assert [bar.get_height() for bar in rates.patches] == flat.mean(1).tolist()
+    shares = [bar.get_width() for bar in counts.patches]
+    assert shares == pytest.approx(
+        [100 * (flat.sum(0) == n).mean() for n in range(T + 1)]
+    )
+
+
+def test_raster_of_few_neurons() -> None:
+    layer = make_layer()
+    raster = draw_raster(layer, max_neurons=C).axes[0]
+    rows = raster.images[0].get_array()
+    assert rows.shape == (C, T)
+    flat = layer.spikes.reshape(T, -1)
+    assert (rows[0] == flat[:, 0]).all() and (rows[-1] == flat[:, -1]).all()
+    # the numbers of the channels stand at their first rows
+    labels = [label.get_text() for label in raster.get_yticklabels()]
+    assert labels == [str(channel) for channel in range(C)]
+    assert raster.get_yticks().tolist() == [channel + 0.5 for channel in range(C)]
+    with pytest.raises(ValueError, match='max_neurons'):
+        draw_raster(layer, max_neurons=0)
+
+
+def test_silent_layer() -> None:
+    layer = LayerSpikes('quiet', np.zeros((T, C, H, W), bool), ())
+    _, rates, counts = draw_raster(layer).axes
+    assert rates.get_ylim() == (0, 1.1)
+    assert counts.patches[0].get_width() == 100
+    draw_firing_maps(layer, make_image()).canvas.draw()
+    with pytest.raises(ValueError, match="'quiet' has no traces"):
+        draw_potentials(layer)
+
+
+def test_potentials() -> None:
+    (axes,) = draw_potentials(make_layer()).axes
+    threshold, line, before, after = axes.lines
+    assert set(threshold.get_ydata()) == {1.0}
+    # from rest, to each potential and, at a spike, down to the reset
+    assert line.get_xdata().tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert line.get_ydata().tolist() == [0, 0.5, 0.5, 1.25, 0, -0.5, -0.5, 1, 0]
+    assert before.get_ydata().tolist() == [0.5, 1.25, -0.5, 1.0]
+    assert after.get_xdata().tolist() == [2, 4]
+    ticks = [path.vertices for path in axes.collections[0].get_paths()]
+    assert [tick[0, 0] for tick in ticks] == [2, 4]
+    assert min(tick[:, 1].min() for tick in ticks) > 1.25
+    title = axes.get_title('left') or axes.get_title()
+    assert title == 'channel 0, row 1, column 2: fires at 2 of 4 steps'
+
+
+def test_firing_maps() -> None:
+    layer, image = make_layer(), make_image()
+    figure = draw_firing_maps(layer, image, num_channels=3)
+    maps = {}
+    for axes in figure.axes:
+        title = axes.get_title('left') or axes.get_title()
+        if axes.images:
+            maps[title] = axes
+    busiest = np.argsort(-layer.spikes.mean((0, 2, 3)), kind='stable')[:3]
+    assert list(maps) == ['input', f'mean of {C} channels', *map(str, busiest)]
+    rates = layer.spikes.mean(0)
+    for channel in busiest:
+        drawn = maps[str(channel)].images[-1]
+        assert (drawn.get_array() == rates[channel]).all()
+        assert drawn.get_clim() == (0, 1)
+    grey, mean = maps[f'mean of {C} channels'].images
+    assert (mean.get_array() == rates.mean(0)).all()
+    assert mean.get_alpha() < 1
+    # the maps are of the padded input, of which the picture alone is shown
+    assert grey.get_extent() == [0, 26, 32, 0]
+    assert mean.get_extent() == [0, 32, 40, 0]
+    for axes in maps.values():
+        assert axes.get_xlim() == (0, 26) and axes.get_ylim() == (32, 0)
+
+
+def test_neurons_without_places() -> None:
+    layer = make_layer((T, C))
+    with pytest.raises(ValueError, match=r"\[T, C, H, W\], but 'a.b' has \[4, 6\]"):
+        draw_firing_maps(layer, make_image())
+    assert draw_raster(layer).axes[0].get_ylabel().startswith('neuron')
+
+
+@pytest.mark.parametrize('order', ['bgr_to_rgb', 'to_rgb', None])
+def test_restores_the_image(order: str | None) -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (32, 26, 3), dtype=np.uint8)
+    seen = picture if order else picture[..., ::-1]
+    values = np.zeros((3, 40, 32))
+    values[:, :32, :26] = ((seen - np.array(MEAN)) / np.array(STD)).transpose(2, 0, 1)
+    cfg = dict(mean=MEAN, std=STD) | ({order: True} if order else {})
+    image = InputImage(values.astype(np.float32), 32, 26)
+    assert (restore_image(image, cfg) == picture).all()
+
+
+def test_restores_grey_frames_and_raw_values() -> None:
+    values = np.full((1, 4, 4), 0.5, np.float32)
+    image = InputImage(values, 4, 4)
+    pixels = restore_image(image, dict(mean=[70.0], std=[60.0]))
+    assert pixels.shape == (4, 4, 3) and (pixels == 100).all()
+    frames = np.stack([np.full((1, 2, 2), 100.0), np.full((1, 2, 2), 320.0)])
+    # no normalisation; their mean
+    assert (restore_image(InputImage(frames, 2, 2)) == 210).all()
+    assert (restore_image(InputImage(2 * frames, 2, 2)) == 255).all()
+
+
+def test_events() -> None:
+    frames = np.zeros((T, 2, 1, 3), np.float32)
+    frames[:, 0, 0, 0] = 2  # OFF
+    frames[1, 1, 0, 1] = 8  # ON
+    off, on, none = restore_image(InputImage(frames, 1, 3))[0].astype(int)
+    assert off[2] > off[0] and on[0] > on[2]
+    assert none.tolist() == [255] * 3
+    # as many in all, as strong a colour
+    assert off[0] < 64 and on[1] < 64
+    assert restore_image(InputImage(np.zeros_like(frames), 1, 3)).min() == 255
+
+
+def test_other_channels() -> None:
+    with pytest.raises(ValueError, match=re.escape('but the input has 4')):
+        restore_image(make_image(4))
+
+
+def test_style_is_left_as_it_was() -> None:
+    before = dict(pyplot.rcParams)
+    draw_raster(make_layer())
+    assert dict(pyplot.rcParams) == before
+    figure = draw_potentials(make_layer())
+    assert figure.get_facecolor() == to_rgba('white')
