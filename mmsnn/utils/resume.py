@@ -37,7 +37,7 @@ def use_atomic_checkpoints(cfg: Config) -> None:
     hooks = cfg.default_hooks
     hooks.setdefault('checkpoint', dict(type=_PLAIN_HOOK, interval=1))
     for hook in (*hooks.values(), *(cfg.get('custom_hooks') or ())):
-        if _class_name(hook) == _PLAIN_HOOK:
+        if isinstance(hook, Mapping) and _class_name(hook) == _PLAIN_HOOK:
             hook['type'] = 'mmsnn.AtomicCheckpointHook'
 
 
@@ -194,7 +194,8 @@ def _sections(cfg: Config) -> list[str]:
 
 
 def _averages(cfg: Config) -> bool:
-    return any(_class_name(hook) == 'EMAHook' for hook in cfg.get('custom_hooks') or ())
+    hooks = cfg.get('custom_hooks') or ()
+    return any(_class_name(hook).endswith('EMAHook') for hook in hooks)
 
 
 def _find_problem(checkpoint: Mapping[str, Any], cfg: Config) -> str | None:
