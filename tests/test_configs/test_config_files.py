@@ -13,6 +13,7 @@ from mmpretrain.structures import DataSample
 from torch import nn
 
 from mmsnn.models.residual.merges import AndMerge
+from mmsnn.utils.class_checks import check_num_classes
 from test_configs.files import CONFIGS, load, shared
 from test_configs.narrow import narrow
 
@@ -105,6 +106,11 @@ def test_builds(path: Path) -> None:
     with torch.device('meta'):
         model = build(load(path))
     assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=name_of)
+def test_heads_have_as_many_classes_as_the_data(path: Path) -> None:
+    check_num_classes(shared(path), ('train', 'val', 'test'))
 
 
 def wake_up(model: nn.Module) -> None:
