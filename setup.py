@@ -1,43 +1,11 @@
-"""Packaging of mmsnn.
-
-The OpenMMLab packages are not dependencies here: each exists under two
-distribution names (`mmdet` and `onedl-mmdetection`, ...), and pip would install
-the second beside the first. `mmsnn` checks for them when it is imported.
-"""
-
-from __future__ import annotations
+"""Refuses an environment whose PyTorch pip would replace. Metadata: pyproject.toml."""
 
 import importlib.metadata
 import re
 import sys
 import sysconfig
-from pathlib import Path
 
-from setuptools import find_packages, setup
-
-ROOT = Path(__file__).resolve().parent
-
-
-def read_version() -> str:
-    """Return the version without importing the package, which needs torch."""
-    text = (ROOT / 'mmsnn' / 'version.py').read_text(encoding='utf-8')
-    match = re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE)
-    if match is None:
-        raise ValueError("mmsnn/version.py has no line __version__ = '...'")
-    return match.group(1)
-
-
-def read_requirements(name: str) -> list[str]:
-    """Return the requirements in `requirements/<name>.txt`."""
-    path = ROOT / 'requirements' / f'{name}.txt'
-    lines = (line.strip() for line in path.read_text(encoding='utf-8').splitlines())
-    return [line for line in lines if line and not line.startswith('#')]
-
-
-def read_readme() -> str:
-    """Return the long description, empty in a tree without a README."""
-    path = ROOT / 'README.md'
-    return path.read_text(encoding='utf-8') if path.is_file() else ''
+from setuptools import setup
 
 
 def refuse_old_torch() -> None:
@@ -61,29 +29,4 @@ def refuse_old_torch() -> None:
 
 
 refuse_old_torch()
-setup(
-    name='mmsnn',
-    version=read_version(),
-    description='Spiking backbones and spike decoders for MMDetection',
-    long_description=read_readme(),
-    long_description_content_type='text/markdown',
-    author='The mmsnn authors',
-    license='Apache-2.0',
-    keywords='spiking neural networks, object detection, MMDetection',
-    classifiers=[
-        'Development Status :: 3 - Alpha',
-        'Intended Audience :: Science/Research',
-        'Operating System :: POSIX :: Linux',
-        'Programming Language :: Python :: 3.11',
-        'Programming Language :: Python :: 3.12',
-        'Programming Language :: Python :: 3.13',
-        'Topic :: Scientific/Engineering :: Artificial Intelligence',
-    ],
-    python_requires='>=3.11',
-    packages=find_packages(include=['mmsnn', 'mmsnn.*']),
-    package_data={'mmsnn.kernels': ['*.cpp']},
-    install_requires=read_requirements('runtime'),
-    extras_require={
-        name: read_requirements(name) for name in ('demo', 'tests', 'lint')
-    },
-)
+setup()

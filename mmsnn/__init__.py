@@ -1,23 +1,43 @@
 """Spiking neural networks for MMDetection and MMPretrain.
 
-Importing the package registers its models, data sets and hooks; in a config,
-``custom_imports = dict(imports=['mmsnn'])`` does it.
+``custom_imports = dict(imports=['mmsnn'])`` in a config registers the scope ``mmsnn``;
+a type such as ``'mmsnn.SGResNet'`` is imported when it is first built. Importing the
+package itself imports neither PyTorch nor MMDetection. To get its :mod:`thread policy
+<mmsnn.utils.threads>`, import it before ``torch``.
 """
 
-from mmsnn._compat import check_dependencies
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from mmsnn.utils.threads import limit_spinning
 from mmsnn.version import __version__
 
-check_dependencies()
+limit_spinning()
 
-from mmsnn import datasets, deploy, engine, models  # noqa: E402
-from mmsnn.registry import DATASETS, MODELS  # noqa: E402
+if TYPE_CHECKING:
+    from mmsnn import analysis, datasets, deploy, engine, models
+    from mmsnn.registry import DATASETS, MODELS
+elif importlib.util.find_spec('mmengine') is not None:
+    # mmsnn.ops needs no MMEngine; everything else says so where it is missing
+    from mmsnn.registry import DATASETS, MODELS
+
+_SUBPACKAGES = ('analysis', 'datasets', 'deploy', 'engine', 'models')
 
 __all__ = [
     'DATASETS',
     'MODELS',
     '__version__',
+    'analysis',
     'datasets',
     'deploy',
     'engine',
     'models',
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a subpackage on first access."""
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f'{__name__}.{name}')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

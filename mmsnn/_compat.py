@@ -1,12 +1,13 @@
-"""Checks, before anything heavy is imported, that the stack below fits."""
+"""Checks that the packages mmsnn is built on fit, before they are imported."""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 try:
@@ -29,7 +30,7 @@ class Dependency:
         versions: The range that works, as in a requirement.
         tested: The version that mmsnn's tests run with.
         install: The command that gets it.
-        required: Whether mmsnn can't be imported without it.
+        required: Whether the tools need it for every model.
         extension: The name of a compiled submodule that must be there, if any.
     """
 
@@ -183,4 +184,23 @@ def check_dependencies(dependencies: tuple[Dependency, ...] = DEPENDENCIES) -> N
     problems = [text for text in map(find_problem, dependencies) if text]
     if problems:
         lines = ''.join(f'\n  - {problem}' for problem in problems)
-        raise ImportError(f'mmsnn cannot be imported in this environment:{lines}')
+        raise ImportError(f'mmsnn cannot be used in this environment:{lines}')
+
+
+@functools.cache
+def require(*modules: str) -> None:
+    """Check the packages that a part of mmsnn imports.
+
+    Args:
+        modules: Of :data:`DEPENDENCIES`; also optional ones must be installed.
+
+    Raises:
+        ImportError: See :func:`check_dependencies`.
+    """
+    check_dependencies(
+        tuple(
+            replace(dependency, required=True)
+            for dependency in DEPENDENCIES
+            if dependency.module in modules
+        )
+    )

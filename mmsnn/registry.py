@@ -2,7 +2,8 @@
 
 A config only needs ``custom_imports = dict(imports=['mmsnn'])``; a type written
 ``'mmsnn.SGResNet'`` is then found from MMDetection's and MMPretrain's scopes, because
-all of them share MMEngine's roots.
+all of them share MMEngine's roots. The modules that define the types are imported when
+the first type is built.
 """
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -12,6 +13,8 @@ from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
+from mmsnn._compat import is_installed
+
 MODELS = Registry(
     'model', parent=MMENGINE_MODELS, scope='mmsnn', locations=['mmsnn.models']
 )
@@ -19,8 +22,11 @@ DATASETS = Registry(
     'dataset',
     parent=MMENGINE_DATASETS,
     scope='mmsnn',
-    # the second imports MMPretrain's data sets, which only who asks for one waits for
-    locations=['mmsnn.datasets', 'mmsnn.datasets.imagenet_subset'],
+    locations=[
+        'mmsnn.datasets',
+        # derived from MMPretrain's data sets, which detection does not need
+        *(['mmsnn.datasets.imagenet_subset'] if is_installed('mmpretrain') else []),
+    ],
 )
 TRANSFORMS = Registry(
     'transform',

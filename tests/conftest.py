@@ -4,6 +4,10 @@ import gc
 import random
 from collections.abc import Iterator
 
+import mmsnn  # noqa: F401
+
+# isort: split
+# mmsnn first: its thread policy must be set before torch is loaded
 import numpy as np
 import pytest
 import torch

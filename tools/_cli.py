@@ -40,8 +40,11 @@ def run(command: Callable[[], None]) -> None:
     With the environment variable MMSNN_TRACEBACK=1 the traceback is printed as well.
     In a distributed run the first process of each machine speaks for the others.
     """
+    from mmsnn._compat import check_dependencies
+    from mmsnn.utils.errors import UserError
+
     try:
-        from mmsnn.utils.errors import UserError
+        check_dependencies()
     except ImportError as error:
         _fail(error)
     try:

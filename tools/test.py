@@ -5,7 +5,8 @@ the columns of the SG ResNet paper's Table 4 are printed and saved as JSON in th
 dir; for other models, all metrics are, as a classifier's accuracies. Usage:
     python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE.pkl] [--show]
         [--show-dir DIR] [--wait-time SECONDS] [--tta] [--fold-norms]
-        [--bf16 | --int8] [--cfg-options KEY=VALUE ...] [--launcher pytorch]
+        [--bf16 | --force-bf16 | --int8] [--cfg-options KEY=VALUE ...]
+        [--launcher pytorch]
 """
 
 import argparse
@@ -54,8 +55,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--bf16',
         action='store_true',
-        help='compute the spiking backbone in bf16, which is faster on processors that '
-        'multiply it; what follows the decoder stays as it is',
+        help='compute the spiking backbone in bf16 if the processor has instructions '
+        'for it, else in fp32, which is faster then',
+    )
+    parser.add_argument(
+        '--force-bf16',
+        action='store_true',
+        help='compute it in bf16 on any processor',
     )
     parser.add_argument(
         '--int8',
@@ -129,6 +135,19 @@ def set_tta(cfg: 'Config') -> None:
     dataset.pipeline = cfg.tta_pipeline
 
 
+def wants_bf16(args: argparse.Namespace) -> bool:
+    """Return whether the backbone is to compute in bf16 on this machine."""
+    from mmsnn.utils.cpu import multiplies_bf16
+
+    if not args.bf16 or args.force_bf16 or multiplies_bf16():
+        return args.bf16 or args.force_bf16
+    _cli.note(
+        'this processor has no instructions for bf16: testing in fp32, which is '
+        'several times as fast (--force-bf16 tests in bf16)'
+    )
+    return False
+
+
 def add_dump(cfg: 'Config', runner: 'Runner', out: str) -> None:
     """Make the runner dump its predictions to ``out``."""
     from mmdet.evaluation import DumpDetResults
@@ -192,7 +211,7 @@ def main() -> None:
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
-    if args.int8 and args.bf16:
+    if args.int8 and (args.bf16 or args.force_bf16):
         raise UserError('--int8 and --bf16 exclude each other')
     cfg.load_from = args.checkpoint
     cfg.resume = False
@@ -216,9 +235,10 @@ def main() -> None:
             )
     if args.out is not None:
         add_dump(cfg, runner, args.out)
-    if args.fold_norms or args.bf16 or args.int8:
+    bf16 = wants_bf16(args)
+    if args.fold_norms or bf16 or args.int8:
         fold = args.fold_norms or args.int8
-        runner.register_hook(DeployHook(fold, args.bf16, args.int8))
+        runner.register_hook(DeployHook(fold, bf16, args.int8))
     with explain_downloads():
         metrics = runner.test()
     if tables:

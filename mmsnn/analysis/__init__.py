@@ -4,6 +4,10 @@ Collectors are context managers that watch a model and leave it as it was; their
 ``result()`` is a frozen dataclass with the units in the names.
 """
 
+from mmsnn._compat import require
+
+require('torch', 'mmengine', 'mmcv', 'mmdet')
+
 from .attention import (
     AttentionCapture,
     DecoderAttention,

@@ -2,6 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from mmsnn._compat import require
+
+require('torch', 'mmengine', 'mmcv', 'mmdet')
+
 from . import transforms
 from .detection import DigitsDetectionDataset
 from .digits_classification import DigitsClassification

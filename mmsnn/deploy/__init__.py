@@ -1,5 +1,9 @@
 """What makes a trained network ready for use."""
 
+from mmsnn._compat import require
+
+require('torch', 'mmengine', 'mmcv')
+
 from .folding import FoldedNorm, fold_norms
 from .int8 import Int8Report, quantize_int8
 

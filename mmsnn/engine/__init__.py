@@ -1,5 +1,9 @@
 """What runs with MMEngine's Runner."""
 
+from mmsnn._compat import require
+
+require('torch', 'mmengine')
+
 from .hooks import (
     CollectHook,
     DeployHook,

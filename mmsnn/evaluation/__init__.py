@@ -1,5 +1,9 @@
 """Detection results in the columns of the SG ResNet paper's Table 4."""
 
+from mmsnn._compat import require
+
+require('torch', 'mmengine', 'mmcv', 'mmdet')
+
 from .table import (
     COLUMNS,
     Table,

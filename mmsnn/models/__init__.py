@@ -1,5 +1,9 @@
 """Models: neurons, layers, residual families, stems, backbones and decoders."""
 
+from mmsnn._compat import require
+
+require('torch', 'mmengine')
+
 from .backbones import (
     DANet,
     DenseNetSNN,

@@ -1,7 +1,9 @@
-"""What a config written for GPUs needs in order to run on a machine without one."""
+"""What this machine computes with, and what configs for GPUs need without one."""
 
 import datetime
+import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
@@ -15,6 +17,9 @@ from mmengine.device import (
 
 from .errors import UserError
 
+_FLAGS = ('flags', 'Features')  # what x86-64 and ARM call them in /proc/cpuinfo
+_BF16_FLAGS = ('avx512_bf16', 'amx_bf16', 'bf16')
+
 
 def has_accelerator() -> bool:
     """Return whether there is a device that MMEngine's AMP and launchers support."""
@@ -26,6 +31,23 @@ def has_accelerator() -> bool:
             is_musa_available(),
         )
     )
+
+
+@functools.cache
+def multiplies_bf16() -> bool:
+    """Return whether this machine has instructions that multiply bf16.
+
+    Without them a convolution in bf16 takes several times as long as in fp32: 6.0 x on
+    a processor with AVX2 alone.
+    """
+    if has_accelerator():
+        return True
+    try:
+        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
+    except OSError:
+        return False
+    words = next((set(x.split()) for x in lines if x.startswith(_FLAGS)), set())
+    return not words.isdisjoint(_BF16_FLAGS)
 
 
 def is_amp(optim_wrapper: Mapping[str, Any]) -> bool:

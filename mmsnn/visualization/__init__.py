@@ -1,5 +1,9 @@
 """Pictures of what a model does."""
 
+from mmsnn._compat import require
+
+require('torch', 'mmengine', 'mmcv', 'mmdet')
+
 from .attention import (
     draw_channel_attention,
     draw_gate,

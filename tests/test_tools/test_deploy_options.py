@@ -1,13 +1,17 @@
 """tools/test.py with norms folded and the backbone in bf16."""
 
 import json
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mmsnn.utils import cpu
+
 from .test_options import save_weights
-from .tiny_coco import ANN, SMALL, SPIKING
+from .tiny_coco import ANN, SMALL, SPIKING, TOOLS
 
 
 def read(folder: Path) -> dict[str, float]:
@@ -25,7 +29,7 @@ def test_folded_and_in_bf16(
     save_weights(SPIKING, tmp_path / 'x.pth')
     call_tool(
         *('test.py', SPIKING, tmp_path / 'x.pth', '--work-dir', tmp_path),
-        *('--tta', '--fold-norms', '--bf16'),
+        *('--tta', '--fold-norms', '--force-bf16'),
         *('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.0'),
     )
     assert read(tmp_path)['mAP'] >= 0
@@ -44,7 +48,7 @@ def test_bf16_of_an_ann(
     monkeypatch.chdir(coco_dir)
     save_weights(ANN, tmp_path / 'x.pth')
     line = fail_tool(
-        *('test.py', ANN, tmp_path / 'x.pth', '--work-dir', tmp_path, '--bf16'),
+        *('test.py', ANN, tmp_path / 'x.pth', '--work-dir', tmp_path, '--force-bf16'),
         *('--cfg-options', *SMALL),
     )
     assert line == 'bf16 and int8 need a backbone of mmsnn, but the model has ResNet'
@@ -69,3 +73,34 @@ def test_weights_of_8_bits(
     assert said in log.read_text()
     line = fail_tool(*command, '--int8', '--bf16', *options)
     assert line == '--int8 and --bf16 exclude each other'
+
+
+@pytest.mark.parametrize(
+    ('flags', 'options', 'expected'),
+    [
+        ('flags : fma avx2', ['--bf16'], False),
+        ('flags : fma avx2', ['--force-bf16'], True),
+        ('flags : fma avx512_bf16', ['--bf16'], True),
+        ('Features : asimd bf16', ['--bf16'], True),
+        ('flags : fma avx512_bf16', [], False),
+    ],
+)
+def test_bf16_needs_a_processor_that_multiplies_it(
+    flags: str,
+    options: list[str],
+    expected: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cpu, 'has_accelerator', lambda: False)
+    monkeypatch.setattr(cpu.Path, 'read_text', lambda *_, **__: f'model\n{flags}\n')
+    cpu.multiplies_bf16.cache_clear()
+    monkeypatch.setattr(sys, 'argv', ['test.py', 'config', 'checkpoint', *options])
+    monkeypatch.syspath_prepend(TOOLS)
+    test = runpy.run_path(str(TOOLS / 'test.py'))
+    try:
+        assert test['wants_bf16'](test['parse_args']()) is expected
+    finally:
+        cpu.multiplies_bf16.cache_clear()
+    noted = 'no instructions for bf16' in capsys.readouterr().err
+    assert noted is (options == ['--bf16'] and not expected)

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import _analysis
-import torch
 
 if TYPE_CHECKING:
     from mmsnn.analysis.coding import CodingDynamics, EncoderCoding
@@ -64,11 +63,13 @@ def main() -> None:
     Raises:
         UserError: If the command line does not fit the model, or it does not run.
     """
+    args = parse_args()
+    import torch
+
     from mmsnn.analysis.coding import CodingDynamics
     from mmsnn.analysis.report import Report, plot_style
     from mmsnn.utils.errors import UserError, first_line
 
-    args = parse_args()
     if args.channels < 1:
         raise UserError(f'--channels must be at least 1, but got {args.channels}')
     model: Any  # of which nn.Module's annotations hide test_step

@@ -177,9 +177,9 @@ def main() -> None:
     Raises:
         UserError: If the command line does not fit the model, or it does not run.
     """
+    args = parse_args()
     from mmsnn.analysis.report import Report, si
 
-    args = parse_args()
     _, model, batches, facts = _analysis.load(args)
     if args.batch_stats:
         use_batch_stats(model)

@@ -18,7 +18,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import _analysis
-import torch
 from _spike_plots import draw_attention, draw_layer
 
 if TYPE_CHECKING:
@@ -76,10 +75,10 @@ def main() -> None:
     Raises:
         UserError: If the command line does not fit the model, or it does not run.
     """
+    args = parse_args()
     from mmsnn.analysis.report import Report
     from mmsnn.utils.errors import UserError
 
-    args = parse_args()
     if args.list_layers:
         list_layers(args)
         return
@@ -144,6 +143,8 @@ def capture(args: argparse.Namespace, model: 'nn.Module', batches: 'Batches') ->
     Raises:
         ValueError: If there are no such layers or neurons, or the model does not run.
     """
+    import torch
+
     from mmsnn.analysis.attention import AttentionCapture, has_attention
     from mmsnn.analysis.capture import SpikeCapture
     from mmsnn.analysis.network import named_neurons

@@ -13,6 +13,7 @@ from mmsnn.deploy import FoldedNorm, fold_norms, quantize_int8
 from mmsnn.models.backbones import SpikingBackbone
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_bool
+from mmsnn.utils.cpu import multiplies_bf16
 from mmsnn.utils.errors import UserError
 
 
@@ -29,8 +30,9 @@ class DeployHook(Hook):
     Args:
         fold: Whether norms are folded into convolutions, see
             :func:`mmsnn.deploy.fold_norms`.
-        bf16: Whether the backbone computes in bf16. Decoders bring its spikes back to
-            the precision of neck and head.
+        bf16: Whether the backbone computes in bf16, which takes several times as long
+            as fp32 on a processor without instructions for it. Decoders return to the
+            precision of neck and head.
         int8: Whether the backbone's weights are rounded to 8 bits, behind folded norms,
             see :func:`mmsnn.deploy.quantize_int8`.
 
@@ -67,6 +69,11 @@ class DeployHook(Hook):
         backbone = 'its own dtype'
         if self.bf16:
             _spiking_backbone(model).to(torch.bfloat16)
+            if not multiplies_bf16():
+                runner.logger.warning(
+                    'This processor has no instructions for bf16: bf16 takes several '
+                    'times as long as fp32'
+                )
             backbone = 'bf16'
         if self.int8:
             _spiking_backbone(model)

@@ -1,0 +1,77 @@
+"""Nothing heavy is imported before it is needed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ('torch', 'mmcv', 'mmdet', 'mmpretrain', 'spikingjelly', 'matplotlib')
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = sorted(
+    path
+    for path in (ROOT / 'tools').rglob('*.py')
+    if not path.name.startswith('_')
+    and path.parent.name in ('tools', 'analysis_tools', 'dataset_tools')
+)
+
+HELP = """
+import contextlib, io, runpy, sys
+for tool in sys.argv[1:]:
+    sys.argv = [tool, '--help']
+    sys.path.insert(0, tool.rpartition('/')[0])
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            runpy.run_path(tool, run_name='__main__')
+    except SystemExit as end:
+        assert not end.code, tool
+    sys.path.pop(0)
+    heavy = sorted(set({heavy!r}) & set(sys.modules))
+    assert not heavy, f'{{tool}} imports {{heavy}}'
+"""
+
+
+def run(code: str, *arguments: str, **environment: str) -> str:
+    """Run a program in a fresh interpreter; return what it prints."""
+    variables = {
+        k: v for k, v in os.environ.items() if not k.startswith(('GOMP', 'OMP'))
+    }
+    done = subprocess.run(
+        [sys.executable, '-c', code, *arguments],
+        capture_output=True,
+        text=True,
+        env={**variables, 'PYTHONPATH': str(ROOT), **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_mmsnn() -> None:
+    code = f'import mmsnn, sys; print(sorted(set({HEAVY!r}) & set(sys.modules)))'
+    assert run(code) == '[]'
+
+
+def test_help_of_every_tool() -> None:
+    run(HELP.format(heavy=HEAVY), *map(str, TOOLS))
+
+
+def test_subpackages_are_attributes() -> None:
+    code = 'import mmsnn; print(mmsnn.models.SGResNet.__name__, hasattr(mmsnn, "x"))'
+    assert run(code) == 'SGResNet False'
+
+
+@pytest.mark.parametrize(
+    ('given', 'expected'),
+    [
+        ({}, '3000 None'),
+        ({'GOMP_SPINCOUNT': '7'}, '7 None'),
+        ({'OMP_WAIT_POLICY': 'passive'}, 'None passive'),
+    ],
+)
+def test_thread_policy(given: dict[str, str], expected: str) -> None:
+    code = (
+        'import os, mmsnn\n'
+        "print(*map(os.environ.get, ('GOMP_SPINCOUNT', 'OMP_WAIT_POLICY')))"
+    )
+    assert run(code, **given) == expected
