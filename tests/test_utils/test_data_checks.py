@@ -299,6 +299,10 @@ OTHER_FILES = {
         'in other.json in another order',
     ),
     'other objects': (shift_boxes, '4 of 4 images have other objects in other.json'),
+    'objects in one of them': (
+        lambda content: content[A].__delitem__(slice(0, 8)),
+        '4 of 4 images have other objects in other.json',
+    ),
     'no crowds': (lambda content: content[A][4].pop('iscrowd'), "[4] lacks 'iscrowd'"),
     'malformed': (
         lambda content: content[A][4].update(bbox=[1]),
