@@ -66,7 +66,7 @@ def main() -> None:
     """
     from mmsnn.analysis.coding import CodingDynamics
     from mmsnn.analysis.report import Report, plot_style
-    from mmsnn.utils.errors import UserError, first_line
+    from mmsnn.utils.errors import UserError
 
     args = parse_args()
     if args.channels < 1:
@@ -77,12 +77,9 @@ def main() -> None:
         collector = CodingDynamics(model, args.levels, args.compare)
     except ValueError as error:
         raise UserError(f'config {args.config!r}: {error}') from error
-    try:
-        with collector, torch.no_grad():
-            for batch in batches:
-                model.test_step(batch)
-    except ValueError as error:
-        raise UserError(f'the model does not run: {first_line(error)}') from error
+    with collector, torch.no_grad():
+        for batch in batches:
+            model.test_step(batch)
     coding = collector.result()
     with plot_style():
         pictures = draw(collector, coding.encoders, args.channels)
