@@ -37,7 +37,7 @@ def use_atomic_checkpoints(cfg: Config) -> None:
     hooks = cfg.default_hooks
     hooks.setdefault('checkpoint', dict(type=_PLAIN_HOOK, interval=1))
     for hook in (*hooks.values(), *(cfg.get('custom_hooks') or ())):
-        if isinstance(hook, Mapping) and _class_name(hook) == _PLAIN_HOOK:
+        if isinstance(hook, dict) and _class_name(hook) == _PLAIN_HOOK:
             hook['type'] = 'mmsnn.AtomicCheckpointHook'
 
 
