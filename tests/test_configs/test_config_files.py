@@ -112,6 +112,12 @@ def test_name_follows_the_convention_and_is_true(path: Path) -> None:
     assert (cfg.optim_wrapper.type == 'AmpOptimWrapper') == bool(name['amp'])
 
 
+def test_the_model_names_its_scope() -> None:
+    """mmengine.hub.get_model builds it in the scope of this package."""
+    for path in DISTINCT:
+        assert shared(path).model._scope_ == shared(path).default_scope, path
+
+
 def wake_up(model: nn.Module) -> None:
     """Open what MMDetection's initialisation shuts.
 
