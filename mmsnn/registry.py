@@ -15,9 +15,11 @@ from mmengine.registry import Registry
 
 from mmsnn._compat import is_installed
 from mmsnn.utils.checkpoint_readers import close_fallback
+from mmsnn.utils.shipped_configs import register_package
 
 # whatever uses the package imports this module
 close_fallback()
+register_package()
 
 MODELS = Registry(
     'model', parent=MMENGINE_MODELS, scope='mmsnn', locations=['mmsnn.models']

@@ -30,7 +30,7 @@ METRICS = 'metrics.json'
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Test (and evaluate) a model')
-    parser.add_argument('config', help='path of the config')
+    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
     parser.add_argument('checkpoint', help='path of the checkpoint')
     parser.add_argument(
         '--out',

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Train a model')
-    parser.add_argument('config', help='path of the config')
+    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
     parser.add_argument(
         '--amp', action='store_true', help='train with automatic mixed precision'
     )

@@ -10,6 +10,7 @@ num_steps = 4
 channels = 32
 
 model = dict(
+    _scope_='mmpretrain',
     type='ImageClassifier',
     data_preprocessor=_base_.data_preprocessor,
     backbone=dict(

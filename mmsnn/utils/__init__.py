@@ -18,4 +18,16 @@ __all__ = [
     'check_positive_int',
     'check_sequence',
     'describe',
+    'register_all_modules',
 ]
+
+
+def register_all_modules() -> None:
+    """Import everything that mmsnn registers, as ``mmengine.hub`` asks a package to.
+
+    Elsewhere it is not needed: a type is imported when it is first built.
+    """
+    from mmsnn import registry
+
+    for name in registry.__all__:
+        getattr(registry, name).import_from_location()

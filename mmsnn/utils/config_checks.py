@@ -23,6 +23,7 @@ from .checks import (
     describe,
 )
 from .errors import UserError
+from .shipped_configs import find_config
 
 SETTINGS = frozenset(
     (
@@ -93,7 +94,8 @@ def check_bases(path: Path, chain: tuple[Path, ...] = ()) -> None:
         if isinstance(statement, ast.Assign) and _name_of(statement) == '_base_':
             for node in ast.walk(statement.value):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    check_bases((path.parent / node.value).resolve(), (*chain, path))
+                    base = path.parent / find_config(node.value)
+                    check_bases(base.resolve(), (*chain, path))
 
 
 def _name_of(statement: ast.Assign) -> str:

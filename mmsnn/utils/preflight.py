@@ -19,6 +19,7 @@ from .config_checks import SETTINGS, check_bases
 from .config_files import read_config_file
 from .errors import UserError, first_line
 from .safe_loading import UnsafeContentError
+from .shipped_configs import find_config
 
 _REQUIRED = {
     'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
@@ -31,10 +32,16 @@ _LOADERS = ('Pretrained', 'PretrainedInit', 'PretrainedResNet', 'PretrainedSteps
 def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Config:
     """Read a config file and apply ``--cfg-options`` to it.
 
+    Args:
+        path: A file, or a config that an installed package ships, as
+            ``PACKAGE::FOLDER/FILE``.
+        cfg_options: Values by dotted keys.
+
     Raises:
         UserError: If the file is missing or cannot be read as a config, or if an
             option does not fit into it.
     """
+    path = find_config(path)
     if not Path(path).is_file():
         raise UserError(f'config {path!r} {_what_is_wrong(path)}')
     check_bases(Path(path).resolve())

@@ -118,6 +118,12 @@ def test_heads_have_as_many_classes_as_the_data(path: Path) -> None:
     check_num_classes(shared(path), ('train', 'val', 'test'))
 
 
+def test_the_model_names_its_scope() -> None:
+    """mmengine.hub.get_model builds it in the scope of this package."""
+    for path in DISTINCT:
+        assert shared(path).model._scope_ == shared(path).default_scope, path
+
+
 def wake_up(model: nn.Module) -> None:
     """Open what MMDetection's initialisation shuts.
 

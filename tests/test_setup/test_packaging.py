@@ -1,8 +1,7 @@
-"""The package's metadata, and that pip does not replace an installed PyTorch."""
+"""pip does not replace an installed PyTorch."""
 
 import runpy
 import sysconfig
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,23 +24,6 @@ def _install_torch(site: Path, version: str) -> None:
     (info / 'METADATA').write_text(
         f'Metadata-Version: 2.1\nName: torch\nVersion: {version}\n'
     )
-
-
-def test_files_that_are_not_python_are_packaged(root: Path) -> None:
-    settings = tomllib.loads((root / 'pyproject.toml').read_text())
-    package_data = settings['tool']['setuptools']['package-data']
-    packaged = {
-        path
-        for package, patterns in package_data.items()
-        for pattern in patterns
-        for path in (root / package.replace('.', '/')).glob(pattern)
-    }
-    others = {
-        path
-        for path in (root / 'mmsnn').rglob('*')
-        if path.is_file() and path.suffix not in ('.py', '.pyc')
-    }
-    assert packaged == others
 
 
 @pytest.mark.parametrize('version', ['2.6.0+cu124', '2.10.0', '3.0.0'])

@@ -38,3 +38,35 @@ def test_plain_data_is_read(suffix: str, tmp_path: Path) -> None:
     path.write_text(texts[suffix])
     cfg = load_config(str(path), {'model.depth': 34})
     assert (cfg.model.depth, cfg.work_dir) == (34, [1, 2.5, None])
+
+
+@pytest.mark.parametrize(
+    ('name', 'known'),
+    [
+        ('nobody::retinanet/a.py', 'mmdet, '),
+        ('mmdet3d::retinanet/a.py', 'not installed'),
+        ('mmdet::retinanet/retinanet_r50_fpn_1x_cocoo.py', '1x_coco.py'),
+    ],
+)
+@pytest.mark.parametrize('base', [False, True])
+def test_a_config_that_no_package_ships(
+    name: str, known: str, base: bool, tmp_path: Path
+) -> None:
+    path = name
+    if base:
+        path = str(tmp_path / 'a.py')
+        Path(path).write_text(f'_base_ = {name!r}\n')
+    with pytest.raises(UserError, match=f'{name}.*{known}'):
+        load_config(path)
+
+
+def test_configs_of_packages_and_their_scopes(tmp_path: Path) -> None:
+    """The types of another package's base config belong to that package's scope."""
+    path = tmp_path / 'a.py'
+    ours = 'mmsnn::retinanet/retinanet_r18_fpn_8xb2-amp-72e_coco.py'
+    path.write_text(f'_base_ = {ours!r}\n')
+    cfg = load_config(str(path))
+    assert '_scope_' not in cfg.train_dataloader.dataset
+    assert cfg.to_dict() == load_config(ours).to_dict()
+    path.write_text("_base_ = 'mmdet::_base_/models/retinanet_r50_fpn.py'\n")
+    assert load_config(str(path)).model._scope_ == 'mmdet'

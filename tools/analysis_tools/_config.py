@@ -23,7 +23,7 @@ OutputFile = _cli.OutputFile
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add the config and what overrides its settings."""
-    parser.add_argument('config', help='path of the config')
+    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Convert a ResNet's weights for the spiking ResNet of a config"
     )
-    parser.add_argument('config', help='path of the config')
+    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
     parser.add_argument(
         'checkpoint', help='path or URL of the weights, or torchvision://resnet18'
     )

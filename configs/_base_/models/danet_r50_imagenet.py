@@ -3,6 +3,7 @@
 # not said: by 0.1. The family is to be replaced by the other connections:
 #   Spiking (their Origin), tdBN, BAA, SEW-ADD, DANet-A, DANet-B, DANet-C, DANet-D
 model = dict(
+    _scope_='mmpretrain',
     type='ImageClassifier',
     data_preprocessor=dict(
         num_classes=1000,

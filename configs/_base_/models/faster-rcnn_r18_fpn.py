@@ -1,6 +1,7 @@
 # Faster R-CNN with an ordinary ResNet18, trained from scratch: no layer is frozen and
 # the norms learn. C2 to C5 feed an FPN of P2 to P6.
 model = dict(
+    _scope_='mmdet',
     type='FasterRCNN',
     data_preprocessor=dict(
         type='DetDataPreprocessor',

@@ -4,6 +4,7 @@ num_steps = 6
 channels = 512
 
 model = dict(
+    _scope_='mmpretrain',
     type='ImageClassifier',
     backbone=dict(
         type='mmsnn.MSResNet',

@@ -2,6 +2,7 @@
 # norms learn. C3, C4, C5 feed an FPN of P3 to P7 with 256 channels (Section 4.3 of
 # Zhang et al. 2023).
 model = dict(
+    _scope_='mmdet',
     type='RetinaNet',
     data_preprocessor=dict(
         type='DetDataPreprocessor',

@@ -4,6 +4,7 @@ num_steps = 16
 channels = 32
 
 model = dict(
+    _scope_='mmpretrain',
     type='ImageClassifier',
     backbone=dict(
         type='mmsnn.SevenBNet',

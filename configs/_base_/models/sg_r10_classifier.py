@@ -4,6 +4,7 @@ num_steps = 4
 channels = 256
 
 model = dict(
+    _scope_='mmpretrain',
     type='ImageClassifier',
     data_preprocessor=dict(num_classes=10),
     backbone=dict(

@@ -6,6 +6,7 @@ num_steps = 4
 channels = 512
 
 model = dict(
+    _scope_='mmpretrain',
     type='ImageClassifier',
     backbone=dict(type='mmsnn.SGResNet', depth=18, num_steps=num_steps, stem='cifar'),
     neck=[

@@ -3,6 +3,7 @@
 # written in the neck, too; a config that inherits can write into the list:
 #   _base_.model.neck[0].in_channels = [2048]
 model = dict(
+    _scope_='mmpretrain',
     type='ImageClassifier',
     data_preprocessor=dict(
         num_classes=1000,

@@ -1,0 +1,66 @@
+"""Configs that packages ship, by names such as ``mmsnn::digits/NAME.py``.
+
+MMEngine, and what is built on it, finds the configs of the packages that it knows in
+``.mim`` of the installed package. This package is made known when it is imported.
+"""
+
+import difflib
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
+
+from .errors import UserError
+
+
+def find_config(name: str) -> str:
+    """Return the path of a config.
+
+    Args:
+        name: ``PACKAGE::FOLDER/FILE``, looked up in ``.mim/configs`` of an installed
+            package, or a path, which is returned as it is.
+
+    Raises:
+        UserError: If MMEngine does not know the package, or if it is not installed or
+            has no such config.
+    """
+    match = re.fullmatch(r'(\w+)::(.+)', name)
+    if match is None:
+        return name
+    package, relative = match.groups()
+    if package not in MODULE2PACKAGE:
+        raise UserError(
+            f'config {name!r}: {package!r} is not one of the packages known: '
+            + ', '.join(MODULE2PACKAGE)
+        )
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise UserError(f'config {name!r}: the package {package!r} is not installed')
+    folder = Path(spec.origin).parent / '.mim' / 'configs'
+    path = folder / relative
+    if not path.is_file():
+        names = [str(path.relative_to(folder)) for path in folder.glob('*/*.py')]
+        near = difflib.get_close_matches(relative, names, 1)
+        hint = f'; is it {package + "::" + near[0]!r}?' if near else ''
+        raise UserError(f'config {name!r} does not exist in {package!r}{hint}')
+    return str(path)
+
+
+def register_package() -> None:
+    """Make MMEngine find this package's configs.
+
+    MMEngine looks up the types in a base config of another package in that package's
+    scope. This package's configs name the scope of MMDetection or MMPretrain instead.
+    """
+    MODULE2PACKAGE['mmsnn'] = 'mmsnn'
+    get_cfg_path = Config._get_cfg_path
+
+    def get_cfg_path_without_scope(cfg_path: str, filename: str) -> Any:
+        if cfg_path.startswith('mmsnn::'):
+            return find_config(cfg_path), None
+        return get_cfg_path(cfg_path, filename)
+
+    Config._get_cfg_path = staticmethod(get_cfg_path_without_scope)
