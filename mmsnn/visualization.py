@@ -1,4 +1,4 @@
-"""Deprecated name of :mod:`mmsnn.reporting`; to be removed in the release after 0.2."""
+"""Deprecated name of :mod:`mmsnn.reporting`; to be removed in the next release."""
 
 import warnings
 

@@ -229,6 +229,7 @@ def test_testing(fail_tool: Fail, tmp_path: Path, option: str, expected: str) ->
     torch.save({'backbone.stem.encode.norm.weight': torch.ones(8)}, tmp_path / 'a.pth')
     line = fail_tool(
         *('test.py', SPIKING, tmp_path / 'a.pth', '--work-dir', tmp_path / 'run'),
+        '--allow-partial',
         *('--cfg-options', *SMALL, *TINY, option),
     )
     assert expected in line
