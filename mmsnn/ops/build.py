@@ -276,8 +276,10 @@ def _open(path: Path) -> ctypes.CDLL:
         OSError: If it is none, or lacks one.
     """
     opened = ctypes.CDLL(str(path))
-    _, _, exported = SOURCE.read_text(encoding='utf-8').rpartition('extern "C" {')
-    for name in re.findall(r'^\w+ (\w+)\(', exported, re.MULTILINE):
+    source = SOURCE.read_text(encoding='utf-8')
+    names = re.findall(r'(\w+_)##SUFFIX\(', source)
+    suffixes = re.findall(r'^EXPORT\((\w+),', source, re.MULTILINE)
+    for name in (name + suffix for name in names for suffix in suffixes):
         if not hasattr(opened, name):
             raise OSError(f'{path} has no function {name}')
     return opened
