@@ -136,12 +136,14 @@ def machine() -> dict[str, Any]:
 
     from mmsnn.ops.build import library
 
+    limit = os.environ.get('ONEDNN_MAX_CPU_ISA')
     return {
         'processor': _processor(),
         'cores': os.cpu_count(),
         'vector_instructions': torch.backends.cpu.get_cpu_capability(),
-        'bf16_products': torch.cpu._is_avx512_bf16_supported(),
-        'bf16_matrix_units': torch.cpu._is_amx_tile_supported(),
+        'bf16_products': not limit and torch.cpu._is_avx512_bf16_supported(),
+        'bf16_matrix_units': not limit and torch.cpu._is_amx_tile_supported(),
+        'limited_to': limit,
         'system': platform.system(),
         'kernels': library() is not None,
         'versions': versions(),
