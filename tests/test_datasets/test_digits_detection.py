@@ -12,7 +12,8 @@ from mmdet.registry import DATASETS
 from PIL import Image
 from pycocotools.coco import COCO
 
-from mmsnn.datasets import digits_detection, make_digits_detection
+from mmsnn.datasets import make_digits_detection
+from mmsnn.datasets.digits import making as digits_detection
 from mmsnn.datasets.digits.making import divide_digits, load_materials
 
 SMALL: dict[str, Any] = {'num_train': 12, 'num_val': 6}
