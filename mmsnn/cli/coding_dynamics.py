@@ -49,10 +49,10 @@ def main(args: argparse.Namespace) -> None:
     """
     import torch
 
-    from mmsnn.analysis.coding.coding_dynamics import CodingDynamics
+    from mmsnn.analysis.coding import CodingDynamics
     from mmsnn.reporting.coding_report import draw, notes, tables
     from mmsnn.reporting.report import Report, plot_style
-    from mmsnn.utils.errors import UserError, first_line
+    from mmsnn.utils.errors import UserError
 
     if args.channels < 1:
         raise UserError(f'--channels must be at least 1, but got {args.channels}')
@@ -62,12 +62,9 @@ def main(args: argparse.Namespace) -> None:
         collector = CodingDynamics(model, args.levels, args.compare)
     except ValueError as error:
         raise UserError(f'config {args.config!r}: {error}') from error
-    try:
-        with collector, torch.no_grad():
-            for batch in track(batches, 'Running the model'):
-                model.test_step(batch)
-    except ValueError as error:
-        raise UserError(f'the model does not run: {first_line(error)}') from error
+    with collector, torch.no_grad():
+        for batch in track(batches, 'Running the model'):
+            model.test_step(batch)
     coding = collector.result()
     with plot_style():
         pictures = draw(collector, coding.encoders, args.channels)
