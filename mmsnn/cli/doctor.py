@@ -13,11 +13,13 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mmsnn._compat import DEPENDENCIES, find_problem, installed_version, is_installed
 from mmsnn.version import __version__
+
+from .common.progress import progress
 
 NEEDS_FRAMEWORKS = False
 
@@ -51,24 +53,20 @@ def main(args: argparse.Namespace) -> None:
         SystemExit: With exit code 1, if something is broken.
     """
     from rich.console import Console
-    from rich.table import Table
 
+    progress('Checking the installation')
     findings = list(examine())
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style='bold', no_wrap=True)
-    table.add_column(overflow='fold')
+    # paths are printed whole, to be copied
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    width = max(len(finding.part) for finding in findings)
     for finding in findings:
         style = 'red' if finding.broken else 'yellow' if finding.advice else None
-        table.add_row(finding.part, finding.found, style=style)
-    console = Console(highlight=False)
-    console.print(table)
+        console.print(f'{finding.part:{width}}  {finding.found}', style=style)
     todo = [finding for finding in findings if finding.advice]
     if todo:
         console.print('\nWhat to do:')
     for finding in todo:
-        console.print(
-            f'- {finding.part}: {finding.advice}', soft_wrap=True, markup=False
-        )
+        console.print(f'- {finding.part}: {finding.advice}')
     if any(finding.broken for finding in findings):
         raise SystemExit(1)
 
@@ -78,19 +76,18 @@ def examine() -> Iterator[Finding]:
     yield Finding('mmsnn', __version__)
     yield _examine_python()
     yield from _examine_packages()
-    yield _examine_compiler()
-    for examine_part in (_examine_operators, _examine_gpu, _examine_threads):
-        yield _unless_it_fails(examine_part)
-    yield _unless_it_fails(_examine_processor)
-
-
-def _unless_it_fails(examine_part: Callable[[], Finding]) -> Finding:
-    """Return what is found, unless PyTorch or MMEngine is missing."""
-    part = examine_part.__name__.removeprefix('_examine_')
-    try:
-        return examine_part()
-    except (ImportError, OSError, RuntimeError) as error:
-        return Finding(part, f'unknown: {error}')
+    for part, examine_part in (
+        ('compiler', _examine_compiler),
+        ('operators', _examine_operators),
+        ('gpu', _examine_gpu),
+        ('threads', _examine_threads),
+        ('processor', _examine_processor),
+    ):
+        try:
+            yield examine_part()
+        except ImportError as error:
+            # a package that is missing has its own line
+            yield Finding(part, f'unknown: {error}')
 
 
 def _examine_python() -> Finding:
@@ -188,8 +185,10 @@ def _examine_processor() -> Finding:
     from mmsnn.utils.cpu import has_accelerator, multiplies_bf16
 
     if has_accelerator():
-        return Finding('bf16', 'on the GPU')
+        return Finding('processor', 'not asked: the GPU computes in bf16')
     if multiplies_bf16():
-        return Finding('bf16', 'the processor has instructions for it')
-    found = 'the processor has no instructions for it: --bf16 computes in fp32'
-    return Finding('bf16', found)
+        return Finding('processor', 'has instructions for bf16')
+    found = (
+        'has no instructions for bf16: --bf16 computes in fp32, which is faster then'
+    )
+    return Finding('processor', found)

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from argparse import RawDescriptionHelpFormatter
-from functools import partial
+from argparse import Action, RawDescriptionHelpFormatter
+from collections.abc import Generator
 from importlib import import_module
 
 from mmsnn.version import __version__
@@ -31,6 +31,16 @@ examples:
 """
 
 
+class _ListFormatter(RawDescriptionHelpFormatter):
+    """Formatter that indents commands as options, so that each is one line."""
+
+    def _iter_indented_subactions(
+        self, action: Action
+    ) -> Generator[Action, None, None]:
+        if hasattr(action, '_get_subactions'):
+            yield from action._get_subactions()
+
+
 def main() -> None:
     """Run the command that the command line names."""
     parser = make_parser()
@@ -50,8 +60,7 @@ def make_parser() -> Parser:
         prog='mmsnn',
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        # a command and its description are one line of 80 columns
-        formatter_class=partial(RawDescriptionHelpFormatter, max_help_position=24),
+        formatter_class=_ListFormatter,
     )
     parser.add_argument('--version', action='version', version=f'mmsnn {__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)

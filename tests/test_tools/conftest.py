@@ -64,8 +64,8 @@ def call_tool(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def call(name: str, *args: Any) -> None:
         monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])
-        # the tool adds the checkout
-        monkeypatch.setattr(sys, 'path', sys.path[:])
+        # the tool's own folder is on the path, as when it is run
+        monkeypatch.setattr(sys, 'path', [str((TOOLS / name).parent), *sys.path])
         with separate_run():
             runpy.run_path(str(TOOLS / name), run_name='__main__')
 

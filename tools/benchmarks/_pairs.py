@@ -19,7 +19,6 @@ from typing import Any
 # a checkout works without being installed
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-
 from mmsnn.cli.common import exit_codes  # noqa: E402
 
 Case = Callable[[], object]

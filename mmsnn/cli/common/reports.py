@@ -108,7 +108,7 @@ def load(
         'Images': batches.source,
         'Time steps': _time_steps(model),
         'Versions': _versions(),
-        'Command': _command(),
+        'Command': command_line(),
     }
     if args.cfg_options:
         facts['Settings'] = ', '.join(
@@ -181,7 +181,7 @@ def _versions() -> str:
     return ', '.join([*versions, f'python {platform.python_version()}'])
 
 
-def _command() -> str:
+def command_line() -> str:
     """Return what the user typed."""
     start = Path(sys.argv[0])
     if start.name in ('mmsnn', '__main__.py'):
