@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .common.options import OutputFolder
+from .common.progress import track, working
 
 if TYPE_CHECKING:
     from mmsnn.reporting.coco_error_plots import Averages
@@ -123,7 +124,8 @@ def main(args: argparse.Namespace) -> None:
     read = {t: read_results(args.result, t, coco, args.score_thr) for t in args.types}
     content = {}
     for kind, results in read.items():
-        curves = analyze(coco, results, kind, args.areas)
+        with working(f'Analysing {kind}'):
+            curves = analyze(coco, results, kind, args.areas)
         names = [coco.cats[label]['name'] for label in sorted(coco.cats)]
         choices = {ALL: curves}
         choices |= {name: curves[:, :, [i]] for i, name in enumerate(names)}
@@ -133,7 +135,7 @@ def main(args: argparse.Namespace) -> None:
         }
         out_dir = Path(args.out_dir, kind)
         out_dir.mkdir(parents=True, exist_ok=True)
-        for name, chosen in choices.items():
+        for name, chosen in track(choices.items(), 'Drawing'):
             figure = draw_curves(chosen, f'{kind}: {name}')
             figure.savefig(out_dir / f'{name.replace("/", "_")}.png', dpi=100)
         if args.extraplots:

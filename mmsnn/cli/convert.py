@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .common.options import OutputFile
+from .common.progress import working
 
 if TYPE_CHECKING:
     from torch import nn
@@ -98,7 +99,8 @@ def main(args: argparse.Namespace) -> None:
 
     if args.out.exists():
         raise UserError(f'{str(args.out)!r} exists already')
-    model = build_model(args.config)
+    with working('Building the model'):
+        model = build_model(args.config)
     state = read_weights(args.checkpoint)
     try:
         weights, skipped = convert_model(state, model, not args.drop_classifier)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmsnn.cli.common.progress import track
+from mmsnn.cli.common.progress import track, working
 
 
 @pytest.mark.parametrize('terminal', [False, True])
@@ -14,3 +14,15 @@ def test_track(
     printed = capsys.readouterr()
     assert not printed.out
     assert ('Counting' in printed.err) is terminal
+
+
+@pytest.mark.parametrize('terminal', [False, True])
+def test_working(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv('TTY_COMPATIBLE', str(int(terminal)))
+    with working('Making the images'):
+        pass
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert ('Making the images' in printed.err) is terminal

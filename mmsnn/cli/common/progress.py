@@ -2,7 +2,10 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TypeVar
+
+from .exit_codes import is_first
 
 T = TypeVar('T')
 
@@ -10,6 +13,25 @@ T = TypeVar('T')
 def progress(message: str) -> None:
     """Print which step begins."""
     print(f'{message} ...', file=sys.stderr, flush=True)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something is being done, if stderr is a terminal.
+
+    In a distributed run only the first process of each machine shows it.
+
+    Args:
+        what: What is done, as 'Making the images'.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal and is_first():
+        with console.status(what):
+            yield
+    else:
+        yield
 
 
 def track(items: Iterable[T], what: str) -> Iterator[T]:

@@ -3,10 +3,13 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from .progress import working
+
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 
+@working('Reading the config')
 def read_config(args: argparse.Namespace) -> 'Config':
     """Read the config and make its scope the default one.
 

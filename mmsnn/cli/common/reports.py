@@ -91,7 +91,6 @@ def load(
 
     source = _source(args)
     check_folder(_out_dir(args), '--out-dir')
-    progress('Building the model')
     cfg = load_config(args.config, args.cfg_options)
     batches = make_batches(cfg, source, args.num_images, args.batch_size, args.seed)
     if batches.num_images < batches.requested:
@@ -99,6 +98,7 @@ def load(
             f'--num-images {batches.requested}: there are only {batches.num_images} '
             'images'
         )
+    progress('Building the model')
     set_random_seed(args.seed)
     model = build_model(cfg, args.checkpoint, note)
     check_batch(model, next(iter(batches)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .exit_codes import is_first, note
 from .options import add_cfg_options
+from .progress import working
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -36,6 +37,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@working('Preparing the run')
 def load(args: argparse.Namespace, mode: str) -> 'Config':
     """Read the config of ``args`` and set what both commands set in it.
 

@@ -11,6 +11,8 @@ Examples:
 import argparse
 import time
 
+from mmsnn.cli.common.progress import working
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
@@ -58,7 +60,8 @@ def main(args: argparse.Namespace) -> None:
 
     started = time.monotonic()
     try:
-        summary = make_digits_detection(**vars(args))
+        with working('Making the images'):
+            summary = make_digits_detection(**vars(args))
     except (ImportError, OSError, TypeError, ValueError) as error:
         raise UserError(str(error)) from error
     if summary.created:
