@@ -61,9 +61,9 @@ def notes_on(firing: 'Firing', args: argparse.Namespace) -> list[str]:
     from mmsnn.reporting.firing_plots import has_spikes
 
     notes = [
-        'A firing rate is #spikes / (#neurons T): spikes a neuron and step (Qiu et '
-        'al., Eq. 12).',
-        'Silent is the share of neurons that not one of the images made fire.',
+        'A firing rate is #spikes / (#neurons T): spikes per neuron per time step '
+        '(Qiu et al., Eq. 12).',
+        'Silent is the share of neurons that none of the images made fire.',
     ]
     if args.batch_stats:
         notes.append(
@@ -114,7 +114,7 @@ def main(args: argparse.Namespace) -> None:
         notes=notes_on(firing, args),
         data=firing,
         headline={
-            'Spikes a neuron and step': f'{firing.firing_rate:.4f}',
+            'Spikes per neuron per time step': f'{firing.firing_rate:.4f}',
             'Of single images': f'{low:.4f} to {high:.4f}',
             'Neurons': f'{si(firing.num_neurons)} in {len(firing.neurons)} layers',
         },

@@ -27,6 +27,16 @@ PROJECTION = (
 )
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_input_options(parser, 'gradient_flow')
+    parser.add_argument(
+        '--weights',
+        action='store_true',
+        help="show gradients with respect to layers' weights, too",
+    )
+
+
 def measure(
     model: 'BaseModel', batches: Iterable[dict[str, Any]], by_loss: bool,
     weights: bool, seed: int,
@@ -60,21 +70,13 @@ def notes_on(by_loss: bool, batch_size: int) -> list[str]:
         f'of up to {batch_size} images.',
         'A block passes on its output, in densely additive stages the sum so far. '
         'Norms are over a batch and all steps; of several batches, root mean squares.',
-        'The gain is, of each stage, the norm behind its first block over that behind '
+        'The gain is, of each stage, the norm after its first block over that after '
         'its last one of the same size, multiplied over the stages: below 1 gradients '
         'vanish on their way to shallow blocks, above 1 they grow.',
-        'Gradient stability is the mean derivative of spikes by potentials (Li et al., '
-        'DANet, Section V-E). With shortcuts, it takes convolutions and norms to pass '
-        'gradients unchanged, and is known for merges that add.',
+        'Gradient stability is the mean derivative of spikes with respect to potentials '
+        '(Li et al., DANet, Section V-E). With shortcuts, convolutions and norms are '
+        'assumed to pass gradients unchanged; it is known for merges that add.',
     ]
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
-    add_input_options(parser, 'gradient_flow')
-    parser.add_argument(
-        '--weights', action='store_true', help="show gradients by layers' weights, too"
-    )
 
 
 def main(args: argparse.Namespace) -> None:
@@ -99,17 +101,21 @@ def main(args: argparse.Namespace) -> None:
         and args.random is None
         and is_annotated(next(iter(batches)))
     )
-    model = revert_sync_batchnorm(model)  # one process has nobody to wait for
+    model = revert_sync_batchnorm(model)  # there is one process
     refuse_single_values(model)
     gradients, stability, losses = measure(
         model, batches, by_loss, args.weights, args.seed
     )
     tables = [
-        norm_table('Gradient by what blocks pass on', 'block', gradients.blocks),
+        norm_table(
+            'Gradient with respect to outputs of blocks', 'block', gradients.blocks
+        ),
         stability_table(stability),
     ]
     if gradients.layers:
-        tables.append(norm_table('Gradient by weights', 'layer', gradients.layers))
+        tables.append(
+            norm_table('Gradient with respect to weights', 'layer', gradients.layers)
+        )
     report = Report(
         'Gradient flow',
         {**facts, 'Loss': f'{sum(losses) / len(losses):.4g}'},

@@ -68,10 +68,10 @@ def plot_curve(args: argparse.Namespace) -> None:
     Raises:
         UserError: If an option does not fit.
     """
-    from mmsnn.analysis.training_logs import check_keys, read_log
     from mmsnn.reporting.report import plot_style
     from mmsnn.reporting.training_curves import plot_curves
     from mmsnn.utils.errors import UserError
+    from mmsnn.utils.training_logs import check_keys, read_log
 
     logs = [read_log(path) for path in args.json_logs]
     for log in logs:
@@ -98,7 +98,7 @@ def plot_curve(args: argparse.Namespace) -> None:
 
 def cal_train_time(args: argparse.Namespace) -> None:
     """Run the command ``cal_train_time``."""
-    from mmsnn.analysis.training_logs import read_log, times_of_epochs
+    from mmsnn.utils.training_logs import read_log, times_of_epochs
 
     for path in args.json_logs:
         log = read_log(path)

@@ -55,7 +55,7 @@ def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
 
 
 def layer_table(estimate: EnergyEstimate, operations: Operations) -> Table:
-    """Return a row a layer."""
+    """Return the table of layers."""
     counted: dict[tuple[str, str], LayerOperations] = {
         (layer.name, layer.kind): layer for layer in operations.layers
     }

@@ -28,15 +28,15 @@ def draw(firing: Firing) -> list[Picture]:
                 'layers',
                 'Firing rate of each layer of neurons',
                 _draw_layers(firing),
-                'Spikes a neuron and step, from the first layer (top) to the last. The '
-                'dashed line is the rate of all neurons, the thin line of each bar '
-                'spans what single images have.',
+                'Spikes per neuron per time step, from the first layer (top) to the '
+                'last. The dashed line is the rate of all neurons, the thin line of '
+                'each bar spans the rates of single images.',
             ),
             Picture(
                 'steps',
                 'Firing rate of each layer at each time step',
                 _draw_steps(firing.neurons),
-                'Spikes a neuron, from the first layer (top) to the last.',
+                'Spikes per neuron, from the first layer (top) to the last.',
             ),
         ]
         if has_spikes(firing.blocks):
@@ -85,7 +85,7 @@ def _draw_layers(firing: Firing) -> Figure:
         axes.plot([min(rates), max(rates)], [i, i], color='#222831', linewidth=1)
     axes.axvline(firing.firing_rate, color='#222831', linestyle='--', linewidth=1)
     axes.set_xlim(left=0)
-    axes.set_xlabel('firing rate [spikes a neuron and step]')
+    axes.set_xlabel('firing rate [spikes per neuron per time step]')
     if len(parts) > 1:
         figure.legend(loc='outside upper right', ncols=len(parts), fontsize='small')
     return figure
@@ -103,7 +103,7 @@ def _draw_steps(neurons: Sequence[NeuronFiring]) -> Figure:
     axes.set_xlabel('time step')
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    figure.colorbar(image, label='firing rate [spikes a neuron]', pad=0.02)
+    figure.colorbar(image, label='firing rate [spikes per neuron]', pad=0.02)
     if rates.size <= 400:
         for (i, t), rate in np.ndenumerate(rates):
             if rate == rate:

@@ -109,7 +109,7 @@ def draw(gradients: Gradients, stability: Stability) -> list[Picture]:
             axes, gradients.blocks, [block.stage for block in gradients.blocks], '-o'
         )
         axes.set_xlabel('block, from the image on')
-        title = 'Gradient of the loss by what each block passes on'
+        title = 'Gradient of the loss with respect to the output of each block'
         pictures.append(Picture('gradient_norms', title, figure))
         figure = Figure(figsize=(8, 4))
         draw_stability(figure.add_subplot(), stability)

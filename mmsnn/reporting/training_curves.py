@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from mmsnn.analysis.training_logs import Log
 from mmsnn.utils.errors import UserError
+from mmsnn.utils.training_logs import Log
 
 
 def plot_curves(

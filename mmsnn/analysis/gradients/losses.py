@@ -25,7 +25,7 @@ def loss_of(model: BaseModel, batch: dict[str, Any]) -> Tensor:
 
 
 def projection_of(model: BaseModel, batch: dict[str, Any], seed: int) -> Tensor:
-    """Return a weighted sum of a batch's features; its gradient by them has norm 1."""
+    """Return a weighted sum of a batch's features, whose gradient has norm 1."""
     inputs = model.data_preprocessor(batch, training=False)['inputs']
     features = model.extract_feat(inputs)
     generator = torch.Generator().manual_seed(seed)

@@ -54,7 +54,7 @@ def add_input_options(parser: argparse.ArgumentParser, name: str) -> None:
         help='how many at most (default: %(default)s)',
     )
     parser.add_argument(
-        '--batch-size', type=int, default=1, help='images a batch (default: 1)'
+        '--batch-size', type=int, default=1, help='images per batch (default: 1)'
     )
     parser.add_argument(
         '--seed',

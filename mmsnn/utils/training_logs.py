@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmsnn.utils.errors import UserError
+from .errors import UserError
 
 SCALARS = 'vis_data/scalars.json'
 
