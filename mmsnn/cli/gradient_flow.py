@@ -73,9 +73,10 @@ def notes_on(by_loss: bool, batch_size: int) -> list[str]:
         'The gain is, of each stage, the norm after its first block over that after '
         'its last one of the same size, multiplied over the stages: below 1 gradients '
         'vanish on their way to shallow blocks, above 1 they grow.',
-        'Gradient stability is the mean derivative of spikes with respect to potentials '
-        '(Li et al., DANet, Section V-E). With shortcuts, convolutions and norms are '
-        'assumed to pass gradients unchanged; it is known for merges that add.',
+        'Gradient stability is the mean derivative of spikes with respect to '
+        'potentials (Li et al., DANet, Section V-E). With shortcuts, convolutions and '
+        'norms are assumed to pass gradients unchanged; it is known for merges that '
+        'add.',
     ]
 
 
