@@ -12,23 +12,28 @@ ROOT = Path(__file__).resolve().parents[1]
 TOOLS = sorted(
     path
     for path in (ROOT / 'tools').rglob('*.py')
-    if not path.name.startswith('_')
-    and path.parent.name in ('tools', 'analysis_tools', 'dataset_tools')
+    if 'run_tool' in path.read_text(encoding='utf-8')
 )
 
 HELP = """
 import contextlib, io, runpy, sys
-for tool in sys.argv[1:]:
-    sys.argv = [tool, '--help']
-    sys.path.insert(0, tool.rpartition('/')[0])
+from mmsnn.cli.main import COMMANDS, main
+
+def check(run, *line):
+    sys.argv = [*line, '--help']
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            runpy.run_path(tool, run_name='__main__')
+            run()
     except SystemExit as end:
-        assert not end.code, tool
-    sys.path.pop(0)
+        assert not end.code, line
     heavy = sorted(set({heavy!r}) & set(sys.modules))
-    assert not heavy, f'{{tool}} imports {{heavy}}'
+    assert not heavy, f'{{line}} imports {{heavy}}'
+
+for tool in sys.argv[1:]:
+    check(lambda: runpy.run_path(tool, run_name='__main__'), tool)
+check(main, 'mmsnn')
+for command in COMMANDS:
+    check(main, 'mmsnn', command)
 """
 
 
@@ -52,7 +57,8 @@ def test_import_mmsnn() -> None:
     assert run(code) == '[]'
 
 
-def test_help_of_every_tool() -> None:
+def test_help_of_every_tool_and_command() -> None:
+    assert TOOLS
     run(HELP.format(heavy=HEAVY), *map(str, TOOLS))
 
 

@@ -62,6 +62,15 @@ def refuse_single_values(model: nn.Module) -> None:
             module.register_forward_pre_hook(partial(check, name))
 
 
+def use_batch_stats(model: nn.Module) -> None:
+    """Let batch norms use each batch's statistics, and keep their own."""
+    refuse_single_values(model)
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.train()
+            module.momentum = 0.0
+
+
 def named_blocks(model: nn.Module) -> list[tuple[str, ResidualBlock]]:
     """Return the residual blocks and their names, in the model's order."""
     return [
@@ -131,6 +140,8 @@ __all__ = [
     'find_parts',
     'named_blocks',
     'named_neurons',
+    'refuse_single_values',
     'steps_and_images',
     'unwrap',
+    'use_batch_stats',
 ]

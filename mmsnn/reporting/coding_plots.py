@@ -64,7 +64,7 @@ def draw_durations(encoders: Sequence[EncoderCoding]) -> Figure:
 
 
 def draw_outputs(output: Tensor, channels: Sequence[int]) -> Figure:
-    """Return maps of ``[T, C, H, W]``: a row a channel, a column a step."""
+    """Return maps of ``[T, C, H, W]``: rows are channels, columns are steps."""
     steps, _, height, width = output.shape
     size = 1.3
     sides = size * steps + 1.5, size * len(channels) * height / width + 0.5

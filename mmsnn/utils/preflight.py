@@ -177,6 +177,22 @@ def loads_weights(init_cfg: Mapping[str, Any]) -> bool:
     return str(getattr(kind, '__name__', kind)).rpartition('.')[2] in _LOADERS
 
 
+def forget_pretrained(node: Any) -> None:
+    """Remove each initialiser that loads weights from a model's config, in place.
+
+    What a model computes and how fast does not depend on them, and they may have to be
+    downloaded.
+    """
+    if isinstance(node, dict):
+        init_cfg = node.get('init_cfg')
+        if isinstance(init_cfg, dict) and loads_weights(init_cfg):
+            node.pop('init_cfg')
+    children = node.values() if isinstance(node, dict) else node
+    if isinstance(node, dict | list | tuple):
+        for child in children:
+            forget_pretrained(child)
+
+
 def _find_pretrained(node: Any, where: str) -> Iterator[tuple[str, Any]]:
     """Yield (path in the config, dict) of each initialiser that loads weights."""
     if isinstance(node, Mapping):

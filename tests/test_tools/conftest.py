@@ -59,14 +59,13 @@ def separate_run() -> Iterator[None]:
 @pytest.fixture
 def call_tool(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Run a tool in this process, which spares it the imports."""
-    monkeypatch.syspath_prepend(TOOLS)
     # What the tools set in the environment ends with the test.
     monkeypatch.setenv('LOCAL_RANK', '0')
 
     def call(name: str, *args: Any) -> None:
         monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])
         # the tool's own folder is on the path, as when it is run
-        monkeypatch.syspath_prepend((TOOLS / name).parent)
+        monkeypatch.setattr(sys, 'path', [str((TOOLS / name).parent), *sys.path])
         with separate_run():
             runpy.run_path(str(TOOLS / name), run_name='__main__')
 

@@ -1,10 +1,8 @@
 """tools/analysis_tools/confusion_matrix.py on predictions made by hand."""
 
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import mmengine
@@ -14,8 +12,9 @@ import torch
 from PIL import Image
 
 from mmsnn.datasets import make_digits_detection
+from mmsnn.reporting.confusion_plot import draw
 
-from .tiny_coco import CONFIGS, TOOLS
+from .tiny_coco import CONFIGS
 
 Call = Callable[..., None]
 Fail = Callable[..., str]
@@ -123,7 +122,6 @@ def test_confusion_of_a_detector(
 
 
 def test_large_matrix_has_no_numbers() -> None:
-    draw = SimpleNamespace(**runpy.run_path(str(TOOLS / TOOL))).draw
     small = draw(np.eye(3, dtype=int), list('abc'), 'viridis').axes[0]
     assert [text.get_text() for text in small.texts] == ['100', '100', '100']
     assert [label.get_text() for label in small.get_xticklabels()] == list('abc')

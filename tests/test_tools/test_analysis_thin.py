@@ -1,10 +1,8 @@
 """The analysis tools of MMDetection's users: speeds, counts, data and logs."""
 
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from PIL import Image
 from test_datasets.event_files import write_dvs128_gesture
 
 from mmsnn.datasets import make_digits_detection
+from mmsnn.reporting.dataset_pictures import to_image
 
 from .tiny_coco import CONFIGS, TOOLS
 
@@ -51,11 +50,6 @@ def detector(folder: Path) -> Path:
     """A detector's config, and its data: 4 training images and 2 others."""
     make_digits_detection(num_train=4, num_val=2)
     return DETECTOR
-
-
-def tool(name: str) -> SimpleNamespace:
-    """What a tool defines."""
-    return SimpleNamespace(**runpy.run_path(str(TOOLS / name)))
 
 
 # get_flops.py --------------------------------------------------------------------
@@ -154,10 +148,9 @@ def test_browse_events(folder: Path, call_tool: Call, fail_tool: Fail) -> None:
 
 
 def test_pictures_of_arrays() -> None:
-    browse = tool(BROWSE)
     frames = torch.zeros(9, 2, 4, 5)
     frames[0, 0, 1, 2] = frames[0, 1, 3, 4] = frames[1, :, 0, 0] = 3
-    picture = browse.to_image(frames, rgb=False)
+    picture = to_image(frames, rgb=False)
     # 8 frames in the first row, with a border of a pixel around each
     assert picture.shape == (2 * 6, 8 * 7, 3)
     # the data sets' first channel is OFF
@@ -166,9 +159,9 @@ def test_pictures_of_arrays() -> None:
     assert picture[1, 7 + 1].tolist() == [0, 0, 0]
     assert (picture[1:5, 15:20] == 255).all()
     blue = torch.tensor([200, 10, 0], dtype=torch.uint8).view(3, 1, 1)
-    assert browse.to_image(blue, rgb=False).tolist() == [[[0, 10, 200]]]
-    assert browse.to_image(blue, rgb=True).tolist() == [[[200, 10, 0]]]
-    assert browse.to_image(blue[:1], rgb=False).tolist() == [[[200, 200, 200]]]
+    assert to_image(blue, rgb=False).tolist() == [[[0, 10, 200]]]
+    assert to_image(blue, rgb=True).tolist() == [[[200, 10, 0]]]
+    assert to_image(blue[:1], rgb=False).tolist() == [[[200, 200, 200]]]
 
 
 def test_browse_mistakes(folder: Path, fail_tool: Fail) -> None:

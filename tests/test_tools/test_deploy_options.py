@@ -1,17 +1,17 @@
 """tools/test.py with norms folded and the backbone in bf16."""
 
 import json
-import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mmsnn.cli import test
+from mmsnn.cli.common.parser import Parser, set_up
 from mmsnn.utils import cpu
 
 from .test_options import save_weights
-from .tiny_coco import ANN, SMALL, SPIKING, TOOLS
+from .tiny_coco import ANN, SMALL, SPIKING
 
 
 def read(folder: Path) -> dict[str, float]:
@@ -95,11 +95,9 @@ def test_bf16_needs_a_processor_that_multiplies_it(
     monkeypatch.setattr(cpu, 'has_accelerator', lambda: False)
     monkeypatch.setattr(cpu.Path, 'read_text', lambda *_, **__: f'model\n{flags}\n')
     cpu.multiplies_bf16.cache_clear()
-    monkeypatch.setattr(sys, 'argv', ['test.py', 'config', 'checkpoint', *options])
-    monkeypatch.syspath_prepend(TOOLS)
-    test = runpy.run_path(str(TOOLS / 'test.py'))
+    args = set_up(Parser(), test).parse_args(['config', 'checkpoint', *options])
     try:
-        assert test['wants_bf16'](test['parse_args']()) is expected
+        assert test.wants_bf16(args) is expected
     finally:
         cpu.multiplies_bf16.cache_clear()
     noted = 'no instructions for bf16' in capsys.readouterr().err

@@ -1,10 +1,8 @@
 """Options of the tools that the runs of the COCO configs do not use."""
 
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,32 +11,27 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
 
-from .tiny_coco import ANN, SMALL, SPIKING, TOOLS
+from mmsnn.cli import train
+
+from .tiny_coco import ANN, SMALL, SPIKING
 
 Call = Callable[..., None]
 
 
-@pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """What train.py defines."""
-    monkeypatch.syspath_prepend(TOOLS)
-    return SimpleNamespace(**runpy.run_path(str(TOOLS / 'train.py')))
-
-
-def test_amp(train: SimpleNamespace) -> None:
+def test_amp() -> None:
     cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
     train.set_amp(cfg)
     assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale='dynamic')
 
 
-def test_amp_keeps_the_configs_own(train: SimpleNamespace) -> None:
+def test_amp_keeps_the_configs_own() -> None:
     wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
     cfg = Config(dict(optim_wrapper=wrapper))
     train.set_amp(cfg)
     assert cfg.optim_wrapper == wrapper
 
 
-def test_auto_scale_lr(train: SimpleNamespace) -> None:
+def test_auto_scale_lr() -> None:
     cfg = Config.fromfile(ANN)
     train.set_auto_scale_lr(cfg)
     assert cfg.auto_scale_lr == dict(enable=True, base_batch_size=16)

@@ -16,15 +16,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-# tools/, for _cli
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# a checkout works without being installed
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import _cli  # noqa: E402
+from mmsnn.cli.common import exit_codes  # noqa: E402
 
 Case = Callable[[], object]
 Times = dict[str, list[float]]
 
-run = _cli.run
+run = exit_codes.run
 WARM_UP = 2
 DISTRIBUTIONS = (
     'torch',

@@ -167,6 +167,51 @@ def _places(backbone: ResNetSNN) -> tuple[dict[str, torch.Size], set[str]]:
     return places, required
 
 
+class ClassifierMismatchError(ValueError):
+    """The weights of the linear layer do not fit the classifier's head."""
+
+
+def convert_model(
+    state: dict[str, Any], model: nn.Module, with_classifier: bool = True
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the weights by a whole model's names, and the keys that were left out.
+
+    Args:
+        state: The weights; see :func:`convert_resnet`.
+        model: A detector, a classifier or any other model whose ``backbone`` is a
+            spiking ResNet.
+        with_classifier: Whether a classifier's ``head`` gets the weights of the linear
+            layer.
+
+    Raises:
+        UserError: If the model's backbone is not a spiking ResNet.
+        ClassifierMismatchError: If the weights of the linear layer do not fit.
+        ValueError: If other weights do not fit.
+    """
+    backbone = getattr(model, 'backbone', None)
+    if not isinstance(backbone, ResNetSNN):
+        raise UserError(
+            "the model's backbone must be a spiking ResNet, but it is "
+            f'{type(backbone).__name__}'
+        )
+    weights = {
+        f'backbone.{name}': value
+        for name, value in convert_resnet(state, backbone).items()
+    }
+    skipped = left_out(state, backbone)
+    # detectors name their heads otherwise
+    head = getattr(model, 'head', None) if with_classifier else None
+    if head is not None:
+        try:
+            filled = convert_classifier(state, head)
+        except ValueError as error:
+            raise ClassifierMismatchError(str(error)) from error
+        weights |= {f'head.{name}': value for name, value in filled.items()}
+        kept = set(classifier_keys(state))
+        skipped = [key for key in skipped if key not in kept]
+    return weights, skipped
+
+
 @WEIGHT_INITIALIZERS.register_module()
 class PretrainedResNet:
     """Initialise a spiking ResNet with the weights of a ResNet from elsewhere.

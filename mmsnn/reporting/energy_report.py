@@ -1,4 +1,4 @@
-"""Tables and plots of the energy tool."""
+"""Tables and plots of operations and energy."""
 
 from typing import Any
 
@@ -15,7 +15,8 @@ from mmsnn.analysis import (
     estimate_memory,
     without_spikes,
 )
-from mmsnn.reporting.report import COLORS, Column, Picture, Table, plot_style
+
+from .report import COLORS, Column, Picture, Table, plot_style
 
 
 def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
@@ -54,7 +55,7 @@ def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
 
 
 def layer_table(estimate: EnergyEstimate, operations: Operations) -> Table:
-    """Return a row a layer."""
+    """Return the table of layers."""
     counted: dict[tuple[str, str], LayerOperations] = {
         (layer.name, layer.kind): layer for layer in operations.layers
     }

@@ -1,21 +1,22 @@
-"""The plots of gradient_flow.py."""
+"""Plots of gradients and of their stability."""
 
 import math
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-    from matplotlib.axes import Axes
+from mmsnn.analysis.gradients.gradient_flow import (
+    BlockGradient,
+    Gradients,
+    LayerGradient,
+)
+from mmsnn.analysis.gradients.gradient_stability import Stability
 
-    from mmsnn.analysis.gradients.gradient_flow import (
-        BlockGradient,
-        Gradients,
-        LayerGradient,
-    )
-    from mmsnn.analysis.gradients.gradient_stability import Stability
-    from mmsnn.reporting.report import Picture
+from .plot_style import plot_style
+from .report import Picture
 
 
 def flag(norm: float | None) -> str:
@@ -28,14 +29,12 @@ def flag(norm: float | None) -> str:
 
 
 def draw_norms(
-    axes: 'Axes',
-    rows: 'Sequence[BlockGradient | LayerGradient]',
+    axes: Axes,
+    rows: Sequence[BlockGradient | LayerGradient],
     groups: list[str],
     line: str,
 ) -> None:
     """Draw norms on a log scale; what no such scale has, at its ends."""
-    from matplotlib.ticker import MaxNLocator
-
     norms = [row.norm for row in rows]
     good = {i: norm for i, norm in enumerate(norms) if norm and not flag(norm)}
     axes.set_yscale('log')
@@ -68,10 +67,8 @@ def draw_norms(
     axes.set_ylabel('L2 norm of the gradient')
 
 
-def draw_stability(axes: 'Axes', stability: 'Stability') -> None:
+def draw_stability(axes: Axes, stability: Stability) -> None:
     """Draw the amplitude of each layer, and the range of its steps."""
-    from matplotlib.ticker import MaxNLocator
-
     for main, color, marker, label in (
         (True, 'C0', 'o', 'on the main path'),
         (False, 'C4', 's', 'in shortcuts and side exits'),
@@ -102,13 +99,8 @@ def draw_stability(axes: 'Axes', stability: 'Stability') -> None:
     axes.legend(ncols=2)
 
 
-def draw(gradients: 'Gradients', stability: 'Stability') -> list['Picture']:
+def draw(gradients: Gradients, stability: Stability) -> list[Picture]:
     """Return the plots."""
-    from matplotlib.figure import Figure
-
-    from mmsnn.reporting.plot_style import plot_style
-    from mmsnn.reporting.report import Picture
-
     pictures = []
     with plot_style():
         figure = Figure(figsize=(8, 4))
@@ -117,7 +109,7 @@ def draw(gradients: 'Gradients', stability: 'Stability') -> list['Picture']:
             axes, gradients.blocks, [block.stage for block in gradients.blocks], '-o'
         )
         axes.set_xlabel('block, from the image on')
-        title = 'Gradient of the loss by what each block passes on'
+        title = 'Gradient of the loss with respect to the output of each block'
         pictures.append(Picture('gradient_norms', title, figure))
         figure = Figure(figsize=(8, 4))
         draw_stability(figure.add_subplot(), stability)

@@ -1,4 +1,4 @@
-"""COCO's analysis of errors: reading, and the computation."""
+"""COCO's analysis of errors: what each kind costs in average precision."""
 
 import contextlib
 import json

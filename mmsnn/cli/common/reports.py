@@ -1,4 +1,4 @@
-"""What the analysis tools share: options, the model and its inputs, the report."""
+"""The analysis commands: options, the model and its inputs, the report."""
 
 import argparse
 import platform
@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _config import add_config_options, note, run
+from .exit_codes import note
+from .options import add_config_options
+from .progress import progress
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -18,8 +20,14 @@ if TYPE_CHECKING:
     from mmsnn.reporting.report import Report
 
 
-def add_input_options(parser: argparse.ArgumentParser) -> None:
-    """Add the config, the checkpoint and what says which images are taken."""
+def add_input_options(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the config, the checkpoint and what says which images are taken.
+
+    Args:
+        parser: Gets the options.
+        name: Of the folder of the report, if ``--out-dir`` is not given.
+    """
+    parser.set_defaults(report_name=name)
     add_config_options(parser)
     parser.add_argument(
         'checkpoint',
@@ -46,7 +54,7 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
         help='how many at most (default: %(default)s)',
     )
     parser.add_argument(
-        '--batch-size', type=int, default=1, help='images a batch (default: 1)'
+        '--batch-size', type=int, default=1, help='images per batch (default: 1)'
     )
     parser.add_argument(
         '--seed',
@@ -56,7 +64,8 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--out-dir',
-        help='folder of the report (default: work_dirs/NAME_OF_CONFIG/analysis/TOOL)',
+        help='folder of the report '
+        f'(default: work_dirs/NAME_OF_CONFIG/analysis/{name})',
     )
 
 
@@ -81,7 +90,7 @@ def load(
     from mmsnn.utils.preflight import load_config
 
     source = _source(args)
-    check_folder(out_dir(args), '--out-dir')
+    check_folder(_out_dir(args), '--out-dir')
     cfg = load_config(args.config, args.cfg_options)
     batches = make_batches(cfg, source, args.num_images, args.batch_size, args.seed)
     if batches.num_images < batches.requested:
@@ -89,6 +98,7 @@ def load(
             f'--num-images {batches.requested}: there are only {batches.num_images} '
             'images'
         )
+    progress('Building the model')
     set_random_seed(args.seed)
     model = build_model(cfg, args.checkpoint, note)
     check_batch(model, next(iter(batches)))
@@ -98,7 +108,7 @@ def load(
         'Images': batches.source,
         'Time steps': _time_steps(model),
         'Versions': _versions(),
-        'Command': shlex.join(['python', *sys.argv]),
+        'Command': command_line(),
     }
     if args.cfg_options:
         facts['Settings'] = ', '.join(
@@ -171,20 +181,22 @@ def _versions() -> str:
     return ', '.join([*versions, f'python {platform.python_version()}'])
 
 
-def out_dir(args: argparse.Namespace) -> Path:
+def command_line() -> str:
+    """Return what the user typed."""
+    start = Path(sys.argv[0])
+    if start.name in ('mmsnn', '__main__.py'):
+        return shlex.join(['mmsnn', *sys.argv[1:]])
+    return shlex.join(['python', *sys.argv])
+
+
+def _out_dir(args: argparse.Namespace) -> Path:
     """Return the folder of the report."""
     if args.out_dir is not None:
         return Path(args.out_dir)
-    tool = Path(sys.argv[0]).stem
-    return Path('work_dirs', Path(args.config).stem, 'analysis', tool)
+    return Path('work_dirs', Path(args.config).stem, 'analysis', args.report_name)
 
 
-def progress(message: str) -> None:
-    """Say on stderr what is being done, for tools whose steps take long."""
-    print(f'{message} ...', file=sys.stderr, flush=True)
-
-
-def finish(report: 'Report', folder: 'str | Path') -> None:
+def finish(report: 'Report', args: argparse.Namespace) -> None:
     """Print the report, save it and say where.
 
     Raises:
@@ -192,6 +204,7 @@ def finish(report: 'Report', folder: 'str | Path') -> None:
     """
     from mmsnn.utils.errors import UserError, first_line
 
+    folder = _out_dir(args)
     print(report.text())
     try:
         files = report.save(folder)
@@ -202,6 +215,3 @@ def finish(report: 'Report', folder: 'str | Path') -> None:
     print()
     for path in files.values():
         print(f'Saved {path}')
-
-
-__all__ = ['add_input_options', 'finish', 'load', 'note', 'out_dir', 'progress', 'run']

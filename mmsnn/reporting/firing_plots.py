@@ -1,15 +1,15 @@
-"""Plots of firing rates, for firing_rate.py."""
+"""Plots of firing rates."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-    from mmsnn.analysis.firing.block_firing import BlockFiring
-    from mmsnn.analysis.firing.firing_rates import Firing, NeuronFiring
-    from mmsnn.reporting.report import Picture
+from mmsnn.analysis.firing.block_firing import BlockFiring
+from mmsnn.analysis.firing.firing_rates import Firing, NeuronFiring
+
+from .report import COLORS, Picture, plot_style
 
 ROW = 0.24
 """Height of a layer in the plots, in inches."""
@@ -20,25 +20,23 @@ def short_name(name: str) -> str:
     return name.removeprefix('backbone.').removesuffix('.neuron')
 
 
-def draw(firing: 'Firing') -> list['Picture']:
+def draw(firing: Firing) -> list[Picture]:
     """Return the plots of what was measured."""
-    from mmsnn.reporting.report import Picture, plot_style
-
     with plot_style():
         pictures = [
             Picture(
                 'layers',
                 'Firing rate of each layer of neurons',
                 _draw_layers(firing),
-                'Spikes a neuron and step, from the first layer (top) to the last. The '
-                'dashed line is the rate of all neurons, the thin line of each bar '
-                'spans what single images have.',
+                'Spikes per neuron per time step, from the first layer (top) to the '
+                'last. The dashed line is the rate of all neurons, the thin line of '
+                'each bar spans the rates of single images.',
             ),
             Picture(
                 'steps',
                 'Firing rate of each layer at each time step',
                 _draw_steps(firing.neurons),
-                'Spikes a neuron, from the first layer (top) to the last.',
+                'Spikes per neuron, from the first layer (top) to the last.',
             ),
         ]
         if has_spikes(firing.blocks):
@@ -56,7 +54,7 @@ def draw(firing: 'Firing') -> list['Picture']:
     return pictures
 
 
-def has_spikes(blocks: 'Sequence[BlockFiring]') -> bool:
+def has_spikes(blocks: Sequence[BlockFiring]) -> bool:
     """Return whether blocks end with spikes, which there are rates of."""
     return any(
         block.last_firing_rate is not None or block.output_mean is not None
@@ -64,9 +62,7 @@ def has_spikes(blocks: 'Sequence[BlockFiring]') -> bool:
     )
 
 
-def _make_rows(neurons: 'Sequence[NeuronFiring]', width: float) -> tuple:
-    from matplotlib.figure import Figure
-
+def _make_rows(neurons: Sequence[NeuronFiring], width: float) -> tuple:
     figure = Figure(figsize=(width, 1.1 + ROW * len(neurons)))
     axes = figure.subplots()
     axes.set_yticks(range(len(neurons)), [short_name(n.name) for n in neurons])
@@ -76,9 +72,7 @@ def _make_rows(neurons: 'Sequence[NeuronFiring]', width: float) -> tuple:
     return figure, axes
 
 
-def _draw_layers(firing: 'Firing') -> 'Figure':
-    from mmsnn.reporting.report import COLORS
-
+def _draw_layers(firing: Firing) -> Figure:
     neurons = firing.neurons
     figure, axes = _make_rows(neurons, 7.5)
     parts = list(dict.fromkeys(n.part for n in neurons))
@@ -91,15 +85,13 @@ def _draw_layers(firing: 'Firing') -> 'Figure':
         axes.plot([min(rates), max(rates)], [i, i], color='#222831', linewidth=1)
     axes.axvline(firing.firing_rate, color='#222831', linestyle='--', linewidth=1)
     axes.set_xlim(left=0)
-    axes.set_xlabel('firing rate [spikes a neuron and step]')
+    axes.set_xlabel('firing rate [spikes per neuron per time step]')
     if len(parts) > 1:
         figure.legend(loc='outside upper right', ncols=len(parts), fontsize='small')
     return figure
 
 
-def _draw_steps(neurons: 'Sequence[NeuronFiring]') -> 'Figure':
-    import numpy as np
-
+def _draw_steps(neurons: Sequence[NeuronFiring]) -> Figure:
     steps = max(len(n.step_firing_rates) for n in neurons)
     rates = np.full((len(neurons), steps), np.nan)
     for row, n in zip(rates, neurons, strict=True):
@@ -111,7 +103,7 @@ def _draw_steps(neurons: 'Sequence[NeuronFiring]') -> 'Figure':
     axes.set_xlabel('time step')
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    figure.colorbar(image, label='firing rate [spikes a neuron]', pad=0.02)
+    figure.colorbar(image, label='firing rate [spikes per neuron]', pad=0.02)
     if rates.size <= 400:
         for (i, t), rate in np.ndenumerate(rates):
             if rate == rate:
@@ -121,9 +113,7 @@ def _draw_steps(neurons: 'Sequence[NeuronFiring]') -> 'Figure':
     return figure
 
 
-def _draw_blocks(blocks: 'Sequence[BlockFiring]') -> 'Figure':
-    from matplotlib.figure import Figure
-
+def _draw_blocks(blocks: Sequence[BlockFiring]) -> Figure:
     figure = Figure(figsize=(9, 3.6))
     left, right = figure.subplots(1, 2)
     left.set_title('(a) last spiking neurons $A^l$')
@@ -147,16 +137,14 @@ def _draw_blocks(blocks: 'Sequence[BlockFiring]') -> 'Figure':
 
 
 def _draw_curve(
-    axes: 'Axes',
-    blocks: 'Sequence[BlockFiring]',
-    value: 'Callable[[BlockFiring], float | None]',
+    axes: Axes,
+    blocks: Sequence[BlockFiring],
+    value: Callable[[BlockFiring], float | None],
     label: str,
     style: str,
     color: int = 0,
 ) -> None:
     """Draw a number of each block that has it, with gaps where one has not."""
-    from mmsnn.reporting.report import COLORS
-
     values = [value(block) for block in blocks]
     if all(y is None for y in values):
         return

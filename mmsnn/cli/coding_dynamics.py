@@ -1,0 +1,79 @@
+"""Measure how long an encoder adds information.
+
+Dynamics duration and entropy are those of Qiu et al., *Gated attention coding for
+training high-performance and efficient spiking neural networks*, Definitions 1 to 3
+and Eq. 9. Tables are printed, and saved with plots as report.html, report.json and PNG
+files.
+
+Examples:
+    mmsnn coding-dynamics CONFIG CHECKPOINT
+    mmsnn coding-dynamics CONFIG CHECKPOINT --compare --num-images 32
+"""
+
+import argparse
+from typing import Any
+
+from .common.progress import track
+from .common.reports import add_input_options, finish, load
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_input_options(parser, 'coding_dynamics')
+    parser.add_argument(
+        '--compare',
+        action='store_true',
+        help='measure direct coding with the same weights beside gated attention '
+        'coding: the spikes before the gate',
+    )
+    parser.add_argument(
+        '--levels',
+        type=int,
+        default=16,
+        help='into how many levels values that are no spikes are sorted for the '
+        'entropy (default: 16)',
+    )
+    parser.add_argument(
+        '--channels',
+        type=int,
+        default=4,
+        help='how many channels of the output are drawn (default: 4)',
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Measure, print and save.
+
+    Raises:
+        UserError: If the command line does not fit the model, or it does not run.
+    """
+    import torch
+
+    from mmsnn.analysis.coding import CodingDynamics
+    from mmsnn.reporting.coding_report import draw, notes, tables
+    from mmsnn.reporting.report import Report, plot_style
+    from mmsnn.utils.errors import UserError
+
+    if args.channels < 1:
+        raise UserError(f'--channels must be at least 1, but got {args.channels}')
+    model: Any  # of which nn.Module's annotations hide test_step
+    _, model, batches, facts = load(args)
+    try:
+        collector = CodingDynamics(model, args.levels, args.compare)
+    except ValueError as error:
+        raise UserError(f'config {args.config!r}: {error}') from error
+    with collector, torch.no_grad():
+        for batch in track(batches, 'Running the model'):
+            model.test_step(batch)
+    coding = collector.result()
+    with plot_style():
+        pictures = draw(collector, coding.encoders, args.channels)
+    report = Report(
+        title='Coding dynamics of the encoder',
+        facts=facts,
+        tables=tables(coding.encoders),
+        pictures=pictures,
+        notes=notes(coding.encoders),
+        data=coding,
+    )
+    finish(report, args)

@@ -1,0 +1,110 @@
+"""Options that several commands share."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmsnn.analysis.model_inputs import InputSource
+
+
+class CfgOptions(argparse.Action):
+    """MMEngine's ``DictAction`` with an error message in place of a traceback."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Add the settings to those given before."""
+        from mmengine.config import DictAction
+
+        from mmsnn.utils.errors import UserError
+
+        parse = DictAction(self.option_strings, self.dest)
+        for value in values or ():
+            key, equals, _ = value.partition('=')
+            try:
+                if not equals or not all(key.split('.')):
+                    raise ValueError('it must be KEY=VALUE')
+                parse(parser, namespace, [value], option_string)
+            except (AssertionError, ValueError) as error:
+                raise UserError(f'--cfg-options {value!r}: {error}') from error
+
+
+class OutputFolder(argparse.Action):
+    """Take the path of a folder, if files can be written in it."""
+
+    checker = 'check_folder'
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Check the path and store it."""
+        from mmsnn.utils import outputs
+
+        name = option_string or self.metavar or self.dest
+        getattr(outputs, self.checker)(values, name)
+        setattr(namespace, self.dest, values)
+
+
+class OutputFile(OutputFolder):
+    """Take the path of a file, if it can be written."""
+
+    checker = 'check_file'
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add what overrides settings of the config."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=CfgOptions,
+        metavar='KEY=VALUE',
+        help='override settings of the config, such as train_cfg.max_epochs=1; a list '
+        'is written key="[a,b]" or key=a,b, nested ones key="[(a,b),(c,d)]", without '
+        'white space',
+    )
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add the config and what overrides its settings."""
+    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
+    add_cfg_options(parser)
+
+
+def add_shape_option(parser: argparse.ArgumentParser) -> None:
+    """Add the shape of noise that takes the place of the test set's images."""
+    parser.add_argument(
+        '--shape',
+        nargs='+',
+        type=int,
+        metavar='PIXELS',
+        help='take noise of HEIGHT WIDTH, or of one number for both, in place of the '
+        "test set's images",
+    )
+
+
+def get_source(shape: list[int] | None) -> 'InputSource':
+    """Return where the images come from.
+
+    Raises:
+        UserError: If the shape is not one.
+    """
+    from mmsnn.analysis.model_inputs import InputSource
+    from mmsnn.utils.errors import UserError
+
+    if shape is None:
+        return InputSource('dataset')
+    if len(shape) > 2 or min(shape) < 1:
+        raise UserError(
+            '--shape takes one number or HEIGHT WIDTH, each at least 1, but got '
+            + ' '.join(map(str, shape))
+        )
+    return InputSource('random', size=(shape[0], shape[-1]))

@@ -1,0 +1,56 @@
+"""Progress on stderr, for what takes more than about two seconds."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from typing import TypeVar
+
+from .exit_codes import is_first
+
+T = TypeVar('T')
+
+
+def progress(message: str) -> None:
+    """Print which step begins."""
+    print(f'{message} ...', file=sys.stderr, flush=True)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something is being done, if stderr is a terminal.
+
+    In a distributed run only the first process of each machine shows it.
+
+    Args:
+        what: What is done, as 'Making the images'.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal and is_first():
+        with console.status(what):
+            yield
+    else:
+        yield
+
+
+def track(items: Iterable[T], what: str) -> Iterator[T]:
+    """Yield the items, with a progress bar if stderr is a terminal.
+
+    Args:
+        items: What is iterated over.
+        what: What is done with them, as 'Running the model'.
+    """
+    from rich.console import Console
+    from rich.progress import track as show
+
+    console = Console(stderr=True)
+    total = len(items) if isinstance(items, Sized) else None
+    yield from show(
+        items,
+        what,
+        total=total,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,37 @@
+"""The config of a command that trains nothing."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from .progress import working
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+@working('Reading the config')
+def read_config(args: argparse.Namespace) -> 'Config':
+    """Read the config and make its scope the default one.
+
+    Raises:
+        UserError: If it is missing or broken, or an option does not fit into it.
+    """
+    from mmdet.utils import register_all_modules
+    from mmengine.registry import init_default_scope
+
+    import mmsnn  # noqa: F401
+    from mmsnn.utils.preflight import load_config
+
+    cfg = load_config(args.config, args.cfg_options)
+    register_all_modules(init_default_scope=False)
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    return cfg
+
+
+def pipeline_of(cfg: 'Config', split: str) -> list[str]:
+    """Return the names, without scope, of the transforms of a data set."""
+    from mmsnn.utils.preflight import innermost_dataset
+
+    dataset = innermost_dataset(cfg[f'{split}_dataloader'].dataset)
+    kinds = [step['type'] for step in dataset.get('pipeline') or ()]
+    return [str(getattr(kind, '__name__', kind)).rpartition('.')[2] for kind in kinds]

@@ -1,0 +1,124 @@
+"""The run of train and test: options, config, runner, images that are skipped."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .exit_codes import is_first, note
+from .options import add_cfg_options
+from .progress import working
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+    from mmsnn.datasets.guarded_pipeline import BrokenImages
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that MMDetection's train.py and test.py share."""
+    parser.add_argument(
+        '--work-dir',
+        help='folder of the logs and results (default: work_dirs/NAME_OF_CONFIG)',
+    )
+    add_cfg_options(parser)
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run',
+    )
+    # torch.distributed.launch passes --local-rank since PyTorch 2.0.
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
+
+
+@working('Preparing the run')
+def load(args: argparse.Namespace, mode: str) -> 'Config':
+    """Read the config of ``args`` and set what both commands set in it.
+
+    LOCAL_RANK is set in the environment as MMEngine expects it.
+
+    Args:
+        args: The parsed options.
+        mode: 'train' or 'test'.
+
+    Raises:
+        UserError: If the config is missing, broken or lacks what ``mode`` needs.
+    """
+    from mmdet.utils import setup_cache_size_limit_of_dynamo
+
+    import mmsnn  # noqa: F401
+    from mmsnn.utils.config_checks import check_settings, misspelt_settings
+    from mmsnn.utils.outputs import check_folder
+    from mmsnn.utils.preflight import check_sections, load_config
+
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    setup_cache_size_limit_of_dynamo()
+    cfg = load_config(args.config, args.cfg_options)
+    for line in misspelt_settings(cfg):
+        note(line)
+    check_sections(cfg, mode)
+    check_settings(cfg, mode)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
+    check_folder(cfg.work_dir, 'work dir')
+    return cfg
+
+
+def start_skipping(cfg: 'Config', number: int | None) -> 'BrokenImages | None':
+    """Return what ``--skip-broken`` allows, with an empty list of images.
+
+    Raises:
+        UserError: If the number is less than 1.
+    """
+    from mmsnn.datasets.guarded_pipeline import BrokenImages
+    from mmsnn.utils.errors import UserError
+
+    if number is None:
+        return None
+    if number < 1:
+        raise UserError(f'--skip-broken must be at least 1, but got {number}')
+    broken = BrokenImages(Path(cfg.work_dir, 'broken_images.txt'), number)
+    if is_first():
+        broken.clear()
+    return broken
+
+
+@contextmanager
+def report_skipped(broken: 'BrokenImages | None') -> Iterator[None]:
+    """Name and count the images that have been skipped, at the end or at an error."""
+    try:
+        yield
+    finally:
+        names = broken.names() if broken else []
+        if broken and names:
+            note(
+                f'{len(names)} training images could not be read and were skipped: '
+                f'{", ".join(names)} (listed in {broken.path})'
+            )
+
+
+def build_runner(cfg: 'Config') -> 'Runner':
+    """Build the runner, and with it the model, on whatever device there is.
+
+    Raises:
+        UserError: If the config asks for something that cannot be built.
+    """
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
+
+    from mmsnn.utils.cpu import start_on_cpu
+    from mmsnn.utils.failures import explain_building
+
+    if start_on_cpu(cfg, cfg.launcher):
+        note('no GPU: each process normalises by itself, BN in place of SyncBN')
+    with explain_building(f'config {cfg.filename!r}'):
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

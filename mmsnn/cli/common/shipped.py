@@ -1,0 +1,90 @@
+"""The configs that are shipped: in the checkout, or in the installed package."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mmsnn
+from mmsnn.utils.errors import UserError
+
+METAFILE = 'metafile.yml'
+REPORTED = 'Reported '
+"""Prefix of the metadata that are a paper's numbers."""
+
+
+@dataclass(frozen=True)
+class ShippedConfig:
+    """A config and what is known of it.
+
+    Attributes:
+        name: ``FOLDER/FILE``; ``mmsnn::FOLDER/FILE`` names it in commands and configs.
+        description: One line, or nothing.
+        measured: Metrics of this implementation, by name.
+        reported: Metrics that the paper states, by name.
+    """
+
+    name: str
+    description: str
+    measured: dict[str, Any]
+    reported: dict[str, Any]
+
+
+def configs_folder() -> Path:
+    """Return the folder that holds the folders of configs.
+
+    Raises:
+        UserError: If the configs are not there.
+    """
+    package = Path(mmsnn.__file__).parent
+    folders = (package / '.mim' / 'configs', package.parent / 'configs')
+    for folder in folders:
+        if (folder / '_base_').is_dir():
+            return folder
+    looked = ' or '.join(map(str, folders))
+    raise UserError(f'the configs of mmsnn are not in {looked}: install mmsnn again')
+
+
+def shipped_configs() -> Iterator[ShippedConfig]:
+    """Yield the configs in alphabetical order of folders and files.
+
+    Raises:
+        UserError: If the configs are not there.
+    """
+    for folder in sorted(configs_folder().glob('[!_]*/')):
+        models = _read_metafile(folder / METAFILE)
+        for path in sorted(folder.glob('*.py')):
+            yield _describe(path, models.get(path.stem, {}))
+
+
+def _read_metafile(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the models of a metafile by name; none if there is no file."""
+    if not path.is_file():
+        return {}
+    import yaml
+
+    loader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+    content = yaml.load(path.read_text(encoding='utf-8'), loader)
+    return {model['Name']: model for model in content['Models']}
+
+
+def _describe(path: Path, model: dict[str, Any]) -> ShippedConfig:
+    metadata = model.get('Metadata', {})
+    with path.open(encoding='utf-8') as file:
+        first = file.readline()
+    if first.startswith('#'):
+        description = first.lstrip('#').strip()
+    else:
+        about = {k: v for k, v in metadata.items() if not k.startswith(REPORTED)}
+        description = '; '.join(f'{key}: {value}' for key, value in about.items())
+    results = model.get('Results', ())
+    return ShippedConfig(
+        name=f'{path.parent.name}/{path.name}',
+        description=description,
+        measured={k: v for result in results for k, v in result['Metrics'].items()},
+        reported={
+            key.removeprefix(REPORTED): value
+            for key, value in metadata.items()
+            if key.startswith(REPORTED)
+        },
+    )

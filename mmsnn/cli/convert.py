@@ -1,0 +1,121 @@
+"""Convert a ResNet's weights for a spiking ResNet.
+
+CHECKPOINT is torchvision's, SpikingJelly's or the SEW authors', as a path or as what
+MMEngine loads, such as torchvision://resnet18. OUT is for load_from or for
+init_cfg=dict(type='Pretrained', checkpoint=OUT, prefix='backbone.'). If the model is a
+classifier, its linear head is filled, too.
+
+Examples:
+    mmsnn convert CONFIG torchvision://resnet18 weights.pth
+    mmsnn convert CONFIG sew18_checkpoint.pth weights.pth --drop-classifier
+"""
+
+import argparse
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .common.options import OutputFile
+from .common.progress import working
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
+    parser.add_argument(
+        'checkpoint', help='path or URL of the weights, or torchvision://resnet18'
+    )
+    parser.add_argument(
+        'out',
+        type=Path,
+        action=OutputFile,
+        help='file to write, which must not exist',
+    )
+    parser.add_argument(
+        '--drop-classifier',
+        action='store_true',
+        help="leave a classifier's head as it is, as for another set of classes",
+    )
+
+
+def build_model(path: str) -> 'nn.Module':
+    """Build the model of a config, on the CPU.
+
+    Raises:
+        UserError: If the config defines none or it cannot be built.
+    """
+    from mmengine.registry import MODELS, init_default_scope
+
+    from mmsnn.utils.errors import UserError
+    from mmsnn.utils.failures import explain_building
+    from mmsnn.utils.preflight import load_config
+
+    cfg = load_config(path)
+    if cfg.get('model') is None:
+        raise UserError(f'config {path!r} does not define model')
+    init_default_scope(cfg.get('default_scope') or 'mmengine')
+    with explain_building(f'config {path!r}'):
+        return MODELS.build(cfg.model)
+
+
+def describe_source(checkpoint: str) -> dict[str, str]:
+    """Return where the weights came from: name and, of a file here, SHA-256."""
+    from mmsnn.utils.preflight import is_remote
+
+    if is_remote(checkpoint):
+        return dict(source=checkpoint)
+    path = Path(checkpoint).expanduser()
+    with path.open('rb') as file:
+        digest = hashlib.file_digest(file, 'sha256').hexdigest()
+    return dict(source=path.name, source_sha256=digest)
+
+
+def save(content: dict[str, Any], out: Path) -> None:
+    """Write ``out`` completely or not at all."""
+    import torch
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f'{out.name}.{os.getpid()}.part')
+    try:
+        torch.save(content, part)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Convert."""
+    from mmsnn.models.initializers.published_weights import (
+        ClassifierMismatchError,
+        convert_model,
+    )
+    from mmsnn.utils.checkpoints import enumerate_some, read_weights
+    from mmsnn.utils.errors import UserError
+    from mmsnn.version import __version__
+
+    if args.out.exists():
+        raise UserError(f'{str(args.out)!r} exists already')
+    with working('Building the model'):
+        model = build_model(args.config)
+    state = read_weights(args.checkpoint)
+    try:
+        weights, skipped = convert_model(state, model, not args.drop_classifier)
+    except UserError:
+        raise
+    except ValueError as error:
+        hint = ''
+        if isinstance(error, ClassifierMismatchError):
+            hint = '; --drop-classifier leaves the head as it is'
+        raise UserError(f'checkpoint {args.checkpoint!r}: {error}{hint}') from error
+    meta = dict(describe_source(args.checkpoint), mmsnn_version=__version__)
+    try:
+        save(dict(meta=meta, state_dict=weights), args.out)
+    except OSError as error:
+        raise UserError(f'cannot write {str(args.out)!r}: {error}') from error
+    print(f'Saved {len(weights)} tensors to {args.out}')
+    if skipped:
+        print(f'Left out: {enumerate_some(skipped)}')

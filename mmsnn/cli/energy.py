@@ -1,0 +1,171 @@
+"""Count a model's operations and their energy, by layer.
+
+Counts the operations that a model executes, on the config's own test set, a folder of
+images or noise, and prices them; a spiking model is compared with the same network
+without spikes. Every assumption is printed. Tables are printed, and saved with plots as
+report.html, report.json and PNG files.
+
+Examples:
+    mmsnn energy CONFIG CHECKPOINT --num-images 100
+    mmsnn energy CONFIG --random 224 --costs GAC
+    mmsnn energy CONFIG CHECKPOINT --mac-pj 4.6 --ac-pj 0.9 --spikes exact
+"""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from .common.exit_codes import note
+from .common.progress import track
+from .common.reports import add_input_options, finish, load
+
+if TYPE_CHECKING:
+    from mmsnn.analysis import (
+        CountingRules,
+        EnergyModel,
+    )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_input_options(parser, 'energy')
+    parser.add_argument(
+        '--costs', help='costs of an operation by name, such as SG (default) or GAC'
+    )
+    parser.add_argument('--mac-pj', type=float, help='energy of a MAC in pJ')
+    parser.add_argument('--ac-pj', type=float, help='energy of an accumulation in pJ')
+    parser.add_argument(
+        '--spikes',
+        choices=['rate', 'exact'],
+        default='rate',
+        help='count accumulations by the mean input, as the papers do (default), or '
+        'one by one',
+    )
+    parser.add_argument(
+        '--encoder',
+        choices=['mac', 'values'],
+        default='mac',
+        help='whether integers that enter the encoder are multiplied (default)',
+    )
+    parser.add_argument(
+        '--integer',
+        choices=['accumulations', 'mac'],
+        default='accumulations',
+        help='what a spike of value k costs: k accumulations (default), or its layer '
+        'multiplies',
+    )
+    for name, text in (
+        ('projections', "leave out the convolutions of shortcuts, as the SG paper's"),
+        ('products', 'leave out element-wise products of encoder and decoders'),
+    ):
+        parser.add_argument(f'--no-{name}', action='store_true', help=text)
+    for name, text in (
+        ('neuron-updates', 'count updates of potentials'),
+        ('norms', 'count norms, which are taken as folded otherwise'),
+    ):
+        parser.add_argument(f'--{name}', action='store_true', help=text)
+    parser.add_argument(
+        '--word-bits',
+        type=int,
+        default=32,
+        help='size of weights and analog values in memory (default: 32)',
+    )
+
+
+def find_costs(args: argparse.Namespace) -> 'EnergyModel':
+    """Return the costs that the options name.
+
+    Raises:
+        UserError: If a name is unknown, or only one of two energies is given.
+    """
+    from mmsnn.analysis import EnergyModel
+    from mmsnn.analysis.energy.energy_models import find_energy_model
+    from mmsnn.utils.errors import UserError
+
+    given = (args.mac_pj, args.ac_pj)
+    if given == (None, None):
+        try:
+            return find_energy_model(args.costs or 'SG')
+        except ValueError as error:
+            raise UserError(f'--costs: {error}') from error
+    if None in given or args.costs is not None:
+        raise UserError('--mac-pj and --ac-pj belong together, without --costs')
+    try:
+        return EnergyModel('given', *given, 'of the command line')
+    except ValueError as error:
+        raise UserError(f'--mac-pj, --ac-pj: {error}') from error
+
+
+def find_rules(args: argparse.Namespace) -> 'CountingRules':
+    """Return the rules that the options set."""
+    from mmsnn.analysis import CountingRules
+
+    return CountingRules(
+        args.spikes,
+        args.encoder,
+        args.integer,
+        projections=not args.no_projections,
+        products=not args.no_products,
+        neuron_updates=args.neuron_updates,
+        norms=args.norms,
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Count, price, report."""
+    costs, rules = find_costs(args), find_rules(args)
+
+    import torch
+
+    from mmsnn.analysis import (
+        OperationCounter,
+        estimate_energy,
+        estimate_memory,
+        without_spikes,
+    )
+    from mmsnn.reporting import energy_report as draw
+    from mmsnn.reporting.report import Report, si
+
+    model: Any
+    _, model, batches, facts = load(args)
+    with OperationCounter(model) as counter, torch.no_grad():
+        for batch in track(batches, 'Counting operations'):
+            model.test_step(batch)
+    operations = counter.result()
+    estimate = estimate_energy(operations, costs, rules)
+    ann = estimate_energy(without_spikes(operations), costs, rules)
+    if operations.num_steps is None:
+        note('the model has no spiking neurons: every layer multiplies')
+    if operations.uncounted:
+        note(f'not counted: {", ".join(operations.uncounted)}')
+    total = estimate.total
+    headline = {
+        'Parameters': si(operations.parameters),
+        'Energy': f'{total.energy_pj:.3e} pJ ({si(total.macs)} MACs, '
+        f'{si(total.accumulations)} ACs)',
+        'Without spikes': f'{ann.total.energy_pj:.3e} pJ ({si(ann.total.macs)} MACs)',
+        'Times less': f'{ann.total.energy_pj / total.energy_pj:.2f}',
+    }
+    report = Report(
+        title='Operations and energy',
+        facts=facts,
+        tables=(
+            draw.part_table(estimate, ann),
+            draw.layer_table(estimate, operations),
+            draw.costs_table(operations, rules),
+            draw.memory_table(operations, args.word_bits),
+        ),
+        pictures=(
+            draw.draw_parts(estimate, ann),
+            draw.draw_layers(estimate),
+        ),
+        notes=estimate.assumptions,
+        data={
+            'estimate': estimate,
+            'total': total,
+            'without_spikes': ann.total,
+            'operations': operations,
+            'memory': estimate_memory(operations, args.word_bits).total,
+        },
+        headline=headline,
+    )
+    finish(report, args)

@@ -1,0 +1,259 @@
+"""Test the model of a config with a checkpoint.
+
+The options are MMDetection's. For a detector that is evaluated with CocoMetric, the
+columns of the SG ResNet paper's Table 4 are printed and saved as JSON in the work dir;
+for other models, all metrics are, as a classifier's accuracies.
+
+Examples:
+    mmsnn test CONFIG CHECKPOINT
+    mmsnn test CONFIG CHECKPOINT --out predictions.pkl --show-dir pictures
+    mmsnn test CONFIG CHECKPOINT --fold-norms --bf16
+"""
+
+import argparse
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .common.exit_codes import note
+from .common.options import OutputFile
+from .common.runs import add_run_options, build_runner, load
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+    from mmsnn.evaluation import Table
+
+RESULTS = 'coco_columns.json'
+METRICS = 'metrics.json'
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
+    parser.add_argument('checkpoint', help='path of the checkpoint')
+    parser.add_argument(
+        '--out',
+        action=OutputFile,
+        help='file to dump the predictions to, ending in .pkl or .pickle',
+    )
+    parser.add_argument('--show', action='store_true', help='show the predictions')
+    parser.add_argument(
+        '--show-dir',
+        help='save painted images in WORK_DIR/TIMESTAMP/SHOW_DIR (of a classifier, in '
+        'WORK_DIR/SHOW_DIR)',
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='seconds an image is shown'
+    )
+    parser.add_argument(
+        '--tta', action='store_true', help='augment the images at test time'
+    )
+    parser.add_argument(
+        '--fold-norms',
+        action='store_true',
+        help='make norms a part of the convolutions before them, which is faster',
+    )
+    parser.add_argument(
+        '--bf16',
+        action='store_true',
+        help='compute the spiking backbone in bf16 if the processor has instructions '
+        'for it, else in fp32, which is faster then',
+    )
+    parser.add_argument(
+        '--force-bf16',
+        action='store_true',
+        help='compute it in bf16 on any processor',
+    )
+    parser.add_argument(
+        '--int8',
+        action='store_true',
+        help="round the spiking backbone's weights to 8 bits; includes --fold-norms",
+    )
+    parser.add_argument(
+        '--allow-partial',
+        action='store_true',
+        help="accept a checkpoint that does not fit all of the model's weights",
+    )
+    add_run_options(parser)
+
+
+def set_visualization(cfg: 'Config', args: argparse.Namespace) -> None:
+    """Make the visualization hook show or save its pictures.
+
+    Raises:
+        UserError: If the config has no such hook.
+    """
+    from mmdet.engine.hooks.utils import trigger_visualization_hook
+
+    from mmsnn.utils.errors import UserError
+
+    hook = (cfg.get('default_hooks') or {}).get('visualization')
+    if hook is None:
+        raise UserError(
+            f'--show and --show-dir need default_hooks.visualization in config '
+            f'{cfg.filename!r}'
+        )
+    if str(hook.type).rpartition('.')[-1] == 'VisualizationHook':
+        # MMPretrain's names its options otherwise, and knows no folder of the run.
+        hook.update(
+            enable=True,
+            show=args.show,
+            wait_time=args.wait_time,
+            out_dir=args.show_dir and str(Path(cfg.work_dir, args.show_dir)),
+        )
+    else:
+        trigger_visualization_hook(cfg, args)
+
+
+def set_tta(cfg: 'Config') -> None:
+    """Wrap the model for test-time augmentation.
+
+    A detector's config need not say how: as in MMDetection, each image is then seen
+    as it is and flipped.
+
+    Raises:
+        UserError: If the config is not a detector's and does not say how.
+    """
+    from mmengine.config import ConfigDict
+
+    from mmsnn.utils.errors import UserError
+    from mmsnn.utils.preflight import innermost_dataset
+
+    dataset = innermost_dataset(cfg.test_dataloader.dataset)
+    missing = [name for name in ('tta_model', 'tta_pipeline') if name not in cfg]
+    if missing and cfg.get('default_scope') != 'mmdet':
+        raise UserError(
+            f'--tta needs {" and ".join(missing)} in config {cfg.filename!r}'
+        )
+    if 'tta_model' in missing:
+        cfg.tta_model = dict(
+            type='DetTTAModel',
+            tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100),
+        )
+    if 'tta_pipeline' in missing:
+        flips = [dict(type='RandomFlip', prob=prob) for prob in (1.0, 0.0)]
+        keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
+        pack = dict(type='PackDetInputs', meta_keys=(*keys, 'flip', 'flip_direction'))
+        augment = dict(type='TestTimeAug', transforms=[flips, [pack]])
+        cfg.tta_pipeline = [*deepcopy(dataset.pipeline)[:-1], augment]
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset.pipeline = cfg.tta_pipeline
+
+
+def wants_bf16(args: argparse.Namespace) -> bool:
+    """Return whether the backbone is to compute in bf16 on this machine."""
+    from mmsnn.utils.cpu import multiplies_bf16
+
+    if not args.bf16 or args.force_bf16 or multiplies_bf16():
+        return args.bf16 or args.force_bf16
+    note(
+        'this processor has no instructions for bf16: testing in fp32, which is '
+        'several times as fast (--force-bf16 tests in bf16)'
+    )
+    return False
+
+
+def add_dump(cfg: 'Config', runner: 'Runner', out: str) -> None:
+    """Make the runner dump its predictions to ``out``."""
+    from mmdet.evaluation import DumpDetResults
+    from mmengine.evaluator import DumpResults
+
+    dump = DumpDetResults if cfg.get('default_scope') == 'mmdet' else DumpResults
+    runner.test_evaluator.metrics.append(dump(out_file_path=out))
+
+
+def report(tables: 'list[Table]', cfg: 'Config', runner: 'Runner') -> None:
+    """Print the tables and save them, once a run and once under a fixed name."""
+    from mmengine.dist import is_main_process
+
+    from mmsnn.evaluation import format_tables, save_tables
+
+    if not is_main_process():
+        return
+    print(format_tables(tables))
+    if any(value is None for table in tables for value in table.columns.values()):
+        print("'-': no object of that size, or nothing was detected at all")
+    for path in (Path(runner.log_dir, RESULTS), Path(cfg.work_dir, RESULTS)):
+        save_tables(path, tables, str(cfg.filename), str(cfg.load_from))
+        print(f'Saved {path}')
+
+
+def report_metrics(metrics: Mapping[str, Any], cfg: 'Config') -> None:
+    """Print the metrics, a line each, and save them under a fixed name.
+
+    MMEngine has saved them in the run's own folder.
+    """
+    from mmengine.dist import is_main_process
+    from mmengine.fileio import dump
+
+    if not is_main_process() or not metrics:
+        return
+    width = max(map(len, metrics))
+    for name, value in metrics.items():
+        shown = f'{value:.2f}' if isinstance(value, float) else value
+        print(f'{name.ljust(width)}  {shown}')
+    content = {
+        'config': str(cfg.filename),
+        'checkpoint': str(cfg.load_from),
+        'metrics': dict(metrics),
+    }
+    path = Path(cfg.work_dir, METRICS)
+    dump(content, path, indent=2)
+    print(f'Saved {path}')
+
+
+def main(args: argparse.Namespace) -> None:
+    """Test."""
+    cfg = load(args, 'test')
+    from mmsnn.datasets.guarded_pipeline import guard_runner
+    from mmsnn.deploy import to_channels_last
+    from mmsnn.engine.hooks import CheckpointKeysHook, DeployHook
+    from mmsnn.evaluation import request_columns
+    from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
+    from mmsnn.utils.checkpoints import read_checkpoint
+    from mmsnn.utils.data_checks import check_contents
+    from mmsnn.utils.dry_run import dry_run
+    from mmsnn.utils.errors import UserError
+    from mmsnn.utils.failures import explain_failures
+    from mmsnn.utils.preflight import check_data, explain_downloads
+
+    if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
+        raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
+    if args.int8 and (args.bf16 or args.force_bf16):
+        raise UserError('--int8 and --bf16 exclude each other')
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if args.show or args.show_dir:
+        set_visualization(cfg, args)
+    check_data(cfg, ('test',))
+    check_contents(cfg, ('test',), note)
+    state = read_checkpoint(args.checkpoint)
+    if args.tta:
+        set_tta(cfg)
+    tables = request_columns(cfg)
+
+    runner = build_runner(cfg)
+    guard_runner(runner)
+    if state is not None:
+        fit = check_fit(runner.model, state, args.checkpoint)
+        warning = judge_fit(fit, args.checkpoint, 1, args.allow_partial)
+        if warning:
+            note(warning)
+    runner.register_hook(CheckpointKeysHook())
+    to_channels_last(runner.model)
+    if args.out is not None:
+        add_dump(cfg, runner, args.out)
+    bf16 = wants_bf16(args)
+    if args.fold_norms or bf16 or args.int8:
+        fold = args.fold_norms or args.int8
+        runner.register_hook(DeployHook(fold, bf16, args.int8))
+    with explain_failures(cfg), explain_downloads():
+        dry_run(runner, 'test')
+        metrics = runner.test()
+    if tables:
+        report([table.filled(metrics) for table in tables], cfg, runner)
+    else:
+        report_metrics(metrics, cfg)

@@ -1,0 +1,142 @@
+"""Confusion matrices of classifiers and detectors, from dumped predictions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmsnn.utils.errors import UserError
+
+BACKGROUND = 'background'
+
+
+def check_labels(what: str, labels: Sequence[int], num_classes: int) -> None:
+    """Check that labels are those of the data set's classes.
+
+    A negative one would be counted in the row or column at the other end.
+
+    Raises:
+        UserError: If one is not.
+    """
+    for label in labels:
+        if not 0 <= label < num_classes:
+            raise UserError(
+                f'the {what} have class {label}, but the data set has {num_classes} '
+                f'classes, 0 to {num_classes - 1}'
+            )
+
+
+def classify(predictions: Sequence[Mapping[str, Any]], num_classes: int) -> np.ndarray:
+    """Return a classifier's matrix: [true, predicted].
+
+    Raises:
+        UserError: If the predictions are not those of a classifier of such classes.
+    """
+    from mmpretrain.evaluation import ConfusionMatrix
+
+    if not all({'pred_label', 'gt_label'} <= each.keys() for each in predictions):
+        raise UserError(
+            "the predictions are not a classifier's: pred_label or gt_label is missing"
+        )
+    predicted, true = (
+        [int(each[name][0]) for each in predictions]
+        for name in ('pred_label', 'gt_label')
+    )
+    check_labels('predictions', (*predicted, *true), num_classes)
+    return ConfusionMatrix.calculate(predicted, true, num_classes).numpy()
+
+
+def match(
+    boxes: np.ndarray, found: np.ndarray, ignored: np.ndarray, threshold: float
+) -> tuple[dict[int, int], set[int]]:
+    """Match detections [m, 4], the surest first, to objects [n, 4], each once.
+
+    Returns:
+        The detection of each object that has one; the detections of nothing that lie
+        in boxes to be ignored.
+    """
+    from mmdet.evaluation import bbox_overlaps
+
+    overlaps = bbox_overlaps(found, boxes)
+    pairs: dict[int, int] = {}
+    for detection, row in enumerate(overlaps if len(boxes) else ()):
+        row[list(pairs)] = -1
+        best = int(row.argmax())
+        if row[best] >= threshold:
+            pairs[best] = detection
+    # Of a crowd, a detection need cover only a part.
+    inside = bbox_overlaps(found, ignored, mode='iof') >= threshold
+    left = set(np.flatnonzero(inside.any(axis=1)).tolist()) - set(pairs.values())
+    return pairs, left
+
+
+def select(
+    prediction: Mapping[str, Any], score_thr: float, nms_iou_thr: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes [m, 4] and labels [m] of the detections that count, surest first."""
+    from mmcv.ops import batched_nms
+
+    boxes, scores, labels = (prediction[k] for k in ('bboxes', 'scores', 'labels'))
+    kept = scores >= score_thr
+    boxes, scores, labels = boxes[kept], scores[kept], labels[kept]
+    if nms_iou_thr is not None and len(boxes):
+        nms = dict(type='nms', iou_threshold=nms_iou_thr)
+        _, kept = batched_nms(boxes, scores, labels, nms)
+        boxes, scores, labels = boxes[kept], scores[kept], labels[kept]
+    order = scores.argsort(descending=True, stable=True)
+    boxes, labels = boxes[order], labels[order]
+    return boxes.numpy().reshape(-1, 4), labels.numpy()
+
+
+def detect(
+    predictions: Sequence[Mapping[str, Any]],
+    infos: Iterable[Mapping[str, Any]],
+    num_classes: int,
+    *,
+    score_thr: float,
+    iou_thr: float,
+    nms_iou_thr: float | None = None,
+) -> np.ndarray:
+    """Return a detector's matrix: [true, predicted], the background last.
+
+    Args:
+        predictions: Of all images, in any order.
+        infos: What the data set's ``get_data_info`` returns for each image.
+        num_classes: Number of the data set's classes.
+        score_thr: Detections with a lower score are left out.
+        iou_thr: IoU from which a detection is one of an object.
+        nms_iou_thr: Detections of a class that overlap more are suppressed; None keeps
+            all.
+
+    Raises:
+        UserError: If the predictions are not those of a detector on this data set.
+    """
+    if not all({'img_id', 'pred_instances'} <= each.keys() for each in predictions):
+        raise UserError(
+            "the predictions are not a detector's: img_id or pred_instances is missing"
+        )
+    by_image = {each['img_id']: each['pred_instances'] for each in predictions}
+    matrix = np.zeros((num_classes + 1, num_classes + 1), np.int64)
+    for info in infos:
+        if info['img_id'] not in by_image:
+            raise UserError(
+                f'there is no prediction for image {info["img_id"]}: the predictions '
+                'are of another data set'
+            )
+        found, labels = select(by_image[info['img_id']], score_thr, nms_iou_thr)
+        check_labels('predictions', labels.tolist(), num_classes)
+        truths = [each for each in info['instances'] if not each.get('ignore_flag')]
+        rest = [each for each in info['instances'] if each.get('ignore_flag')]
+        check_labels('annotations', [t['bbox_label'] for t in truths], num_classes)
+        boxes, ignored = (
+            np.array([each['bbox'] for each in group], np.float32).reshape(-1, 4)
+            for group in (truths, rest)
+        )
+        pairs, left = match(boxes, found, ignored, iou_thr)
+        for true, each in enumerate(truths):
+            taken = pairs.get(true)
+            predicted = num_classes if taken is None else labels[taken]
+            matrix[each['bbox_label'], predicted] += 1
+        for detection in set(range(len(found))) - set(pairs.values()) - left:
+            matrix[num_classes, labels[detection]] += 1
+    return matrix

@@ -1,0 +1,166 @@
+"""Pictures and tables of what layers of neurons and attention do."""
+
+from typing import Any
+
+from mmsnn.analysis.recorders.attention_recorder import ImageAttention
+from mmsnn.analysis.recorders.spike_recorder import ImageSpikes, LayerSpikes
+
+from .attention_pictures import (
+    draw_channel_attention,
+    draw_gate,
+    draw_spatial_attention,
+    draw_temporal_attention,
+)
+from .report import Column, Picture, Table
+from .spike_pictures import draw_firing_maps, draw_potentials, draw_raster
+
+Seen = list[tuple[ImageSpikes, ImageAttention | None]]
+"""What a model did for each image."""
+
+
+def draw_layer(
+    layer: LayerSpikes, spikes: ImageSpikes, preprocessor: Any, prefix: str
+) -> list[Picture]:
+    """Return the pictures of a layer of neurons."""
+    stem = f'{prefix}{layer.name}'
+    found = [
+        Picture(
+            f'{stem}_raster',
+            f'Spikes of {layer.name}',
+            draw_raster(layer),
+            'Dark: spikes of neurons at equal distances in the layer. Below: the '
+            'firing rate of all neurons at each step and, dashed, over all steps. '
+            'Right: how many neurons fire how often.',
+        ),
+        Picture(
+            f'{stem}_potentials',
+            f'Membrane potentials of {layer.name}',
+            draw_potentials(layer),
+            'Dots: before the reset. Open circles: after it. Dashed: the threshold. '
+            'Ticks at the top: spikes.',
+        ),
+    ]
+    if layer.spikes.ndim == 4:
+        found.append(
+            Picture(
+                f'{stem}_maps',
+                f'Firing rates of {layer.name}',
+                draw_firing_maps(layer, spikes.image, preprocessor),
+                'Left: the image, and the mean over all channels on it. Right: the '
+                'channels that fire most, each over all steps, with their numbers.',
+            )
+        )
+    return found
+
+
+def draw_attention(
+    attention: ImageAttention, preprocessor: Any, prefix: str
+) -> list[Picture]:
+    """Return the pictures of the attention weights."""
+    found = []
+    decoders = attention.decoders
+    if decoders:
+        size = 'Of each level: channels × height × width of its features.'
+        found = [
+            Picture(
+                f'{prefix}attention_temporal',
+                'Temporal attention of the spike decoders',
+                draw_temporal_attention(decoders),
+                size,
+            ),
+            Picture(
+                f'{prefix}attention_channel',
+                'Channel attention of the spike decoders',
+                draw_channel_attention(decoders),
+                'Above: from the greatest weight to the least. Below: in the order of '
+                'the channels.',
+            ),
+            Picture(
+                f'{prefix}attention_spatial',
+                'Spatial attention of the spike decoders',
+                draw_spatial_attention(decoders, attention.image, preprocessor),
+                'All levels on one scale, over the image in grey.',
+            ),
+        ]
+    for gate in attention.gates:
+        found.append(
+            Picture(
+                f'{prefix}{gate.name}_gate',
+                f'Gated attention of {gate.name}',
+                draw_gate(gate),
+                'Left: scores of the temporal attention. Right: the gate over channels '
+                'and places: median, mean (dot), quartiles, 5 and 95 %.',
+            )
+        )
+    return found
+
+
+def tables(seen: Seen) -> list[Table]:
+    """Return a table of the layers and, if there is attention, one of its weights."""
+    layers = Table(
+        'Layers of neurons',
+        (
+            Column('image'),
+            Column('layer'),
+            Column('neurons'),
+            Column('firing rate', format='.4f', bar=True),
+            Column('silent', format='.1%'),
+            Column('firing rate at each step'),
+        ),
+        tuple(
+            (
+                number,
+                layer.name,
+                ' x '.join(map(str, layer.spikes.shape[1:])),
+                layer.firing_rate,
+                float((~layer.spikes.any(0)).mean()),
+                ' '.join(f'{rate:.3f}' for rate in layer.firing_rate_per_step),
+            )
+            for number, (spikes, _) in enumerate(seen, 1)
+            for layer in spikes.layers
+        ),
+        ('silent: neurons that never fire',),
+    )
+    weights = tuple(
+        (
+            number,
+            decoder.name,
+            ' '.join(f'{weight:.3f}' for weight in decoder.temporal),
+            decoder.channel.mean(),
+            f'{decoder.channel.min():.3f} - {decoder.channel.max():.3f}',
+            decoder.spatial.mean(),
+            f'{decoder.spatial.min():.3f} - {decoder.spatial.max():.3f}',
+        )
+        for number, (_, attention) in enumerate(seen, 1)
+        if attention is not None
+        for decoder in attention.decoders
+    )
+    if not weights:
+        return [layers]
+    columns = (
+        Column('image'),
+        Column('decoder'),
+        Column('weight of each step'),
+        Column('channels', 'mean', '.3f'),
+        Column('channels', 'range'),
+        Column('places', 'mean', '.3f'),
+        Column('places', 'range'),
+    )
+    return [layers, Table('Attention spike decoders', columns, weights)]
+
+
+def to_data(spikes: ImageSpikes, attention: ImageAttention | None) -> dict[str, Any]:
+    """Return what is saved of an image: all but the spikes and the image itself."""
+    layers = [
+        dict(
+            name=layer.name,
+            shape=layer.spikes.shape[1:],
+            firing_rate=layer.firing_rate,
+            firing_rate_per_step=layer.firing_rate_per_step,
+            traces=layer.traces,
+        )
+        for layer in spikes.layers
+    ]
+    if attention is None:
+        return dict(layers=layers)
+    return dict(layers=layers, decoders=attention.decoders, gates=attention.gates)
