@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common.options import OutputFile
+from .common.options import OutputFile, add_config
 from .common.progress import working
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
+    add_config(parser)
     parser.add_argument(
         'checkpoint', help='path or URL of the weights, or torchvision://resnet18'
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .common.exit_codes import note
-from .common.options import OutputFile
+from .common.options import OutputFile, add_config
 from .common.runs import add_run_options, build_runner, load
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ METRICS = 'metrics.json'
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
+    add_config(parser)
     parser.add_argument('checkpoint', help='path of the checkpoint')
     parser.add_argument(
         '--out',

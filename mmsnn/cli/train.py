@@ -13,6 +13,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from .common.exit_codes import note
+from .common.options import add_config
 from .common.runs import (
     add_run_options,
     build_runner,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
+    add_config(parser)
     parser.add_argument(
         '--amp', action='store_true', help='train with automatic mixed precision'
     )

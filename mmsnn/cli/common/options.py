@@ -60,6 +60,11 @@ class OutputFile(OutputFolder):
     checker = 'check_file'
 
 
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add the config."""
+    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
+
+
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     """Add what overrides settings of the config."""
     parser.add_argument(
@@ -75,7 +80,7 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add the config and what overrides its settings."""
-    parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
+    add_config(parser)
     add_cfg_options(parser)
 
 

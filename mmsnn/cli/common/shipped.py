@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import mmsnn
-from mmsnn.utils.errors import UserError
 
 METAFILE = 'metafile.yml'
 REPORTED = 'Reported '
@@ -31,26 +30,12 @@ class ShippedConfig:
 
 
 def configs_folder() -> Path:
-    """Return the folder that holds the folders of configs.
-
-    Raises:
-        UserError: If the configs are not there.
-    """
-    package = Path(mmsnn.__file__).parent
-    folders = (package / '.mim' / 'configs', package.parent / 'configs')
-    for folder in folders:
-        if (folder / '_base_').is_dir():
-            return folder
-    looked = ' or '.join(map(str, folders))
-    raise UserError(f'the configs of mmsnn are not in {looked}: install mmsnn again')
+    """Return the folder that holds the folders of configs."""
+    return Path(mmsnn.__file__).parent / '.mim' / 'configs'
 
 
 def shipped_configs() -> Iterator[ShippedConfig]:
-    """Yield the configs in alphabetical order of folders and files.
-
-    Raises:
-        UserError: If the configs are not there.
-    """
+    """Yield the configs in alphabetical order of folders and files."""
     for folder in sorted(configs_folder().glob('[!_]*/')):
         models = _read_metafile(folder / METAFILE)
         for path in sorted(folder.glob('*.py')):
