@@ -8,7 +8,6 @@ import pytest
 import mmsnn
 from mmsnn.cli import configs
 from mmsnn.cli.common import shipped
-from mmsnn.utils.errors import UserError
 
 METAFILE = """
 Collections: [{Name: Digits}]
@@ -64,12 +63,6 @@ def test_pattern(package: Path, capsys: Captured, pattern: str) -> None:
 def test_without_metafile(package: Path, capsys: Captured) -> None:
     (package / '.mim/configs/digits/metafile.yml').unlink()
     assert listed('small', capsys) == 'mmsnn::digits/small.py\n'
-
-
-def test_missing_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mmsnn, '__file__', str(tmp_path / 'mmsnn' / '__init__.py'))
-    with pytest.raises(UserError, match='configs of mmsnn are not in .*mim'):
-        listed('', None)
 
 
 def test_all_that_is_shipped() -> None:

@@ -1,5 +1,7 @@
 """The configs that are shipped: in the checkout, or in the installed package."""
 
+import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +57,11 @@ def _read_metafile(path: Path) -> dict[str, dict[str, Any]]:
 
 def _describe(path: Path, model: dict[str, Any]) -> ShippedConfig:
     metadata = model.get('Metadata', {})
-    with path.open(encoding='utf-8') as file:
-        first = file.readline()
-    if first.startswith('#'):
-        description = first.lstrip('#').strip()
-    else:
+    lines = path.read_text(encoding='utf-8').splitlines()
+    comment = itertools.takewhile(lambda line: line.startswith('#'), lines)
+    text = ' '.join(line.lstrip('#').strip() for line in comment)
+    description = re.split(r'(?<=\.)\s+(?=[A-Z])', text)[0]
+    if not description:
         about = {k: v for k, v in metadata.items() if not k.startswith(REPORTED)}
         description = '; '.join(f'{key}: {value}' for key, value in about.items())
     results = model.get('Results', ())
