@@ -25,8 +25,9 @@ class BaseNeuron(nn.Module):
         v_reset: Potential after a spike, also the resting potential. None subtracts the
             threshold instead (soft reset) and rests at 0.
         detach_reset: Whether the gradient ignores the spike inside the reset.
-        surrogate: Config of the firing step's derivative: ``dict(type='ATan',
-            alpha=2.0)`` (default), ``'Sigmoid'``, ``'Rectangular'`` or ``'Constant'``.
+        surrogate: Config of the firing step's derivative, see
+            :func:`mmsnn.models.neurons.build_surrogate`; by default
+            ``dict(type='ATan', alpha=2.0)``.
 
     Attributes:
         in_bytes: Whether spikes are returned in bytes (uint8) and without a graph, for
@@ -84,7 +85,8 @@ class BaseNeuron(nn.Module):
         """Turn currents into spikes.
 
         Args:
-            x: ``[T * N, ...]``, time first (for N = 1 that is ``[T, ...]``).
+            x: ``[T * N, ...]``, time first (for N = 1 that is ``[T, ...]``), or in
+                stems ``[T, N, C, H, W]``.
 
         Returns:
             Spikes of the same shape and dtype, or in bytes, see ``in_bytes``.
@@ -135,15 +137,16 @@ def build_neuron(cfg: Mapping[str, Any], num_steps: int) -> nn.Module:
     """Build a neuron layer from its config.
 
     Args:
-        cfg: ``dict(type='IF' | 'LIF' | 'PLIF', ...)`` with the neuron's own arguments;
-            a neuron registered elsewhere is named with its scope.
+        cfg: ``dict(type='LIF', ...)`` with the neuron's own arguments: a class that is
+            derived from :class:`BaseNeuron` and registered in
+            :data:`mmsnn.registry.MODELS`, or any other with its scope.
         num_steps: Number of time steps; not part of ``cfg``, a network has one T.
 
     Raises:
         TypeError: If ``cfg`` is no dict with a type, or an argument is unknown.
         ValueError: If the type is unknown or an argument is out of range.
     """
-    return build_part('neuron', cfg, ('IF', 'LIF', 'PLIF'), dict(num_steps=num_steps))
+    return build_part('neuron', cfg, BaseNeuron, dict(num_steps=num_steps))
 
 
 __all__ = ['BaseNeuron', 'build_neuron']

@@ -1,5 +1,8 @@
 """Gated attention coding: direct coding's spikes, weighed anew at every step."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -10,8 +13,8 @@ from mmsnn.utils import check_bool, check_positive_int
 from .base import BaseStem
 
 
-class TemporalAttention(nn.Module):
-    r"""Weighs time steps (Qiu et al., Eq. 2).
+class TemporalScores(nn.Module):
+    r"""Scores time steps (Qiu et al., Eq. 2).
 
     :math:`TA(X) = W_2\,\mathrm{ReLU}(W_1 \mathrm{avg}_{C,H,W} X)
     + W_2\,\mathrm{ReLU}(W_1 \max_{C,H,W} X)`
@@ -28,6 +31,8 @@ class TemporalAttention(nn.Module):
     Raises:
         ValueError: If there is one step only, which nothing can be squeezed from.
     """
+
+    step_dims: ClassVar[Mapping[str, int]] = {'mlp.0.weight': 1, 'mlp.2.weight': 0}
 
     def __init__(self, num_steps: int) -> None:
         super().__init__()
@@ -54,8 +59,8 @@ class TemporalAttention(nn.Module):
         return self.mlp(pools).sum(0).t()[:, :, None, None, None]
 
 
-class SpatialChannelAttention(nn.Sequential):
-    r"""Weighs places and channels of one step (Qiu et al., Eq. 3).
+class SpatialChannelScores(nn.Sequential):
+    r"""Scores places and channels of one step (Qiu et al., Eq. 3).
 
     :math:`SCA(X) = W_4 * \mathrm{ReLU}(W_3 * X)`, both C to C channels, without bias
 
@@ -109,7 +114,7 @@ class GatedAttentionStem(BaseStem):
     the attention sees X behind the norm; the shared MLP's reduction is 2; SCA has two
     convolutions (one would be +0.07 M parameters, the tables say +0.13 M); there is one
     sigmoid, over the product. The code's stem for ImageNet has no max-pool. The weights
-    that squeeze T start non-negative, which is ours: see :class:`TemporalAttention`.
+    that squeeze T start non-negative, which is ours: see :class:`TemporalScores`.
 
     Args:
         in_channels: Channels of the image.
@@ -138,6 +143,7 @@ class GatedAttentionStem(BaseStem):
     """
 
     graded = True
+    attention_parts = ('temporal', 'spatial_channel')
 
     def __init__(
         self,
@@ -171,9 +177,9 @@ class GatedAttentionStem(BaseStem):
                 'gated attention coding needs temporal or spatial_channel attention, '
                 'but both are False; DirectStem is without'
             )
-        self.temporal = TemporalAttention(layers.num_steps) if temporal else None
+        self.temporal = TemporalScores(layers.num_steps) if temporal else None
         self.spatial_channel = (
-            SpatialChannelAttention(out_channels, sca_kernel_size)
+            SpatialChannelScores(out_channels, sca_kernel_size)
             if spatial_channel
             else None
         )
