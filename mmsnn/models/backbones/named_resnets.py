@@ -182,8 +182,6 @@ class MSResNet(ResNetSNN):
         ValueError: If an argument is out of range.
     """
 
-    choices = {}
-
     def __init__(
         self,
         depth: int,
