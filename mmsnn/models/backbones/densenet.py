@@ -20,7 +20,7 @@ from mmsnn.utils import check_choice, check_positive_int
 from .base import SpikingBackbone, check_out_indices, values_behind
 from .settings import BackboneOptions
 
-ARCHITECTURES: dict[int, tuple[int, tuple[int, int, int, int]]] = {
+DENSENETS: dict[int, tuple[int, tuple[int, int, int, int]]] = {
     121: (32, (6, 12, 24, 16)),
     161: (48, (6, 12, 36, 24)),
     201: (32, (6, 12, 48, 32)),
@@ -150,10 +150,10 @@ class DenseNetSNN(SpikingBackbone):
         stem: str | Mapping[str, Any] = 'imagenet',
         **options: Unpack[BackboneOptions],
     ) -> None:
-        check_choice('depth', depth, ARCHITECTURES)
+        check_choice('depth', depth, DENSENETS)
         check_choice('order', order, ORDERS)
         settings = self.settings(options)
-        own_growth, num_layers = ARCHITECTURES[depth]
+        own_growth, num_layers = DENSENETS[depth]
         if growth_rate is None:
             growth_rate = own_growth
         check_positive_int('growth_rate', growth_rate)

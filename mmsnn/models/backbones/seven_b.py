@@ -12,7 +12,7 @@ from .settings import BackboneOptions
 
 PLIF_NEURON: Mapping[str, Any] = dict(type='PLIF', init_tau=2.0, detach_reset=True)
 
-WIDTHS: dict[bool, tuple[int, ...]] = {
+STAGE_WIDTHS: dict[bool, tuple[int, ...]] = {
     False: (32,) * 7,
     True: (64,) * 4 + (128,) * 3,
 }
@@ -67,5 +67,5 @@ class SevenBNet(PooledResNet):
         wide: bool = False,
         **options: Unpack[PooledResNetOptions],
     ) -> None:
-        super().__init__(family, WIDTHS[check_bool('wide', wide)], 1, **options)
+        super().__init__(family, STAGE_WIDTHS[check_bool('wide', wide)], 1, **options)
         self.wide = wide
