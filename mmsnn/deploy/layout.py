@@ -11,7 +11,7 @@ def to_channels_last(model: nn.Module) -> nn.Module:
 
     The features inside spiking backbones are channels-last. Contiguous weights are
     reordered on every call: of SG ResNet18's time on a CPU (T = 4) that is 11 % for one
-    224 x 224 image, at most 2 % for 8 images of 128 x 128 or one of 480 x 480.
+    224 x 224 image, and 2 to 5 % for 8 images of 128 x 128 or one of 480 x 480.
 
     As after ``model.to(memory_format=torch.channels_last)`` the weights are no longer
     contiguous, which optimizers, pruning and other file formats may require of a model.

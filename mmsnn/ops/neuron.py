@@ -112,14 +112,21 @@ def _run(
         x_seq,
         learned,
         decay,
+        *_settings(dynamics),
+        keep,
+        as_bytes,
+    )
+
+
+def _settings(dynamics: Dynamics) -> tuple[float, float | None, bool, bool, int, float]:
+    """Return the operators' arguments after the decay."""
+    return (
         dynamics.v_threshold,
         dynamics.v_reset,
         dynamics.decay_input,
         dynamics.detach_reset,
         int(dynamics.kind),
         dynamics.alpha,
-        keep,
-        as_bytes,
     )
 
 
@@ -151,12 +158,7 @@ class _GivenSurrogate(torch.autograd.Function):
             h_seq,
             learned,
             ctx.decay,
-            dynamics.v_threshold,
-            dynamics.v_reset,
-            dynamics.decay_input,
-            dynamics.detach_reset,
-            int(dynamics.kind),
-            dynamics.alpha,
+            *_settings(dynamics),
             slope,
         )
         return grad_x, None if learned is None else grad_decay, None, None

@@ -1,6 +1,7 @@
 """The names of a checkpoint's weights, with and without what wraps them."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 PREFIX = 'module.'
@@ -25,10 +26,12 @@ def unify_keys(checkpoint: dict[str, Any]) -> None:
     unified = OrderedDict((strip(name), value) for name, value in state.items())
     _copy_versions(state, unified)
     checkpoint['state_dict'] = unified
-    if _EMA in checkpoint:
+    averaged = checkpoint.get(_EMA)
+    # of use for resuming alone, and checked there
+    if isinstance(averaged, Mapping) and all(isinstance(k, str) for k in averaged):
         checkpoint[_EMA] = OrderedDict(
             (PREFIX + strip(strip(name)) if name.startswith(PREFIX) else name, value)
-            for name, value in checkpoint[_EMA].items()
+            for name, value in averaged.items()
         )
 
 

@@ -41,10 +41,8 @@ def check_evaluator(
     where, path = f'{where}.ann_file', metric['ann_file']
     own = next((each.found for each in sets if _same_file(each.found.path, path)), None)
     truth = own or read_annotations(path)
-    needed = [
-        'iscrowd',
-        *(['segmentation'] if 'segm' in metric.get('metric', 'bbox') else []),
-    ]
+    masks = 'segm' in metric.get('metric', 'bbox')
+    needed = ['iscrowd', 'segmentation'] if masks else ['iscrowd']
     _check_fields(where, truth, needed, warn)
     tested: set[int | str] = set()
     for dataset, names, found in sets:
@@ -130,8 +128,8 @@ def _check_objects(
         UserError: If not one image with objects has the same.
     """
     expected, given = _boxes(found), _boxes(truth)
-    with_objects = [id_ for id_ in ids if id_ in expected]
-    others = sum(expected[id_] != given.get(id_) for id_ in with_objects)
+    with_objects = [id_ for id_ in ids if id_ in expected or id_ in given]
+    others = sum(expected.get(id_) != given.get(id_) for id_ in with_objects)
     if not others:
         return
     message = (

@@ -1,5 +1,6 @@
 """What a training is resumed from: the newest checkpoint that is whole and complete."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def use_atomic_checkpoints(cfg: Config) -> None:
     hooks = cfg.default_hooks
     hooks.setdefault('checkpoint', dict(type=_PLAIN_HOOK, interval=1))
     for hook in (*hooks.values(), *(cfg.get('custom_hooks') or ())):
-        if _class_name(hook) == _PLAIN_HOOK:
+        if isinstance(hook, dict) and _class_name(hook) == _PLAIN_HOOK:
             hook['type'] = 'mmsnn.AtomicCheckpointHook'
 
 
@@ -74,6 +75,9 @@ def find_start(
     notes: list[str] = []
     if not cfg.resume or (path is not None and is_remote(path)):
         return None, notes
+    if path is None and is_remote(_read_pointer(cfg)):
+        # out_dir of the hook is on a server; MMEngine reads the same file
+        return None, notes
     if path is not None:
         found: Resumable | None = Resumable(path, read_resumable(path, cfg))
     else:
@@ -97,7 +101,7 @@ def _find_newest(cfg: Config) -> tuple[Resumable | None, list[str]]:
         UserError: If there are checkpoints, but none that can be resumed from.
     """
     folder, template = _where(cfg)
-    named = _read_pointer(Path(cfg.work_dir), folder)
+    named = _find_named(_read_pointer(cfg), folder)
     skipped = []
     if named is not None and not named.is_file():
         skipped.append(f'checkpoint {str(named)!r} does not exist')
@@ -133,6 +137,8 @@ def read_resumable(path: str, cfg: Config) -> dict[str, Any]:
     missing = ['state_dict']
     if isinstance(checkpoint, Mapping):
         check_weights(checkpoint.get('state_dict', checkpoint), path)
+        if checkpoint.get('ema_state_dict') is not None:
+            check_weights(checkpoint['ema_state_dict'], path)
         missing = [name for name in _sections(cfg) if checkpoint.get(name) is None]
     if missing:
         raise UserError(
@@ -143,8 +149,6 @@ def read_resumable(path: str, cfg: Config) -> dict[str, Any]:
     if problem:
         raise UserError(f'cannot resume from {path!r}: {problem}')
     unify_keys(checkpoint)
-    if 'ema_state_dict' in checkpoint:
-        check_weights(checkpoint['ema_state_dict'], path)
     return dict(checkpoint)
 
 
@@ -190,7 +194,8 @@ def _sections(cfg: Config) -> list[str]:
 
 
 def _averages(cfg: Config) -> bool:
-    return any(_class_name(hook) == 'EMAHook' for hook in cfg.get('custom_hooks') or ())
+    hooks = cfg.get('custom_hooks') or ()
+    return any(_class_name(hook).endswith('EMAHook') for hook in hooks)
 
 
 def _find_problem(checkpoint: Mapping[str, Any], cfg: Config) -> str | None:
@@ -203,6 +208,12 @@ def _find_problem(checkpoint: Mapping[str, Any], cfg: Config) -> str | None:
     for key in _HUB_SECTIONS:
         if not isinstance(hub, Mapping) or not isinstance(hub.get(key), Mapping):
             return f'its message_hub must hold a dict {key}'
+    kept = hub['runtime_info'].get('keep_ckpt_ids', [])
+    if not isinstance(kept, list) or any(type(step) is not int for step in kept):
+        return f'the numbers of the checkpoints that it keeps are {kept!r}'
+    for key, value in hub['runtime_info'].items():
+        if str(key).startswith('best_ckpt') and not isinstance(value, str):
+            return f'its {key} must be the path of a checkpoint, but got {value!r}'
     if 'ema_state_dict' in checkpoint and not _averages(cfg):
         return (
             'it holds averaged weights (ema_state_dict), but the config has no EMAHook'
@@ -242,18 +253,24 @@ def _where(cfg: Config) -> tuple[Path, str]:
     return folder, hook.get('filename_tmpl') or template
 
 
-def _read_pointer(work_dir: Path, folder: Path) -> Path | None:
-    """Return the checkpoint that the file ``last_checkpoint`` names, if any."""
-    pointer = work_dir / POINTER
+def _read_pointer(cfg: Config) -> str:
+    """Return what the file ``last_checkpoint`` of a work dir says; '' if nothing."""
     try:
-        text = pointer.read_text(errors='replace').strip('\0 \n')
+        content = Path(cfg.work_dir, POINTER).read_bytes()
     except OSError:
+        return ''
+    return os.fsdecode(content).strip('\0 \n')
+
+
+def _find_named(pointer: str, folder: Path) -> Path | None:
+    """Return the checkpoint that ``last_checkpoint`` names, if it names one.
+
+    That is where it was saved, or in ``folder`` if the work dir has been moved.
+    """
+    if not pointer:
         return None
-    if not text:
-        return None
-    # where it was saved, or beside the pointer if the folder has been moved
-    moved = folder / Path(text).name
-    return moved if not Path(text).is_file() and moved.is_file() else Path(text)
+    named, moved = Path(pointer), folder / Path(pointer).name
+    return moved if moved.is_file() and not named.is_file() else named
 
 
 def _newest_first(folder: Path, template: str, named: Path | None) -> list[Path]:

@@ -11,6 +11,7 @@ from mmsnn.analysis.recorders.spike_recorder import (
     spread_neurons,
 )
 from mmsnn.models import SGResNet
+from mmsnn.models.neurons import BaseNeuron
 
 from .nets import TwoLayers
 
@@ -173,6 +174,32 @@ def test_misuse() -> None:
             pytest.raises(ValueError, match=r'indices below \(4, 16, 16\)'),
         ):
             model(image)
+
+
+def test_only_traced_neurons_have_potentials_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are what all neurons' potentials are at their places."""
+    model, image = small(), torch.rand(2, 3, 32, 32)
+    compute, shapes = BaseNeuron.potentials, []
+    whole: list[torch.Tensor] = []
+
+    def spy(neuron: BaseNeuron, x: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(x.shape))
+        return compute(neuron, x)
+
+    monkeypatch.setattr(BaseNeuron, 'potentials', spy)
+    neuron = model.stages[1][0].branch[0].neuron
+    neuron.register_forward_pre_hook(lambda _, args: whole.append(args[0]))
+    name = 'stages.1.0.branch.0.neuron'
+    with SpikeCapture(model, name, image=1, traces=5) as capture:
+        model(image)
+    (layer,) = capture.result().layers
+    assert shapes == [(NUM_STEPS, 5)]
+    every = compute(neuron, whole[0]).unflatten(0, (NUM_STEPS, 2))[:, 1]
+    for trace in layer.traces:
+        expected = every[(slice(None), *trace.neuron)]
+        assert trace.potentials == tuple(expected.tolist())
 
 
 def test_spread_neurons() -> None:

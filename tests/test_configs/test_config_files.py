@@ -13,6 +13,7 @@ from mmpretrain.structures import DataSample
 from torch import nn
 
 from mmsnn.models.residual.merges import AndMerge
+from mmsnn.utils.class_checks import check_num_classes
 from test_configs.files import CONFIGS, load, shared
 from test_configs.imagenet_papers import COPIES
 from test_configs.narrow import narrow
@@ -110,6 +111,11 @@ def test_name_follows_the_convention_and_is_true(path: Path) -> None:
     assert cfg.auto_scale_lr.base_batch_size == total
     assert cfg.train_cfg.max_epochs == int(name['epochs'])
     assert (cfg.optim_wrapper.type == 'AmpOptimWrapper') == bool(name['amp'])
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=name_of)
+def test_heads_have_as_many_classes_as_the_data(path: Path) -> None:
+    check_num_classes(shared(path), ('train', 'val', 'test'))
 
 
 def wake_up(model: nn.Module) -> None:

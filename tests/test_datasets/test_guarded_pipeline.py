@@ -20,6 +20,7 @@ from mmengine.dataset import (
     pseudo_collate,
 )
 from mmengine.registry import DATASETS
+from mmpretrain.datasets import CustomDataset
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -206,6 +207,19 @@ def load_all(dataset: Any, num_workers: int) -> list[str]:
         multiprocessing_context='fork' if num_workers else None,
     )
     return [name for batch in loader for name in batch['img_path']]
+
+
+def test_data_sets_of_classifiers() -> None:
+    for name in 'ab':
+        Path(name).mkdir()
+        Path(name, '0.png').write_bytes(encode(40, 30))
+    Path('b', '0.png').write_bytes(b'')
+    loader = mmcv.transforms.LoadImageFromFile()
+    dataset = CustomDataset(data_root='.', pipeline=[loader], serialize_data=False)
+    guard_dataset(dataset)
+    assert dataset[0]['img'].shape == (30, 40, 3)
+    with pytest.raises(UserError, match=r"b/0\.png' is empty$"):
+        dataset[1]
 
 
 # Skipping -----------------------------------------------------------------------------

@@ -141,6 +141,29 @@ def test_the_best_of_each_metric(tmp_path: Path) -> None:
     assert best == ['best_mean_epoch_epoch_1.pth', 'best_mean_error_epoch_3.pth']
 
 
+def test_a_checkpoint_deletes_nothing_elsewhere(tmp_path: Path) -> None:
+    """It holds paths of files that are to be deleted, and may come from anywhere."""
+    victims = [tmp_path / name for name in ('best_a.pth', 'b.pth', 'c')]
+    for victim in victims:
+        victim.touch()
+    cfg = make_config(tmp_path / 'run')
+    cfg.train_cfg.max_epochs = 1
+    with separate_run():
+        train(cfg)
+    path = tmp_path / 'run' / 'epoch_1.pth'
+    checkpoint = torch.load(path, weights_only=False)
+    (tmp_path / 'run' / 'best_').mkdir()
+    checkpoint[STATE]['outdated'] = ['best_/../../c', '../b.pth', str(victims[0])]
+    info = checkpoint['message_hub']['runtime_info']
+    info.update(best_ckpt=str(victims[0]), best_score=99.0)
+    torch.save(checkpoint, path)
+    cfg = make_config(tmp_path / 'run')
+    find_start(cfg, 'auto')
+    train(cfg)
+    assert list((tmp_path / 'run').glob('best_*.pth'))
+    assert all(victim.exists() for victim in victims)
+
+
 def test_unknown_metric(tmp_path: Path) -> None:
     cfg = make_config(tmp_path)
     cfg.default_hooks.checkpoint.save_best = 'mAP'

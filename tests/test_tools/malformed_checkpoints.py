@@ -41,6 +41,14 @@ def _replaced(**sections: Any) -> Callable[[Checkpoint], Checkpoint]:
     return lambda checkpoint: checkpoint | sections
 
 
+def _replaced_info(**values: Any) -> Callable[[Checkpoint], Checkpoint]:
+    def apply(checkpoint: Checkpoint) -> Checkpoint:
+        checkpoint['message_hub']['runtime_info'].update(values)
+        return checkpoint
+
+    return apply
+
+
 def _nan(value: torch.Tensor) -> torch.Tensor:
     return torch.full_like(value, torch.nan) if value.is_floating_point() else value
 
@@ -95,6 +103,12 @@ UNRESUMABLE: dict[str, Callable[[Checkpoint], Any]] = {
         ema_state_dict={'module.layers.0.weight': torch.ones(9)}
     ),
     'average empty': _replaced(ema_state_dict={}),
+    'average a list': _replaced(ema_state_dict=[1]),
+    'average with integer keys': _replaced(ema_state_dict={1: torch.ones(1)}),
+    'kept a number': _replaced_info(keep_ckpt_ids=3),
+    'kept texts': _replaced_info(keep_ckpt_ids=['1']),
+    'best a number': _replaced_info(best_ckpt=3),
+    'replaced numbers': lambda c: c | dict(mmsnn=c['mmsnn'] | {'outdated': [1]}),
     'generators empty': _replaced(mmsnn={}),
     'generators a list': _replaced(mmsnn=[]),
     'generators of numbers': lambda c: c | dict(mmsnn=c['mmsnn'] | {'generators': [1]}),

@@ -99,7 +99,8 @@ def test_mistakes(fail_tool: Callable[..., str], tmp_path: Path) -> None:
     assert fail_tool(
         TOOL, write_narrow(tmp_path, DIRECT, stem=rate), '--random'
     ).startswith(
-        'the model does not run: ValueError: RateStem needs intensities in [0, 1]'
+        'the images do not pass the model (backbone.stem, RateStem): RateStem needs '
+        'intensities in [0, 1]'
     )
 
 

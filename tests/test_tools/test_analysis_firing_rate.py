@@ -107,8 +107,9 @@ def test_a_network_without_neurons(fail_tool: Call, tmp_path: Path) -> None:
     cfg = Config.fromfile(SEW)
     cfg.model = dict(
         type='ImageClassifier',
-        backbone=dict(type='LeNet5', num_classes=10),
-        head=dict(type='ClsHead'),
+        backbone=dict(type='ResNet_CIFAR', depth=18, base_channels=8, stem_channels=8),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=10, in_channels=64),
     )
     cfg.dump(tmp_path / 'lenet.py')
     error = fail_tool(TOOL, tmp_path / 'lenet.py', '--random', 32)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,13 @@ def commands(entry: str, whole: Path, path: Path) -> list[Any]:
     return ['train.py', config, *work_dir, *resume]
 
 
-@pytest.mark.parametrize('entry', ['test', 'load_from', 'resume', 'auto'])
-@pytest.mark.parametrize('name', [*FILES, *CONTENTS])
+@pytest.mark.parametrize(
+    ('name', 'entry'),
+    [
+        *product([*FILES, *CONTENTS], ['test', 'load_from', 'resume']),
+        *product(FILES, ['auto']),
+    ],
+)
 def test_unusable(
     name: str,
     entry: str,

@@ -66,9 +66,9 @@ def main() -> None:
     args = parse_args()
     import torch
 
-    from mmsnn.analysis.coding.coding_dynamics import CodingDynamics
+    from mmsnn.analysis.coding import CodingDynamics
     from mmsnn.reporting.report import Report, plot_style
-    from mmsnn.utils.errors import UserError, first_line
+    from mmsnn.utils.errors import UserError
 
     if args.channels < 1:
         raise UserError(f'--channels must be at least 1, but got {args.channels}')
@@ -78,12 +78,9 @@ def main() -> None:
         collector = CodingDynamics(model, args.levels, args.compare)
     except ValueError as error:
         raise UserError(f'config {args.config!r}: {error}') from error
-    try:
-        with collector, torch.no_grad():
-            for batch in batches:
-                model.test_step(batch)
-    except ValueError as error:
-        raise UserError(f'the model does not run: {first_line(error)}') from error
+    with collector, torch.no_grad():
+        for batch in batches:
+            model.test_step(batch)
     coding = collector.result()
     with plot_style():
         pictures = draw(collector, coding.encoders, args.channels)

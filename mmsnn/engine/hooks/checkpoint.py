@@ -1,5 +1,6 @@
 """Checkpoints that survive a kill at any moment, and resume as if there was none."""
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +90,8 @@ class AtomicCheckpointHook(CheckpointHook):
         try:
             states, evaluated = resumed['generators'], resumed['evaluated']
             for name in resumed['outdated']:
-                self._remove(self.file_backend.join_path(self.out_dir, name))
+                if name.startswith('best_'):
+                    self._remove(str(Path(self.out_dir, name)))
             if len(states) == runner.world_size:
                 set_generator_states(states[runner.rank])
             else:
@@ -97,7 +99,7 @@ class AtomicCheckpointHook(CheckpointHook):
                     'The states of the random number generators are not restored: '
                     f'they are those of {len(states)} processes'
                 )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f'the section {STATE!r} of the resumed checkpoint is unusable '
                 f'({first_line(error)})'
@@ -124,8 +126,10 @@ class AtomicCheckpointHook(CheckpointHook):
         """Save the best checkpoint, and that the evaluation has been run."""
         self._evaluated = True
         super().after_val_epoch(runner, metrics)
+        if self.last_ckpt is None or self._saved_evaluated:
+            return
         step = self._num_done(runner)
-        if self.last_ckpt == self._path_of(step) and not self._saved_evaluated:
+        if self.last_ckpt == self._path_of(step):
             meta = {'epoch': runner.epoch, 'iter': runner.iter}
             self._save_checkpoint_with_step(runner, step, meta)
 
@@ -162,7 +166,7 @@ class AtomicCheckpointHook(CheckpointHook):
             )
             if is_main_process():
                 pointer = Path(runner.work_dir, 'last_checkpoint')
-                write_atomically(pointer, self.last_ckpt.encode())
+                write_atomically(pointer, os.fsencode(self.last_ckpt))
         self._state = None
         self._saved_evaluated = self._evaluated
         for path in outdated:
@@ -235,7 +239,8 @@ class AtomicCheckpointHook(CheckpointHook):
         return str(self.file_backend.join_path(self.out_dir, name))
 
     def _remove(self, path: str) -> None:
-        if not is_main_process():
+        # A path can come from a resumed checkpoint: nothing elsewhere is touched.
+        if not is_main_process() or Path(path).parent != Path(self.out_dir):
             return
         if self.file_backend.isfile(path):
             self.file_backend.remove(path)

@@ -42,11 +42,10 @@ class NonFiniteHook(Hook):
       the data preprocessor;
     - in all of them, images and frames that are floating-point numbers.
 
-    The error names the iteration and, as the first of them that is not finite: samples
-    of the batch; parameters; the first module with such an output, for
-    which the batch is run once more; the losses. Steps that mixed precision skips,
-    since scaled gradients overflowed, are no error, but a loss scale that fell
-    without end is.
+    The error names the iteration and the first of these that is not finite: samples of
+    the batch; parameters; the output of a module, for which the batch is run once more;
+    the losses. Steps that mixed precision skips because scaled gradients overflow are
+    no error, but a loss scale below 2^-16 is.
 
     The losses cost two small operations each and one wait for the device before the
     optimizer's step. MMEngine itself waits for them after it, to log them, and mixed

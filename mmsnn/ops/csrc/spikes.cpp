@@ -48,10 +48,26 @@ template <>
 inline uint16_t to<uint16_t>(float value) {
     return BFloat16::from(value).bits;
 }
-// a byte cannot hold NaN: the caller learns of it by the returned flag
+
+// A spike, or NaN where the potential is not finite: an addition costs nothing beside
+// the memory's time, and a choice between three values doubles it.
+template <typename S>
+inline S spike(bool fires, float potential);
 template <>
-inline uint8_t to<uint8_t>(float value) {
-    return value >= 1.0f;
+inline float spike<float>(bool fires, float potential) {
+    return (fires ? 1.0f : 0.0f) + 0.0f * potential;
+}
+template <>
+inline uint16_t spike<uint16_t>(bool fires, float potential) {
+    const float exact = spike<float>(fires, potential);
+    uint32_t wide;
+    std::memcpy(&wide, &exact, sizeof(wide));
+    return static_cast<uint16_t>(wide >> 16);
+}
+// a byte cannot hold NaN, which the caller learns otherwise
+template <>
+inline uint8_t spike<uint8_t>(bool fires, float) {
+    return fires ? 1 : 0;
 }
 
 }  // namespace
@@ -92,23 +108,23 @@ auto with_number(int number, F function) {
     return function(std::integral_constant<int, 2>{});
 }
 
-// Whether a potential was not finite, of spikes in bytes, which cannot show it.
+// Returns whether a potential was not finite, of spikes in bytes, which cannot show it.
 template <typename X, typename S, int LEAK, bool SOFT, bool KEEP>
 int forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
-            const Dynamics d, int threads) {
-    const S one = to<S>(1.0f), zero = to<S>(0.0f), nan = to<S>(NAN);
+            const Dynamics& dynamics, int threads) {
     int spoiled = 0;
 #pragma omp parallel for num_threads(threads) schedule(static) reduction(| : spoiled) \
     if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
+        const Dynamics d = dynamics;  // bytes could alias what is not local
         float v[BLOCK];
-        int other = 0;
+        float zeros[BLOCK] = {};  // NaN where a byte should be
         for (int64_t t = 0; t < steps; ++t) {
             const X* xs = x + t * x_step + start;
             S* ss = s + t * size + start;
             float* hs = KEEP ? h + t * size + start : nullptr;
-#pragma omp simd reduction(| : other)
+#pragma omp simd
             for (int64_t i = 0; i < n; ++i) {
                 const float in = xs[i];
                 float pot;
@@ -122,14 +138,17 @@ int forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t s
                     pot = v[i] * d.keep + d.rest_drive + in;
                 }
                 const bool fires = pot >= d.v_threshold;
-                const bool finite = pot - pot == 0.0f;
                 if (KEEP) hs[i] = pot;
-                ss[i] = finite ? (fires ? one : zero) : nan;
-                if (sizeof(S) == 1) other |= !finite;
+                ss[i] = spike<S>(fires, pot);
+                if (sizeof(S) == 1) zeros[i] += 0.0f * pot;
                 v[i] = fires ? (SOFT ? pot - d.v_threshold : d.v_reset) : pot;
             }
         }
-        spoiled |= other;
+        if (sizeof(S) == 1) {
+            int others = 0;
+            for (int64_t i = 0; i < n; ++i) others |= zeros[i] != 0.0f;
+            spoiled |= others;
+        }
     }
     return spoiled;
 }
@@ -200,7 +219,6 @@ inline float integer_of(float pot, float max_value) {
 template <typename X, typename Y, bool KEEP>
 void integer_forward(const X* x, int64_t x_step, Y* y, float* h, int64_t steps,
                      int64_t size, const IntegerDynamics d, int threads) {
-    const Y nan = to<Y>(NAN);
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
@@ -215,7 +233,7 @@ void integer_forward(const X* x, int64_t x_step, Y* y, float* h, int64_t steps,
                 const float pot = t == 0 ? in : v[i] * d.decay + in;
                 const float value = integer_of(pot, d.max_value);
                 if (KEEP) hs[i] = pot;
-                ys[i] = pot - pot == 0.0f ? to<Y>(value / d.scale) : nan;
+                ys[i] = to<Y>(value / d.scale + 0.0f * pot);
                 v[i] = pot - value;
             }
         }
