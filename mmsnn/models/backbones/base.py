@@ -12,8 +12,9 @@ from mmsnn.models.layers import LayerFactory, Unit, set_recompute
 from mmsnn.models.residual import ResidualBlock, Values, Wiring
 from mmsnn.utils import check_bool, check_sequence, describe
 from mmsnn.utils.preflight import loads_weights
+from mmsnn.utils.signatures import spell_out
 
-from .settings import BackboneOptions, BackboneSettings, spell_out
+from .settings import BackboneOptions, BackboneSettings
 
 
 def check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int, ...]:
@@ -121,7 +122,8 @@ class SpikingBackbone(BaseModule):
     def __init_subclass__(cls) -> None:
         """Show the options in ``help()``, and to whoever asks for the signature."""
         super().__init_subclass__()
-        cls.__signature__ = spell_out(cls, cls.defaults)
+        defaults = {**vars(BackboneSettings()), **cls.defaults}
+        cls.__signature__ = spell_out(cls, defaults)
 
     @classmethod
     def settings(cls, options: BackboneOptions) -> BackboneSettings:

@@ -1,9 +1,8 @@
 """The arguments that all spiking backbones take."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, get_args, get_type_hints
+from typing import Any, TypedDict
 
 from mmsnn.models.layers import LayerFactory
 from mmsnn.utils import check_bool, check_positive_int
@@ -78,39 +77,4 @@ class BackboneSettings:
         return LayerFactory(self.num_steps, self.neuron, self.norm_cfg, self.conv_cfg)
 
 
-def spell_out(cls: type, defaults: BackboneOptions) -> inspect.Signature:
-    """Return the signature of a backbone with its ``**options`` spelled out.
-
-    Args:
-        cls: A class whose ``__init__`` may end with ``**options: Unpack[...]``, of a
-            ``TypedDict`` of arguments of its base class.
-        defaults: Those that differ from the base class's or from
-            :class:`BackboneSettings`'.
-    """
-    own = inspect.signature(cls.__init__)  # type: ignore[misc]
-    parameters = list(own.parameters.values())[1:]
-    if parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD:
-        (options,) = get_args(parameters.pop().annotation)
-        base = inspect.signature(cls.__mro__[1]).parameters
-        known: dict[str, Any] = {
-            **vars(BackboneSettings()),
-            **{
-                name: parameter.default
-                for name, parameter in base.items()
-                if parameter.default is not parameter.empty
-            },
-            **defaults,
-        }
-        parameters += [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=known[name],
-                annotation=annotation,
-            )
-            for name, annotation in get_type_hints(options).items()
-        ]
-    return own.replace(parameters=parameters)
-
-
-__all__ = ['BackboneOptions', 'BackboneSettings', 'InitCfg', 'spell_out']
+__all__ = ['BackboneOptions', 'BackboneSettings', 'InitCfg']

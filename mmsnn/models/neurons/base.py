@@ -1,7 +1,7 @@
 """Base of neurons, as modules without state between calls."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +9,18 @@ from torch import Tensor, nn
 from mmsnn.models.build import build_part
 from mmsnn.ops import Dynamics, multi_step, potentials, spike_bytes
 from mmsnn.utils import check_bool, check_number, check_positive, check_positive_int
+from mmsnn.utils.signatures import spell_out
 
 from .surrogates import Surrogate, build_surrogate
+
+
+class NeuronOptions(TypedDict, total=False):
+    """Arguments of :class:`BaseNeuron` beside ``num_steps``."""
+
+    v_threshold: float
+    v_reset: float | None
+    detach_reset: bool
+    surrogate: Mapping[str, Any] | Surrogate | None
 
 
 class BaseNeuron(nn.Module):
@@ -39,6 +49,11 @@ class BaseNeuron(nn.Module):
     """
 
     in_bytes = False
+
+    def __init_subclass__(cls) -> None:
+        """Show the options in ``help()``, and to whoever asks for the signature."""
+        super().__init_subclass__()
+        cls.__signature__ = spell_out(cls, {})  # type: ignore[attr-defined]
 
     def __init__(
         self,
@@ -149,4 +164,4 @@ def build_neuron(cfg: Mapping[str, Any], num_steps: int) -> nn.Module:
     return build_part('neuron', cfg, BaseNeuron, dict(num_steps=num_steps))
 
 
-__all__ = ['BaseNeuron', 'build_neuron']
+__all__ = ['BaseNeuron', 'NeuronOptions', 'build_neuron']

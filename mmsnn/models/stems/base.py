@@ -1,12 +1,28 @@
 """What stems share: convolution and norm, neurons over all steps, a max-pool."""
 
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from mmsnn.models.layers import LayerFactory, MaxPool2d, Recomputable, Unit
 from mmsnn.utils import check_bool, check_positive_int
+from mmsnn.utils.signatures import spell_out
+
+
+class ConvolutionOptions(TypedDict, total=False):
+    """Arguments of :class:`BaseStem` for its convolutions."""
+
+    kernel_size: int
+    stride: int
+    num_convs: int
+
+
+class StemOptions(ConvolutionOptions, total=False):
+    """Arguments of :class:`BaseStem` that stems take beside channels and layers."""
+
+    spiking: bool
+    pool: bool
 
 
 class BaseStem(Recomputable):
@@ -47,6 +63,11 @@ class BaseStem(Recomputable):
     graded: ClassVar[bool] = False
     attention_parts: ClassVar[tuple[str, ...]] = ()
     fixed_num_steps: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Show the options in ``help()``, and to whoever asks for the signature."""
+        super().__init_subclass__()
+        cls.__signature__ = spell_out(cls, {})  # type: ignore[attr-defined]
 
     def __init__(
         self,

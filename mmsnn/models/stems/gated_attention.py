@@ -1,7 +1,7 @@
 """Gated attention coding: direct coding's spikes, weighed anew at every step."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from mmsnn.models.layers import LayerFactory
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_positive_int
 
-from .base import BaseStem
+from .base import BaseStem, ConvolutionOptions
 
 
 class TemporalScores(nn.Module):
@@ -122,15 +122,14 @@ class GatedAttentionStem(BaseStem):
         layers: Builds the layers, the neurons of the stem among them.
         spiking: Changes nothing: the stem has neurons, and its output is graded, for
             every family.
-        kernel_size: Of the convolutions that make X.
-        stride: Of the first of them.
         pool: Whether a 3x3 max-pool of stride 2 follows.
-        num_convs: How many of them, see :class:`DirectStem`.
         temporal: Whether there is temporal attention; it has ``2 * T * (T // 2)``
             parameters and fixes T.
         spatial_channel: Whether there is spatial-channel attention; it has
             ``2 * sca_kernel_size**2 * C**2`` parameters.
         sca_kernel_size: Of the spatial-channel attention; the paper's k, 4.
+        **options: ``kernel_size``, ``stride`` and ``num_convs`` of the convolutions
+            that make X, see :class:`BaseStem`.
 
     Shape:
         Images ``[N, in_channels, H, W]`` or frames ``[N, T, in_channels, H, W]`` to
@@ -151,24 +150,15 @@ class GatedAttentionStem(BaseStem):
         out_channels: int,
         layers: LayerFactory,
         spiking: bool = True,
-        kernel_size: int = 7,
-        stride: int = 2,
         pool: bool = False,
-        num_convs: int = 1,
         temporal: bool = True,
         spatial_channel: bool = True,
         sca_kernel_size: int = 4,
+        **options: Unpack[ConvolutionOptions],
     ) -> None:
         check_bool('spiking', spiking)
         super().__init__(
-            in_channels,
-            out_channels,
-            layers,
-            spiking=True,
-            kernel_size=kernel_size,
-            stride=stride,
-            pool=pool,
-            num_convs=num_convs,
+            in_channels, out_channels, layers, spiking=True, pool=pool, **options
         )
         check_bool('stem temporal', temporal)
         check_bool('stem spatial_channel', spatial_channel)
