@@ -51,4 +51,15 @@ WEIGHT_INITIALIZERS = Registry(
     locations=['mmsnn.models'],
 )
 
-__all__ = ['DATASETS', 'HOOKS', 'MODELS', 'TRANSFORMS', 'WEIGHT_INITIALIZERS']
+SURROGATES = Registry('surrogate', scope='mmsnn', locations=['mmsnn.models'])
+"""Derivatives of the firing step; classes derived from
+:class:`mmsnn.models.neurons.Surrogate`."""
+
+__all__ = [
+    'DATASETS',
+    'HOOKS',
+    'MODELS',
+    'SURROGATES',
+    'TRANSFORMS',
+    'WEIGHT_INITIALIZERS',
+]

@@ -126,7 +126,7 @@ def steps_and_images(x: Tensor, num_steps: int) -> Tensor:
     """Return what neurons take or return as ``[T, N, ...]``, detached.
 
     Args:
-        x: ``[T * N, ...]``, or ``[T, N, C, H, W]`` as direct coding's stem has it.
+        x: ``[T * N, ...]``, or ``[T, N, C, H, W]`` in stems.
         num_steps: Number of time steps T.
     """
     x = x.detach()

@@ -88,7 +88,7 @@ class GuardedPipeline(Compose):
         path = data.get('img_path')
         if not isinstance(path, str) or not path:
             return super().__call__(data)
-        problem, cause = '' if '://' in path else find_problem(path), None
+        problem, cause = '' if '://' in path else find_image_problem(path), None
         if not problem:
             try:
                 return super().__call__(data)
@@ -105,7 +105,7 @@ class GuardedPipeline(Compose):
         ) from cause
 
 
-def find_problem(path: str) -> str:
+def find_image_problem(path: str) -> str:
     """Return why an image file must not be decoded, from its header, or ''.
 
     It must be a regular file, since a FIFO would wait for ever, and announce no more
@@ -178,7 +178,7 @@ def guard_runner(runner: Runner, broken: BrokenImages | None = None) -> None:
 __all__ = [
     'BrokenImages',
     'GuardedPipeline',
-    'find_problem',
+    'find_image_problem',
     'guard_dataset',
     'guard_runner',
 ]

@@ -6,7 +6,7 @@ require('torch', 'mmengine', 'mmcv', 'mmdet')
 
 from .coco_columns import (
     COLUMNS,
-    Table,
+    CocoColumns,
     format_tables,
     read_tables,
     request_columns,
@@ -15,7 +15,7 @@ from .coco_columns import (
 
 __all__ = [
     'COLUMNS',
-    'Table',
+    'CocoColumns',
     'format_tables',
     'read_tables',
     'request_columns',

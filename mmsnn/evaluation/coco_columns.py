@@ -37,7 +37,7 @@ _DEFAULT_PROPOSAL_NUMS = (100, 300, 1000)
 
 
 @dataclass(frozen=True)
-class Table:
+class CocoColumns:
     """One row of the table: the results of one ``CocoMetric``.
 
     Attributes:
@@ -54,7 +54,7 @@ class Table:
         default_factory=lambda: dict.fromkeys(COLUMNS)
     )
 
-    def filled(self, metrics: Mapping[str, Any]) -> 'Table':
+    def filled(self, metrics: Mapping[str, Any]) -> 'CocoColumns':
         """Return this row with the values in ``metrics``.
 
         Args:
@@ -65,10 +65,10 @@ class Table:
         for column, item in COLUMNS.items():
             value = metrics.get(f'{self.prefix}/bbox_{item}')
             columns[column] = None if value is None or value < 0 else float(value)
-        return Table(self.prefix, self.max_dets, columns)
+        return CocoColumns(self.prefix, self.max_dets, columns)
 
 
-def request_columns(cfg: Config, split: str = 'test') -> list[Table]:
+def request_columns(cfg: Config, split: str = 'test') -> list[CocoColumns]:
     """Make each box ``CocoMetric`` of a config report what the table needs.
 
     ``metric_items`` is changed in place, before the runner is built; what it asked
@@ -96,7 +96,7 @@ def request_columns(cfg: Config, split: str = 'test') -> list[Table]:
         items += [item for item in COLUMNS.values() if item not in items]
         metric['metric_items'] = items
         tables.append(
-            Table(
+            CocoColumns(
                 prefix=metric.get('prefix') or CocoMetric.default_prefix,
                 max_dets=list(metric.get('proposal_nums', _DEFAULT_PROPOSAL_NUMS))[-1],
             )
@@ -104,7 +104,7 @@ def request_columns(cfg: Config, split: str = 'test') -> list[Table]:
     return tables
 
 
-def format_tables(tables: Iterable[Table]) -> str:
+def format_tables(tables: Iterable[CocoColumns]) -> str:
     """Return the tables as text, a line each; '-' where there is no value."""
     rows: list[list[str]] = [['metric', *COLUMNS]]
     for table in tables:
@@ -118,7 +118,7 @@ def format_tables(tables: Iterable[Table]) -> str:
 
 
 def save_tables(
-    path: Path, tables: Iterable[Table], config: str, checkpoint: str
+    path: Path, tables: Iterable[CocoColumns], config: str, checkpoint: str
 ) -> None:
     """Write the tables as JSON; a column without a value is null.
 
@@ -143,10 +143,10 @@ def save_tables(
     path.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
 
 
-def read_tables(path: Path) -> list[Table]:
+def read_tables(path: Path) -> list[CocoColumns]:
     """Return what :func:`save_tables` wrote."""
     content = json.loads(path.read_text(encoding='utf-8'))
     return [
-        Table(prefix, row['max_dets'], row['columns'])
+        CocoColumns(prefix, row['max_dets'], row['columns'])
         for prefix, row in content['tables'].items()
     ]

@@ -1,6 +1,7 @@
 """Build parts of a model from configs, with errors that say what is allowed."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -9,16 +10,30 @@ from mmsnn.registry import MODELS
 from mmsnn.utils import describe
 
 
+def known_parts(base: type[nn.Module]) -> list[str]:
+    """Return the names that are registered in scope ``mmsnn`` for classes of a base.
+
+    Args:
+        base: The base class of one kind of part, such as ``BaseNeuron``.
+    """
+    return [
+        name
+        for name, found in MODELS.module_dict.items()
+        if inspect.isclass(found) and issubclass(found, base)
+    ]
+
+
 def build_part(
-    what: str, cfg: Mapping[str, Any], known: Sequence[str], given: Mapping[str, Any]
+    what: str, cfg: Mapping[str, Any], base: type[nn.Module], given: Mapping[str, Any]
 ) -> nn.Module:
     """Build one part of a network from the ``mmsnn`` scope.
 
     Args:
         what: What the part is, for error messages: ``'neuron'``, ``'decoder'``.
-        cfg: A dict with ``type`` and the part's own arguments. A part of another
-            package is named with its scope, as in ``type='mypackage.MyNeuron'``.
-        known: The types that this package offers, for the error message.
+        cfg: A dict with ``type`` and the part's own arguments. A class derived from
+            ``base`` and registered in :data:`mmsnn.registry.MODELS` is named as it is;
+            any other part with its scope, as in ``type='mypackage.MyNeuron'``.
+        base: Base class of such parts.
         given: Arguments that the network determines, such as ``num_steps``.
 
     Raises:
@@ -35,6 +50,7 @@ def build_part(
     kind = cfg['type']
     if isinstance(kind, str):
         with MODELS.switch_scope_and_registry('mmsnn') as registry:
+            known = known_parts(base)
             found = registry.get(kind) if '.' in kind or kind in known else None
         if found is None:
             raise ValueError(

@@ -28,7 +28,7 @@ def check_floating(name: str, x: Tensor) -> None:
         raise NotImplementedError(f'{name} must be strided, but got {x.layout}')
 
 
-def check_sequence(name: str, x_seq: Tensor) -> None:
+def check_time_steps(name: str, x_seq: Tensor) -> None:
     """Check that a tensor is a floating sequence ``[T, ...]``.
 
     Raises:
@@ -102,4 +102,4 @@ def check_rule(first: tuple[str, Tensor], rule: Rule) -> None:
         check_alike(first, learned, (), state_dtype(first[1].dtype))
 
 
-__all__ = ['check_alike', 'check_floating', 'check_rule', 'check_sequence']
+__all__ = ['check_alike', 'check_floating', 'check_rule', 'check_time_steps']

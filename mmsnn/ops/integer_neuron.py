@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from . import native, neuron_reference
-from .checks import check_alike, check_sequence
+from .checks import check_alike, check_time_steps
 from .layout import sequence_like, state_dtype
 from .registration import (
     refuse_gradient,
@@ -65,7 +65,7 @@ def _check_settings(decay: float, max_value: int) -> None:
 
 
 def _check(x_seq: Tensor, decay: float, max_value: int, *args: Any) -> None:
-    check_sequence('x_seq', x_seq)
+    check_time_steps('x_seq', x_seq)
     _check_settings(decay, max_value)
 
 
@@ -84,7 +84,7 @@ def _cpu(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
 def _check_backward(
     grad_values: Tensor, potentials: Tensor, decay: float, max_value: int, *args: Any
 ) -> None:
-    check_sequence('grad_values', grad_values)
+    check_time_steps('grad_values', grad_values)
     check_alike(
         ('grad_values', grad_values),
         ('potentials', potentials),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from . import native, neuron_reference
-from .checks import check_alike, check_rule, check_sequence
+from .checks import check_alike, check_rule, check_time_steps
 from .dynamics import Dynamics, SurrogateKind
 from .layout import sequence_like, state_dtype
 from .neuron_reference import Rule
@@ -165,7 +165,7 @@ class _GivenSurrogate(torch.autograd.Function):
 
 
 def _check(x_seq: Tensor, rule: Rule, keep: bool, as_bytes: bool) -> None:
-    check_sequence('x_seq', x_seq)
+    check_time_steps('x_seq', x_seq)
     check_rule(('x_seq', x_seq), rule)
 
 
@@ -189,7 +189,7 @@ def _cpu(
 def _check_backward(
     grad_spikes: Tensor, potentials: Tensor, rule: Rule, slope: Tensor | None
 ) -> None:
-    check_sequence('grad_spikes', grad_spikes)
+    check_time_steps('grad_spikes', grad_spikes)
     first = ('grad_spikes', grad_spikes)
     state = state_dtype(grad_spikes.dtype)
     check_alike(first, ('potentials', potentials), grad_spikes.shape, state)

@@ -9,8 +9,10 @@ from .checks import (
     check_sequence,
     describe,
 )
+from .named_rows import NamedRows
 
 __all__ = [
+    'NamedRows',
     'check_bool',
     'check_choice',
     'check_number',

@@ -13,7 +13,10 @@ from typing import Any
 from urllib.error import URLError
 
 from mmengine.config import Config
+from mmengine.model.weight_init import PretrainedInit
 from mmengine.registry import DATASETS, Registry
+
+from mmsnn.registry import WEIGHT_INITIALIZERS
 
 from .config_checks import SETTINGS, check_bases
 from .config_files import read_config_file
@@ -25,8 +28,6 @@ _REQUIRED = {
     'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
     'test': ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
 }
-# Types of init_cfg that load weights, without their scopes.
-_LOADERS = ('Pretrained', 'PretrainedInit', 'PretrainedResNet', 'PretrainedSteps')
 
 
 def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Config:
@@ -170,11 +171,18 @@ def explain_downloads() -> Iterator[None]:
 def loads_weights(init_cfg: Mapping[str, Any]) -> bool:
     """Return whether a config is of an initialiser that loads weights.
 
+    Those are MMEngine's ``Pretrained``, and registered classes with a true attribute
+    ``loads_weights``; all of them take a ``checkpoint``.
+
     Args:
         init_cfg: A config whose type is a class or a name, with or without its scope.
     """
-    kind = init_cfg.get('type')
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2] in _LOADERS
+    if 'checkpoint' not in init_cfg:
+        return False
+    class_ = find_class(WEIGHT_INITIALIZERS, init_cfg.get('type'), 'mmsnn')
+    if class_ is None:
+        return False
+    return bool(getattr(class_, 'loads_weights', issubclass(class_, PretrainedInit)))
 
 
 def forget_pretrained(node: Any) -> None:

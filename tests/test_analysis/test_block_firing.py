@@ -71,9 +71,18 @@ def test_formulas_by_name() -> None:
     assert expected_mean(LearnedGateMerge(3), h, x) == pytest.approx(bsg)
 
     class Other(GateMerge):
-        """Who knows what it does."""
+        """Merges in its own way, and does not say what comes of it."""
+
+        def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+            return shortcut
+
+    class Renamed(GateMerge):
+        """Merges as its base class."""
 
     assert expected_mean(Other(1), h, x) is None
+    assert expected_mean(Renamed(1), h, x) == bsg
+    assert not type('Mine', (AddMerge,), {'forward': Other.forward}).adds
+    assert type('Named', (AddMerge,), {}).adds
 
 
 def see_blocks(model: nn.Module, image: Tensor) -> dict[str, dict[str, Tensor]]:

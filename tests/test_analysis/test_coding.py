@@ -320,7 +320,7 @@ def test_encoders_of_a_model_have_their_names():
             SGResNet(10),
             {'compare': True},
             ValueError,
-            'only gated attention coding (GatedAttentionStem) is compared with direct '
+            'are compared with direct '
             'coding of the same weights, but the encoder is DirectStem',
         ),
     ],

@@ -37,7 +37,7 @@ def test_by_hand():
 def test_the_chain_rule(family):
     depth = Architecture(BasicBlock, (2, 2), (1, 2))
     network = ResNetSNN(
-        depth, family, 2, base_channels=4, strides=(1, 2), out_indices=(0, 1)
+        depth, family, num_steps=2, base_channels=4, strides=(1, 2), out_indices=(0, 1)
     ).train()
     with GradientStability(network) as stability:
         network(torch.randn(2, 3, 32, 32))

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from mmsnn.datasets.guarded_pipeline import (
     BrokenImages,
     GuardedPipeline,
-    find_problem,
+    find_image_problem,
     guard_dataset,
 )
 from mmsnn.utils.errors import UserError
@@ -159,7 +159,7 @@ def test_no_regular_file(kind: str) -> None:
     [('none.png', 'does not exist'), ('a\0b', 'null'), ('a' * 300, 'too long')],
 )
 def test_names_of_no_file(path: str, problem: str) -> None:
-    assert problem in find_problem(path)
+    assert problem in find_image_problem(path)
 
 
 def test_images_that_are_good() -> None:

@@ -172,7 +172,7 @@ def test_nets_with_pools(backbone):
 
 @pytest.mark.parametrize('order', ['CNS', 'NSC'])
 def test_densenet(order):
-    backbone = DenseNetSNN(121, order, 2, growth_rate=4, out_indices=(0, 1))
+    backbone = DenseNetSNN(121, order, num_steps=2, growth_rate=4, out_indices=(0, 1))
     backbone.init_weights()
     image = torch.randn(2, 3, 64, 64)
     folded = fold_norms(calibrate(backbone, image).eval())
@@ -207,7 +207,14 @@ def test_sums_that_do_not_fit_are_an_error():
     doubling = replace(FAMILIES['SEW-ADD'], densely_additive=True)
     eight = Architecture(BasicBlock, (8,), (1,))
     for wiring, architecture in [(doubling, eight), ('SEW-ADD', eight)]:
-        backbone = ResNetSNN(architecture, wiring, 2, 3, 4, (1,), out_indices=(0,))
+        backbone = ResNetSNN(
+            architecture,
+            wiring,
+            num_steps=2,
+            base_channels=4,
+            strides=(1,),
+            out_indices=(0,),
+        )
         folded = fold_norms(backbone.eval())
         if wiring == 'SEW-ADD':
             assert max(quantize_int8(folded)[1].converted.values()) == 8

@@ -45,9 +45,14 @@ class Model(BaseModel):
         torch.manual_seed(0)
         depth = Architecture(BasicBlock, (2,), (1,))
         self.backbone = ResNetSNN(
-            depth, 'SEW-ADD', 2, base_channels=4, strides=(1,), out_indices=(0,),
+            depth,
+            'SEW-ADD',
+            num_steps=2,
+            base_channels=4,
+            strides=(1,),
+            out_indices=(0,),
             stem='cifar',
-        )  # fmt: skip
+        )
         self.calls = 0
         self.fail_at = fail_at
         self.hooks_seen: list[bool] = []

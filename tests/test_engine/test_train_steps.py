@@ -307,7 +307,7 @@ REFUSED = {
     ),
     'attention of the stem': (
         dict(backbone=make_backbone('GatedAttentionStem')),
-        r"TemporalAttention 'backbone.stem.temporal', which works on 4 time steps",
+        r"TemporalScores 'backbone.stem.temporal', which works on 4 time steps",
     ),
     'time to first spike': (
         dict(backbone=make_backbone('LatencyStem')),

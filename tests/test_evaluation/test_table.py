@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from mmsnn.evaluation import (
     COLUMNS,
-    Table,
+    CocoColumns,
     format_tables,
     read_tables,
     request_columns,
@@ -58,7 +58,7 @@ def test_the_users_items_stay_first(given: Any, expected: list[str]) -> None:
     ],
 )
 def test_box_metrics_are_found(evaluator: Any) -> None:
-    assert request_columns(make_config(evaluator)) == [Table('coco', 1000)]
+    assert request_columns(make_config(evaluator)) == [CocoColumns('coco', 1000)]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_other_metrics_are_left_alone(evaluator: Any) -> None:
 
 def test_prefix_and_limit_are_the_metrics() -> None:
     metric = dict(type='CocoMetric', prefix='night', proposal_nums=(1, 10, 100))
-    assert request_columns(make_config(metric)) == [Table('night', 100)]
+    assert request_columns(make_config(metric)) == [CocoColumns('night', 100)]
 
 
 def write_annotations(path: Path, sizes: tuple[int, ...]) -> None:
@@ -140,7 +140,7 @@ class AsTensor(np.ndarray):
         return np.asarray(self)
 
 
-def evaluate(path: Path) -> tuple[Table, np.ndarray]:
+def evaluate(path: Path) -> tuple[CocoColumns, np.ndarray]:
     """Return the table of CocoMetric's results and pycocotools' own numbers."""
     cfg = make_config(dict(type='CocoMetric', ann_file=str(path)))
     (table,) = request_columns(cfg)
@@ -201,7 +201,7 @@ def test_a_size_without_objects_has_no_number(tmp_path: Path) -> None:
 
 def test_format() -> None:
     values = dict.fromkeys(COLUMNS, 0.28549) | {'AP_S': None}
-    header, row = format_tables([Table('coco', 100, values)]).splitlines()
+    header, row = format_tables([CocoColumns('coco', 100, values)]).splitlines()
     assert header.split() == ['metric', *COLUMNS]
     assert row.split() == ['coco', '0.285', '0.285', '-', *['0.285'] * 6]
     assert len(header) == len(row)
@@ -209,7 +209,7 @@ def test_format() -> None:
 
 def test_save_and_read(tmp_path: Path) -> None:
     values = dict.fromkeys(COLUMNS, 0.25) | {'AR_S': None}
-    tables = [Table('coco', 1000, values), Table('night', 100)]
+    tables = [CocoColumns('coco', 1000, values), CocoColumns('night', 100)]
     path = tmp_path / 'new' / 'columns.json'
     save_tables(path, tables, config='a.py', checkpoint='b.pth')
     assert read_tables(path) == tables

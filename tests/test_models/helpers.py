@@ -31,8 +31,19 @@ FAMILY_ENTRIES = {name: (ResNetSNN, {'family': name}) for name in FAMILIES} | {
     'DANet-C': (DANet, {'variant': 'C'}),
     'DANet-D': (DANet, {'variant': 'D'}),
 }
+
+
+def _silences(family: str) -> bool:
+    """Return whether a silent branch silences its block."""
+    merge = FAMILIES[family].merge
+    if merge is None:
+        return False
+    shape = (1, 1, 1, 1)
+    return not merge(1)(residual=torch.zeros(shape), shortcut=torch.ones(shape)).any()
+
+
 # families whose untrained networks fall silent with depth
-SILENT = ('SEW-AND',)
+SILENT = [name for name in FAMILIES if _silences(name)]
 SMALL = {'num_steps': 2, 'base_channels': 8, 'out_indices': (0, 1, 2, 3)}
 
 

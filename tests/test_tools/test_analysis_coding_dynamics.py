@@ -86,7 +86,7 @@ def test_mistakes(fail_tool: Callable[..., str], tmp_path: Path) -> None:
         f"config '{ANN}': RetinaNet has no spiking backbone (a module derived from "
         'mmsnn.models.backbones.base.SpikingBackbone), and so no encoder'
     )
-    assert 'only gated attention coding (GatedAttentionStem) is compared' in fail_tool(
+    assert 'are compared with direct coding of the same weights' in fail_tool(
         TOOL, direct, '--compare', '--random'
     )
     assert 'levels must be 1 to 255, but got 0' in fail_tool(

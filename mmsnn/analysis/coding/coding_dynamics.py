@@ -16,10 +16,10 @@ from torch.utils.hooks import RemovableHandle
 from mmsnn.analysis.collector import Collector
 from mmsnn.analysis.model_parts import steps_and_images
 from mmsnn.models.backbones.base import SpikingBackbone
-from mmsnn.models.stems import GatedAttentionStem
+from mmsnn.models.stems import BaseStem
 from mmsnn.utils import check_bool, describe
 
-from .sequences import Values, guess, merge_equal, quantise, smallest_periods
+from .sequences import CodeValues, guess, merge_equal, quantise, smallest_periods
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class EncoderCoding:
 
     name: str
     coding: str
-    values: Values
+    values: CodeValues
     levels: int
     num_images: int
     num_positions: int
@@ -152,22 +152,28 @@ class CodingDynamics(Collector):
                 'derived from mmsnn.models.backbones.base.SpikingBackbone), and so no '
                 'encoder'
             )
-        gated = any(isinstance(m, GatedAttentionStem) for m, _ in self._records)
-        if check_bool('compare', compare) and not gated:
+        graded = any(record.values == 'graded' for _, record in self._records)
+        if check_bool('compare', compare) and not graded:
             found = ', '.join(record.coding for _, record in self._records)
             raise ValueError(
-                'only gated attention coding (GatedAttentionStem) is compared with '
-                f'direct coding of the same weights, but the encoder is {found}'
+                'only encoders that weigh their spikes (gated attention coding) are '
+                'compared with direct coding of the same weights, but the encoder is '
+                f'{found}'
             )
 
     def _add(self, name: str, backbone: SpikingBackbone, compare: bool) -> None:
         stem, steps = backbone.stem, backbone.num_steps
         graded = bool(getattr(stem, 'graded', False))
         fires = getattr(stem, 'neuron', None) is not None
-        values: Values = 'graded' if graded else 'binary' if fires else 'analog'
+        values: CodeValues = 'graded' if graded else 'binary' if fires else 'analog'
         record = _Record(name, type(stem).__name__, values, steps, self.levels)
         self._records.append((stem, record))
-        if compare and isinstance(stem, GatedAttentionStem) and stem.neuron is not None:
+        if (
+            compare
+            and isinstance(stem, BaseStem)
+            and graded
+            and stem.neuron is not None
+        ):
             name = f'{name} (direct)'
             record = _Record(name, 'DirectStem', 'binary', steps, 1, stem.shrink)
             self._records.append((stem.neuron, record))
@@ -207,7 +213,7 @@ class _Record:
         self,
         name: str,
         coding: str,
-        values: Values,
+        values: CodeValues,
         num_steps: int,
         levels: int,
         shrink: Callable[[Tensor], Tensor] | None = None,

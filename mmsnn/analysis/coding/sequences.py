@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Values = Literal['binary', 'graded', 'analog']
+CodeValues = Literal['binary', 'graded', 'analog']
+"""What an encoder returns: spikes, weighed spikes, or currents."""
 
 
 def smallest_periods(x: Tensor) -> Tensor:
@@ -27,7 +28,7 @@ def smallest_periods(x: Tensor) -> Tensor:
     return periods
 
 
-def quantise(x: Tensor, values: Values, levels: int) -> Tensor:
+def quantise(x: Tensor, values: CodeValues, levels: int) -> Tensor:
     """Return which level each output is in: 0 for zero, else 1 to ``levels``.
 
     Spikes are one level. Graded values are sorted into equal parts of [0, 1], currents
@@ -113,4 +114,11 @@ def merge_equal(rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     return distinct, sums
 
 
-__all__ = ['Guess', 'Values', 'guess', 'merge_equal', 'quantise', 'smallest_periods']
+__all__ = [
+    'CodeValues',
+    'Guess',
+    'guess',
+    'merge_equal',
+    'quantise',
+    'smallest_periods',
+]

@@ -14,7 +14,7 @@ from mmsnn.analysis.collector import Collector
 from mmsnn.analysis.model_parts import find_batch, find_parts, steps_and_images
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.residual.merges import Merge
-from mmsnn.models.stems import GatedAttentionStem
+from mmsnn.models.stems import BaseStem
 
 from .arithmetic import ARITHMETIC, Arithmetic, Kind
 from .operation_costs import count_synaptic
@@ -298,8 +298,8 @@ def _spiking_only(model: nn.Module) -> list[str]:
     parts = find_parts(model)
     names = [name for name, part in parts.items() if part == 'decoder']
     for name, module in model.named_modules():
-        if isinstance(module, GatedAttentionStem):
-            names += [f'{name}.{part}' for part in ('temporal', 'spatial_channel')]
+        if isinstance(module, BaseStem):
+            names += [f'{name}.{part}' for part in module.attention_parts]
     return names
 
 

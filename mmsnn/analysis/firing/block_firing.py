@@ -6,16 +6,7 @@ from typing import cast
 from torch import nn
 
 from mmsnn.models.layers import Unit
-from mmsnn.models.residual import (
-    AddMerge,
-    AndMerge,
-    GateMerge,
-    IAndMerge,
-    LearnedGateMerge,
-    Merge,
-    ResidualBlock,
-    Values,
-)
+from mmsnn.models.residual import Merge, ResidualBlock, Values
 
 from .spike_counts import MeanTally
 
@@ -38,8 +29,10 @@ class BlockFiring:
         shortcut_mean: Mean value of the merge's other input; None if it is analog.
         output_mean: Mean value of the block's output :math:`O^l`; None if it is analog.
         output_values: What the output was, in any image.
-        expected_mean: What the merge would return of independent inputs, see
-            :func:`expected_mean`; None if they are not spikes.
+        expected_mean: Mean of what the merge would return of independent inputs, see
+            :meth:`mmsnn.models.residual.Merge.expected_mean`; None if they are not
+            spikes. In a network they are not quite independent: both come from the
+            block's input, and rates differ between channels and places.
         sum_mean: In a densely additive stage, mean value of the sum of the outputs up
             to this block's, which the next one sees; None elsewhere.
     """
@@ -57,46 +50,8 @@ class BlockFiring:
 
 
 def expected_mean(merge: Merge, residual: float, shortcut: float) -> float | None:
-    r"""Return what a merge makes of independent spikes, on average.
-
-    With the inputs' firing rates :math:`p_h` (residual) and :math:`p_x` (shortcut):
-
-    - ADD :math:`p_h + p_x`, whether they are independent or not;
-    - AND :math:`p_h p_x`;
-    - IAND :math:`(1 - p_h)\,p_x`;
-    - BSG :math:`p_h + p_x - p_h p_x`;
-    - BSG* :math:`p_h (a + (1 - a)\,p_x) + (1 - p_h)(1 - b)\,p_x`, where the gate opens
-      at a spike in the share a of the channels and without one in the share b: BSG's at
-      the start, a = 1 and b = 0.
-
-    In a network they are not quite independent: both come from the block's input, and
-    rates differ between channels and places.
-
-    Args:
-        merge: The merge.
-        residual: Firing rate of the branch.
-        shortcut: Firing rate of the shortcut; for ADD any mean value.
-
-    Returns:
-        The mean value of the output; None for a merge that is not one of these.
-    """
-    h, x = residual, shortcut
-    # exactly these: a derived class may merge otherwise
-    kind = type(merge)
-    if kind is AddMerge:
-        return h + x
-    if kind is AndMerge:
-        return h * x
-    if kind is IAndMerge:
-        return (1 - h) * x
-    if kind is GateMerge:
-        return h + x - h * x
-    if isinstance(merge, LearnedGateMerge) and kind is LearnedGateMerge:
-        drive = merge.bias.detach() - merge.threshold
-        a = (merge.weight.detach() + drive >= 0).double().mean().item()
-        b = (drive >= 0).double().mean().item()
-        return h * (a + (1 - a) * x) + (1 - h) * (1 - b) * x
-    return None
+    """Return :meth:`mmsnn.models.residual.Merge.expected_mean` of a merge."""
+    return merge.expected_mean(residual, shortcut)
 
 
 Means = dict[tuple[str, str], MeanTally]
@@ -124,7 +79,7 @@ def summarise_block(
         if projection is None or _ends_with_neurons(projection):
             shortcut = means[name, 'shortcut'].of_spikes
         binary = all(means[name, role].binary for role in ('residual', 'shortcut'))
-        summable = binary or type(block.merge) is AddMerge
+        summable = binary or block.merge.adds
         if residual is not None and shortcut is not None and summable:
             expected = expected_mean(block.merge, residual, shortcut)
     last = residual

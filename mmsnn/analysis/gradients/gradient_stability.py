@@ -20,7 +20,7 @@ from mmsnn.analysis.collector import Collector
 from mmsnn.analysis.model_parts import named_blocks, named_neurons, steps_and_images
 from mmsnn.models.backbones.base import SpikingBackbone
 from mmsnn.models.neurons import BaseNeuron
-from mmsnn.models.residual import AddMerge, DenselyAdditive
+from mmsnn.models.residual import DenselyAdditive
 
 from .gradient_flow import child_name
 
@@ -161,7 +161,7 @@ def _with_shortcuts(
     }
     overall = 1.0
     for name, block in blocks.items():
-        if block.merge is not None and not isinstance(block.merge, AddMerge):
+        if block.merge is not None and not block.merge.adds:
             return None
         gain = product(f'{name}.branch')
         if block.merge is not None:

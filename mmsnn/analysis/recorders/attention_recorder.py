@@ -3,21 +3,22 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mmsnn.models.decoders import ASD
-from mmsnn.models.stems import GatedAttentionStem
+from mmsnn.models.decoders import BaseDecoder
+from mmsnn.models.stems import BaseStem
 
 from .one_image import InputImage, OneImage
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Of the gate, see :class:`GateAttention`."""
 
-# The attentions of an ASD, and where the batch is in the shape of their weights.
+# The attentions of a decoder, and where the batch is in the shape of their weights.
 _PARTS = {'temporal': 1, 'channel': 0, 'spatial': 0}
 
 
@@ -77,8 +78,19 @@ def has_attention(model: nn.Module) -> bool:
 
 
 def _is_attentive(module: nn.Module) -> bool:
-    gated = isinstance(module, GatedAttentionStem) and module.temporal is not None
-    return gated or isinstance(module, ASD)
+    return _is_attention_decoder(module) or _temporal_part(module) is not None
+
+
+def _is_attention_decoder(module: nn.Module) -> bool:
+    return isinstance(module, BaseDecoder) and {*_PARTS} <= {*module.attention_parts}
+
+
+def _temporal_part(stem: nn.Module) -> nn.Module | None:
+    """Return what scores the time steps in a stem."""
+    if not isinstance(stem, BaseStem) or 'temporal' not in stem.attention_parts:
+        return None
+    part: Any = stem.temporal
+    return part if isinstance(part, nn.Module) else None
 
 
 class AttentionCapture(OneImage):
@@ -102,11 +114,11 @@ class AttentionCapture(OneImage):
                 'temporal=True'
             )
         named = list(self.model.named_modules())
-        self.decoders = [(name, m) for name, m in named if isinstance(m, ASD)]
+        self.decoders = [(name, m) for name, m in named if _is_attention_decoder(m)]
         self.stems = [
-            (name, m, m.temporal)
+            (name, m, temporal)
             for name, m in named
-            if isinstance(m, GatedAttentionStem) and m.temporal is not None
+            if (temporal := _temporal_part(m)) is not None
         ]
 
     def watch(self) -> Iterator[RemovableHandle]:
@@ -118,8 +130,9 @@ class AttentionCapture(OneImage):
         for name, stem, temporal in self.stems:
             hook = self._keep(f'{name}.temporal', _PARTS['temporal'])
             yield temporal.register_forward_hook(hook)
-            if stem.spatial_channel is not None:
-                yield stem.spatial_channel.register_forward_hook(
+            scores = getattr(stem, 'spatial_channel', None)
+            if scores is not None:
+                yield scores.register_forward_hook(
                     partial(self._keep_scores, f'{name}.spatial_channel')
                 )
             yield stem.register_forward_hook(partial(self._keep_gate, name))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mmsnn.analysis.model_parts import named_neurons, unwrap
+from mmsnn.analysis.model_parts import named_neurons, steps_and_images, unwrap
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.utils import check_positive_int
 
@@ -255,14 +255,8 @@ class SpikeCapture(OneImage):
         )
 
     def _of_image(self, x: Tensor, num_steps: int) -> Tensor:
-        """Return ``[T, ...]`` of the image.
-
-        Features come folded, ``[T * N, ...]``, but a stem hands its neurons the
-        currents of images as ``[T, N, C, H, W]``.
-        """
-        if x.dim() != 5:
-            x = x.unflatten(0, (num_steps, self._batch_size))
-        return x.detach()[:, self.image]
+        """Return ``[T, ...]`` of the image."""
+        return steps_and_images(x, num_steps)[:, self.image]
 
     def result(self) -> ImageSpikes:
         """Return what the last call did.

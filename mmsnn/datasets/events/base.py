@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from mmengine.dataset import BaseDataset
 
-from mmsnn.utils import check_choice, describe
+from mmsnn.utils import NamedRows, check_choice, describe
 from mmsnn.utils.errors import UserError, first_line
 
 from .files import EventFile
@@ -43,6 +43,12 @@ class EventDataset(BaseDataset):
     """
 
     NAME: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        """Add a class that has a name to :data:`EVENT_DATASETS`."""
+        super().__init_subclass__()
+        if 'NAME' in vars(cls):
+            EVENT_DATASETS.register(cls.NAME, cls)
 
     def __init__(
         self,
@@ -90,6 +96,10 @@ class EventDataset(BaseDataset):
             for file in self.find_files(Path(self.data_root), self.split)
             for key, sample in file.samples.items()
         ]
+
+
+EVENT_DATASETS: NamedRows[type[EventDataset]] = NamedRows('event data set', type, {})
+"""The data sets by ``NAME``; classes derived from EventDataset add themselves."""
 
 
 def check_root(data_root: str | os.PathLike[str]) -> Path:

@@ -13,7 +13,7 @@ from mmsnn.utils.errors import UserError
 
 from .base import EventDataset, find_folder, list_names
 from .files import EventFile, EventSample
-from .readers import SUFFIXES
+from .readers import LAYOUTS
 
 CLASSES = (
     'airplane',
@@ -94,7 +94,7 @@ class CIFAR10DVS(EventDataset):
 def _list_class(folder: Path) -> tuple[str, list[str]]:
     """Return the layout and the names of the files of a class."""
     for layout in ('aedat2', 'npz'):
-        names = list_names(folder, SUFFIXES[layout])
+        names = list_names(folder, LAYOUTS[layout].suffix)
         if names:
             return layout, names
     raise UserError(f'{str(folder)!r} has no files *.aedat or *.npz')

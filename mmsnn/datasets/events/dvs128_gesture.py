@@ -9,7 +9,7 @@ from mmsnn.utils.errors import UserError, first_line
 
 from .base import EventDataset, find_folder, list_names
 from .files import EventFile, EventSample
-from .readers import SUFFIXES
+from .readers import LAYOUTS
 
 CLASSES = (
     'hand_clapping',
@@ -146,7 +146,7 @@ def _find_converted(root: Path, folder: Path, split: str) -> list[EventFile]:
     files = []
     for label, name in enumerate(CLASSES):
         place = folder / split / str(label)
-        names = list_names(place, SUFFIXES['npz']) if place.is_dir() else []
+        names = list_names(place, LAYOUTS['npz'].suffix) if place.is_dir() else []
         if not names:
             raise UserError(f'{str(place)!r} has no files *.npz, of class {name}')
         for file_name in names:

@@ -12,15 +12,9 @@ from mmengine.utils import ProgressBar
 from mmsnn.utils import check_choice, check_positive_int
 from mmsnn.utils.errors import UserError
 
-from .base import SPLITS, EventDataset, check_root
-from .cifar10_dvs import CIFAR10DVS
-from .dvs128_gesture import DVS128Gesture
+from .base import EVENT_DATASETS, SPLITS, check_root
 from .files import EventFile
 from .frames import CACHE_FOLDER, FrameCache
-
-EVENT_DATASETS: dict[str, type[EventDataset]] = {
-    dataset.NAME: dataset for dataset in (CIFAR10DVS, DVS128Gesture)
-}
 
 # How many damaged files are named.
 _NAMED = 5
@@ -55,7 +49,7 @@ def prepare_event_frames(
     file does not keep the others from being prepared.
 
     Args:
-        dataset: ``'cifar10_dvs'`` or ``'dvs128_gesture'``.
+        dataset: A key of :data:`EVENT_DATASETS`, such as ``'cifar10_dvs'``.
         data_root: Folder of the data set.
         num_steps: Number of frames T of a sample.
         workers: Number of processes.

@@ -10,12 +10,14 @@ import stat
 import struct
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from mmsnn.utils import NamedRows
 from mmsnn.utils.errors import UserError, first_line
 
 from .values import Events, check_events
@@ -112,15 +114,30 @@ def _read_npz(path: Path) -> Events:
         return {name: archive[name] for name in 'txyp' if name in archive.files}
 
 
-LAYOUTS: Mapping[str, Callable[[Path], Events]] = {
-    'aedat2': _read_aedat2,
-    'aedat3': _read_aedat3,
-    'npz': _read_npz,
-}
-"""Name of a layout -> its reader."""
+@dataclass(frozen=True)
+class EventLayout:
+    """How event files are written.
 
-SUFFIXES = {'aedat2': '.aedat', 'aedat3': '.aedat', 'npz': '.npz'}
-"""Name of a layout -> suffix of its files."""
+    Args:
+        suffix: Of the files' names, with its dot.
+        read: Returns the events of a file as arrays ``t`` (microseconds), ``x``, ``y``,
+            ``p`` (polarity); any exception means that the file is damaged.
+    """
+
+    suffix: str
+    read: Callable[[Path], Events]
+
+
+LAYOUTS: NamedRows[EventLayout] = NamedRows(
+    'event layout',
+    EventLayout,
+    {
+        'aedat2': EventLayout('.aedat', _read_aedat2),
+        'aedat3': EventLayout('.aedat', _read_aedat3),
+        'npz': EventLayout('.npz', _read_npz),
+    },
+)
+"""The layouts by name; ``LAYOUTS.register(name, layout)`` adds one."""
 
 
 def read_events(path: str | os.PathLike[str], layout: str) -> Events:
@@ -128,8 +145,9 @@ def read_events(path: str | os.PathLike[str], layout: str) -> Events:
 
     Args:
         path: The file.
-        layout: ``'aedat2'`` (8 bytes an event, big-endian, in CIFAR10-DVS's address
-            layout), ``'aedat3'`` (AEDAT 3.1) or ``'npz'`` (SpikingJelly's arrays).
+        layout: A key of :data:`LAYOUTS`: ``'aedat2'`` (8 bytes per event, big-endian,
+            in CIFAR10-DVS's address layout), ``'aedat3'`` (AEDAT 3.1), ``'npz'``
+            (SpikingJelly's arrays) or one that was registered.
 
     Returns:
         Arrays ``t``, ``x``, ``y``, ``p`` of equal length.
@@ -142,7 +160,7 @@ def read_events(path: str | os.PathLike[str], layout: str) -> Events:
         if not stat.S_ISREG(os.stat(path).st_mode):
             # opening a pipe would wait for ever
             raise ValueError('it is no regular file')
-        return check_events(LAYOUTS[layout](Path(path)))
+        return check_events(LAYOUTS[layout].read(Path(path)))
     except Exception as error:
         # In damaged bytes each parser fails in its own way.
         reason = str(error) if type(error) is ValueError else first_line(error)

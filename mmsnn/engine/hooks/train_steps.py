@@ -8,14 +8,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmsnn.models import LatencyStem, PhaseStem
-from mmsnn.models.initializers.time_step_transfer import STEP_MODULES
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_positive_int
 from mmsnn.utils.errors import UserError
-
-FIXED_MODULES = (*STEP_MODULES, LatencyStem, PhaseStem)
-"""Modules that are made for one number of steps, in parameters or in their code."""
 
 
 @HOOKS.register_module()
@@ -32,7 +27,9 @@ class TrainStepsHook(Hook):
 
         custom_hooks = [dict(type='mmsnn.TrainStepsHook', train_steps=12)]
 
-    All modules with an integer ``num_steps`` are changed. Averaged models, such as
+    All modules with an integer ``num_steps`` are changed. Those that are made for one
+    number of steps say so by the attribute ``fixed_num_steps`` (in their code) or
+    ``step_dims`` (in their parameters). Averaged models, such as
     ``EMAHook``'s, are copies that never change, and whose weights are tested in the
     network itself. When a training iteration fails or is interrupted, the network is
     put right by the Runner's next validation, test or training, not at once.
@@ -61,7 +58,7 @@ class TrainStepsHook(Hook):
         # what an interrupted training before may have left changed
         self._restore()
         self._parts = []
-        parts = find_parts(runner.model)
+        parts = modules_with_steps(runner.model)
         steps = sorted({part.num_steps for part in parts})
         if len(steps) != 1:
             found = ' and '.join(map(str, steps)) or 'none'
@@ -86,7 +83,7 @@ class TrainStepsHook(Hook):
 
     def adapt_for_training(self, model: nn.Module) -> None:
         """Change a copy of the model as the model is in training iterations."""
-        for part in find_parts(model):
+        for part in modules_with_steps(model):
             part.num_steps = self.train_steps
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -108,7 +105,8 @@ class TrainStepsHook(Hook):
     def _check(self, model: nn.Module, num_steps: int) -> None:
         inner: Any = model.module if is_model_wrapper(model) else model
         for name, part in inner.named_modules():
-            if isinstance(part, FIXED_MODULES):
+            in_code = getattr(part, 'fixed_num_steps', False)
+            if in_code or getattr(part, 'step_dims', None):
                 raise UserError(
                     f'TrainStepsHook: train_steps={self.train_steps} is impossible '
                     f'with {type(part).__name__} {name!r}, which works on {num_steps} '
@@ -116,7 +114,7 @@ class TrainStepsHook(Hook):
                 )
 
 
-def find_parts(model: nn.Module) -> list[Any]:
+def modules_with_steps(model: nn.Module) -> list[Any]:
     """Return the modules with an integer ``num_steps``."""
     return [
         part

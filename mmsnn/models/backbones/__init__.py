@@ -5,10 +5,13 @@ from .densenet import DenseNetSNN
 from .named_resnets import DANet, MSResNet, SEWResNet, SGResNet, SpikingResNet
 from .pooled import PooledResNet
 from .resnet import ResNetOptions, ResNetSNN
+from .settings import BackboneOptions, BackboneSettings
 from .seven_b import SevenBNet
 from .vgg import VGGSNN
 
 __all__ = [
+    'BackboneOptions',
+    'BackboneSettings',
     'DANet',
     'DenseNetSNN',
     'MSResNet',

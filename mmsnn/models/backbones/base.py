@@ -1,7 +1,8 @@
 """What spiking backbones share: levels, closing neurons, freezing, initialisation."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import inspect
+from collections.abc import Sequence
+from typing import ClassVar
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -11,11 +12,9 @@ from mmsnn.models.layers import LayerFactory, Unit, set_recompute
 from mmsnn.models.residual import ResidualBlock, Values, Wiring
 from mmsnn.utils import check_bool, check_sequence, describe
 from mmsnn.utils.preflight import loads_weights
+from mmsnn.utils.signatures import spell_out
 
-IF_NEURON: Mapping[str, Any] = dict(type='IF')
-BATCH_NORM: Mapping[str, Any] = dict(type='BN', requires_grad=True)
-
-InitCfg = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+from .settings import BackboneOptions, BackboneSettings
 
 
 def check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int, ...]:
@@ -90,24 +89,20 @@ class SpikingBackbone(BaseModule):
     Features are folded over time inside, ``[T * N, C, H, W]``; neurons alone unfold it.
     Nothing is carried from one call to the next.
 
+    A derived class takes ``**options: Unpack[BackboneOptions]`` beside its own
+    arguments, makes ``self.settings(options)`` of them, and builds stem and stages.
+
     Args:
+        settings: The arguments that all backbones take.
         stem: Turns images or frames into ``[T * N, C, H, W]``.
-        stages: One module a stage, as far as they are needed.
+        stages: One module per stage, as far as they are needed.
         channels: Output channels of each stage.
-        out_indices: Stages whose features are returned, see :func:`check_out_indices`.
+        out_indices: Stages whose features are returned, as :func:`check_out_indices`
+            returns them.
         values: What travels between the blocks.
         closing: Layers (letters N and S, or none) between a stage and its output.
         layers: Builds them.
-        frozen_stages: -1 freezes nothing, 0 the stem, k the stem and stages 1 to k:
-            no gradient, and norms in evaluation mode.
-        norm_eval: Whether norms stay in evaluation mode while training.
         zero_init_residual: Whether residual blocks start as the identity.
-        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions;
-            norms stay as they are built.
-        memory_efficient: Whether stem, blocks and closing layers hold their packed
-            input alone for the backward pass and recompute the rest, see
-            :class:`mmsnn.models.layers.Recomputable`: same gradients and statistics in
-            a fraction of the memory, for about a third more time.
 
     Attributes:
         num_steps: Number of time steps T.
@@ -121,8 +116,37 @@ class SpikingBackbone(BaseModule):
         ValueError: If an argument is out of range.
     """
 
+    defaults: ClassVar[BackboneOptions] = {}
+    """Where a class's defaults differ from those of :class:`BackboneSettings`."""
+
+    def __init_subclass__(cls) -> None:
+        """Show the options in ``help()``, and to whoever asks for the signature."""
+        super().__init_subclass__()
+        defaults = {**vars(BackboneSettings()), **cls.defaults}
+        cls.__signature__ = spell_out(cls, defaults)
+
+    @classmethod
+    def settings(cls, options: BackboneOptions) -> BackboneSettings:
+        """Return the options with the class's defaults.
+
+        Raises:
+            TypeError: If an option is unknown, or has the wrong type.
+            ValueError: If one is out of range.
+        """
+        unknown = [n for n in options if n not in BackboneOptions.__annotations__]
+        if unknown:
+            allowed = inspect.signature(cls).parameters
+            raise TypeError(
+                f'{cls.__name__} got an unexpected keyword argument {unknown[0]!r}; it '
+                f'takes {", ".join(allowed)}'
+            )
+        merged: BackboneOptions = {**cls.defaults, **options}
+        return BackboneSettings(**merged)
+
     def __init__(
         self,
+        settings: BackboneSettings,
+        *,
         stem: nn.Module,
         stages: Sequence[nn.Module],
         channels: Sequence[int],
@@ -130,18 +154,15 @@ class SpikingBackbone(BaseModule):
         values: Values,
         closing: str,
         layers: LayerFactory,
-        frozen_stages: int,
-        norm_eval: bool,
-        zero_init_residual: bool,
-        init_cfg: InitCfg,
-        memory_efficient: bool,
+        zero_init_residual: bool = False,
     ) -> None:
-        super().__init__(init_cfg or dict(type='Kaiming', layer='Conv2d'))
-        self.num_steps = layers.num_steps
+        super().__init__(settings.init_cfg or dict(type='Kaiming', layer='Conv2d'))
+        self.num_steps = settings.num_steps
+        self.in_channels = settings.in_channels
         self.out_indices = out_indices
         self.values = values
         self.out_values: Values = 'binary' if closing.endswith('S') else values
-        self.norm_eval = check_bool('norm_eval', norm_eval)
+        self.norm_eval = settings.norm_eval
         self.zero_init_residual = check_bool('zero_init_residual', zero_init_residual)
         self.stem = stem
         self.stages = nn.ModuleList(stages)
@@ -149,9 +170,10 @@ class SpikingBackbone(BaseModule):
         self.closings = nn.ModuleDict()
         for i, width in zip(out_indices, self.out_channels, strict=True):
             self.closings[str(i)] = Unit(closing, width, width, 1, 1, layers)
-        self.memory_efficient = check_bool('memory_efficient', memory_efficient)
-        set_recompute(self, memory_efficient)
-        self.frozen_stages = _check_frozen_stages(frozen_stages, len(self.stages))
+        self.memory_efficient = settings.memory_efficient
+        set_recompute(self, self.memory_efficient)
+        stages_built = len(self.stages)
+        self.frozen_stages = _check_frozen_stages(settings.frozen_stages, stages_built)
         self._freeze()
 
     def init_weights(self) -> None:

@@ -1,7 +1,7 @@
 """Spiking DenseNet: dense concatenation, the alternative to dense addition."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +17,10 @@ from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice, check_positive_int
 
-from .base import (
-    BATCH_NORM,
-    IF_NEURON,
-    InitCfg,
-    SpikingBackbone,
-    check_out_indices,
-    values_behind,
-)
+from .base import SpikingBackbone, check_out_indices, values_behind
+from .settings import BackboneOptions
 
-ARCHITECTURES: dict[int, tuple[int, tuple[int, int, int, int]]] = {
+DENSENETS: dict[int, tuple[int, tuple[int, int, int, int]]] = {
     121: (32, (6, 12, 24, 16)),
     161: (48, (6, 12, 36, 24)),
     201: (32, (6, 12, 48, 32)),
@@ -117,29 +111,16 @@ class DenseNetSNN(SpikingBackbone):
     leave spikes in more than half of the places, which the next norm scales to less
     than the threshold: IF neurons of one or two steps would stay silent.
 
-    Blocks behind the last of ``out_indices`` are not built.
-
     Args:
         depth: 121, 161 or 201.
         order: Layers of each unit, ``'CNS'`` or ``'NSC'``: C convolution, N norm, S
             spiking neuron.
-        num_steps: Number of time steps T.
-        in_channels: Channels of the image.
         growth_rate: Channels that each layer adds. None is the depth's own: 32, and 48
             for 161. The stem has twice as many.
-        out_indices: Dense blocks whose features are returned, of 0 to 3.
         stem: ``'imagenet'``, ``'cifar'``, ... or a stem's config, see
             :func:`mmsnn.models.stems.build_stem`.
-        neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
-        conv_cfg: MMCV's convolution config; None is ``nn.Conv2d``.
-        norm_cfg: MMCV's norm config.
-        frozen_stages: -1 freezes nothing, 0 the stem, k the stem and stages 1 to k (a
-            dense block and the transition before it): no gradient, and norms in
-            evaluation mode.
-        norm_eval: Whether norms stay in evaluation mode while training.
-        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions.
-        memory_efficient: Whether stem and layers hold their packed input
-            alone for the backward pass, see :class:`SpikingBackbone`.
+        **options: What all backbones take, see :class:`BackboneSettings`. A stage is a
+            dense block and the transition before it.
 
     Shape:
         Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
@@ -164,29 +145,21 @@ class DenseNetSNN(SpikingBackbone):
         self,
         depth: int,
         order: str = 'CNS',
-        num_steps: int = 4,
-        in_channels: int = 3,
+        *,
         growth_rate: int | None = None,
-        out_indices: Sequence[int] = (3,),
         stem: str | Mapping[str, Any] = 'imagenet',
-        neuron: Mapping[str, Any] = IF_NEURON,
-        conv_cfg: Mapping[str, Any] | None = None,
-        norm_cfg: Mapping[str, Any] = BATCH_NORM,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        init_cfg: InitCfg = None,
-        memory_efficient: bool = False,
+        **options: Unpack[BackboneOptions],
     ) -> None:
-        check_choice('depth', depth, ARCHITECTURES)
+        check_choice('depth', depth, DENSENETS)
         check_choice('order', order, ORDERS)
-        check_positive_int('in_channels', in_channels)
-        own_growth, num_layers = ARCHITECTURES[depth]
+        settings = self.settings(options)
+        own_growth, num_layers = DENSENETS[depth]
         if growth_rate is None:
             growth_rate = own_growth
         check_positive_int('growth_rate', growth_rate)
-        indices = check_out_indices(out_indices, len(num_layers))
+        indices = check_out_indices(settings.out_indices, len(num_layers))
 
-        layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
+        layers = settings.layers()
         spiking = order.endswith('S')
         width = 2 * growth_rate
         channels: list[int] = []
@@ -201,9 +174,12 @@ class DenseNetSNN(SpikingBackbone):
                 width += growth_rate
             stages.append(stage)
             channels.append(width)
-        built_stem = build_stem(stem, in_channels, 2 * growth_rate, layers, spiking)
+        built_stem = build_stem(
+            stem, settings.in_channels, 2 * growth_rate, layers, spiking
+        )
         values: Values = 'binary' if spiking else 'analog'
         super().__init__(
+            settings,
             stem=built_stem,
             stages=stages,
             channels=channels,
@@ -211,13 +187,7 @@ class DenseNetSNN(SpikingBackbone):
             values=values_behind(built_stem, values, carried=True),
             closing=order.partition('C')[0],
             layers=layers,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            zero_init_residual=False,
-            init_cfg=init_cfg,
-            memory_efficient=memory_efficient,
         )
         self.depth = depth
         self.order = order
         self.growth_rate = growth_rate
-        self.in_channels = in_channels

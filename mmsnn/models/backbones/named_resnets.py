@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmsnn.models.residual import FAMILIES, BasicBlock
+from mmsnn.models.stems import preset_stride
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice, check_number
 
@@ -146,9 +147,6 @@ class ChannelDropout(nn.Module):
         return dropped.permute(2, 0, 1, 3, 4).flatten(0, 1)
 
 
-MS_STEMS = ('ms', 'ms104', 'gac', 'gac104')
-"""Stems of stride 2 in all, behind which the first stage has stride 2 too."""
-
 MS_CIFAR = Architecture(BasicBlock, (3, 3, 2), (2, 4, 8))
 
 
@@ -184,8 +182,6 @@ class MSResNet(ResNetSNN):
         ValueError: If an argument is out of range.
     """
 
-    choices = {}
-
     def __init__(
         self,
         depth: int,
@@ -204,7 +200,9 @@ class MSResNet(ResNetSNN):
             own = ResNetOptions(stem='cifar', strides=(1, 2, 2), out_indices=(2,))
         else:
             stem = options.get('stem', 'ms104' if depth == 104 else 'ms')
-            whole = (2, 2, 2, 2) if stem in MS_STEMS else STRIDES
+            # the first stage shrinks what such a stem leaves larger than others
+            halves = isinstance(stem, str) and preset_stride(stem) == 2
+            whole = (2, 2, 2, 2) if halves else STRIDES
             own = ResNetOptions(stem=stem, strides=whole, avg_down=depth == 104)
         own['zero_init_residual'] = layout == 'imagenet'
         merged: ResNetOptions = {**own, **options}

@@ -1,8 +1,8 @@
 """Nets whose stages end with a max-pool, of blocks of any residual family."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor, nn
 
@@ -17,31 +17,16 @@ from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int, check_sequence
 
-from .base import (
-    BATCH_NORM,
-    IF_NEURON,
-    InitCfg,
-    SpikingBackbone,
-    check_out_indices,
-    family_layers,
-)
+from .base import SpikingBackbone, check_out_indices, family_layers
+from .settings import BackboneOptions
 
 _STEM = dict(type='DirectStem', kernel_size=3, stride=1, pool=False)
 
 
-class PooledResNetOptions(TypedDict, total=False):
+class PooledResNetOptions(BackboneOptions, total=False):
     """Arguments of :class:`PooledResNet` that named networks take too."""
 
-    in_channels: int
-    out_indices: Sequence[int]
-    neuron: Mapping[str, Any]
-    conv_cfg: Mapping[str, Any] | None
-    norm_cfg: Mapping[str, Any]
-    frozen_stages: int
-    norm_eval: bool
     zero_init_residual: bool
-    init_cfg: InitCfg
-    memory_efficient: bool
 
 
 class PooledBackbone(SpikingBackbone):
@@ -105,18 +90,9 @@ class PooledResNet(PooledBackbone):
         widths: Channels of each stage. Where the width changes there is a convolution
             of 1x1, with its norm and neurons, before the stage.
         num_blocks: Blocks of each stage.
-        num_steps: Number of time steps T.
-        in_channels: Channels of an image or frame.
-        out_indices: Stages whose features are returned.
-        neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
-        conv_cfg: MMCV's convolution config; None is ``nn.Conv2d``.
-        norm_cfg: MMCV's norm config.
-        frozen_stages: See :class:`SpikingBackbone`, as all that follow.
-        norm_eval: Whether norms stay in evaluation mode while training.
         zero_init_residual: Whether blocks start as the identity.
-        init_cfg: MMEngine's initialisation config.
-        memory_efficient: Whether stem and stages hold their packed input
-            alone for the backward pass, see :class:`SpikingBackbone`.
+        **options: What all backbones take, see :class:`BackboneSettings`; the default
+            of ``out_indices`` is ``(4,)``.
 
     Shape:
         Images ``[N, in_channels, H, W]`` that last all steps, or frames
@@ -136,35 +112,29 @@ class PooledResNet(PooledBackbone):
             so small that nothing is left of it.
     """
 
+    defaults = BackboneOptions(out_indices=(4,))
+
     def __init__(
         self,
         family: str | Wiring = 'SEW-ADD',
         widths: Sequence[int] = (32,) * 5,
         num_blocks: int = 2,
-        num_steps: int = 4,
-        in_channels: int = 3,
-        out_indices: Sequence[int] = (4,),
-        neuron: Mapping[str, Any] = IF_NEURON,
-        conv_cfg: Mapping[str, Any] | None = None,
-        norm_cfg: Mapping[str, Any] = BATCH_NORM,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
+        *,
         zero_init_residual: bool = False,
-        init_cfg: InitCfg = None,
-        memory_efficient: bool = False,
+        **options: Unpack[BackboneOptions],
     ) -> None:
         family = get_family(family)
         widths = _check_widths(widths)
         check_positive_int('num_blocks', num_blocks)
-        check_positive_int('in_channels', in_channels)
-        indices = check_out_indices(out_indices, len(widths))
-        layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
-        layers = family_layers(family, layers, zero_init_residual)
+        settings = self.settings(options)
+        indices = check_out_indices(settings.out_indices, len(widths))
+        layers = family_layers(family, settings.layers(), zero_init_residual)
         values = family.values_in(num_blocks)
         spiking = values != 'analog'
         widths = widths[: indices[-1] + 1]
         super().__init__(
-            stem=build_stem(_STEM, in_channels, widths[0], layers, spiking),
+            settings,
+            stem=build_stem(_STEM, settings.in_channels, widths[0], layers, spiking),
             stages=[
                 _make_stage(before, width, num_blocks, family, layers)
                 for before, width in zip((widths[0], *widths), widths, strict=False)
@@ -174,11 +144,6 @@ class PooledResNet(PooledBackbone):
             values=values,
             closing=family.closing,
             layers=layers,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
             zero_init_residual=zero_init_residual,
-            init_cfg=init_cfg,
-            memory_efficient=memory_efficient,
         )
         self.family = family
-        self.in_channels = in_channels

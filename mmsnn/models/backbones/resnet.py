@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, Unpack
 
-from mmsnn.models.layers import LayerFactory
 from mmsnn.models.residual import (
-    FAMILIES,
     BasicBlock,
     Bottleneck,
     ResidualBlock,
@@ -19,14 +17,12 @@ from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_choice, check_positive_int, check_sequence
 
 from .base import (
-    BATCH_NORM,
-    IF_NEURON,
-    InitCfg,
     SpikingBackbone,
     check_out_indices,
     family_layers,
     values_behind,
 )
+from .settings import BackboneOptions
 
 
 @dataclass(frozen=True)
@@ -81,24 +77,14 @@ MS-ResNet)."""
 STRIDES = (1, 2, 2, 2)
 
 
-class ResNetOptions(TypedDict, total=False):
+class ResNetOptions(BackboneOptions, total=False):
     """Arguments of :class:`ResNetSNN` that every named network takes too."""
 
-    num_steps: int
-    in_channels: int
     base_channels: int
     strides: Sequence[int]
     avg_down: bool
-    out_indices: Sequence[int]
     stem: str | Mapping[str, Any]
-    neuron: Mapping[str, Any]
-    conv_cfg: Mapping[str, Any] | None
-    norm_cfg: Mapping[str, Any]
-    frozen_stages: int
-    norm_eval: bool
     zero_init_residual: bool
-    init_cfg: InitCfg
-    memory_efficient: bool
 
 
 def _check_strides(strides: Sequence[int], num_stages: int) -> tuple[int, ...]:
@@ -117,36 +103,24 @@ class ResNetSNN(SpikingBackbone):
 
     Families whose blocks exchange analog values have no neurons in the stem, and
     neurons (behind a norm, where their blocks begin with one) close each stage that is
-    an output: decoders get spikes. Stages behind the last of ``out_indices`` are not
-    built: they could receive no gradient.
+    an output: decoders get spikes.
 
     Args:
         depth: 10, 18, 34, 104 (basic blocks), 50, 101 or 152 (bottlenecks), 19 (basic
             blocks in three stages, for small images), or an :class:`Architecture` of
             one's own.
         family: A row of :data:`mmsnn.models.residual.FAMILIES`, by name or itself.
-        num_steps: Number of time steps T.
-        in_channels: Channels of the image.
         base_channels: Channels of the stem and of the first stage's 3x3 convolutions.
         strides: Down-sampling factor of each stage.
         avg_down: Whether projections average before their convolution instead of
             skipping with it, as in MMDetection's ResNet.
-        out_indices: Stages whose features are returned, of 0 to 3.
         stem: ``'imagenet'``, ``'cifar'``, ``'ms'``, ``'ms104'`` or a stem's config, see
             :func:`mmsnn.models.stems.build_stem`.
-        neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
-        conv_cfg: MMCV's convolution config; None is ``nn.Conv2d``.
-        norm_cfg: MMCV's norm config.
-        frozen_stages: -1 freezes nothing, 0 the stem, k the stem and stages 1 to k:
-            no gradient, and norms in evaluation mode.
-        norm_eval: Whether norms stay in evaluation mode while training.
         zero_init_residual: Whether blocks start as the identity (SEW paper, Section
             3.3): the last norm of their branch is zeroed, or its last convolution where
             no norm follows it; AND starts with a branch that always fires.
-        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions;
-            norms start at 1, or at the threshold where the family says so.
-        memory_efficient: Whether stem and blocks hold their packed input
-            alone for the backward pass, see :class:`SpikingBackbone`.
+        **options: What all backbones take, see :class:`BackboneSettings`. Norms start
+            at 1, or at the threshold where the family says so.
 
     Shape:
         Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
@@ -166,42 +140,33 @@ class ResNetSNN(SpikingBackbone):
         ValueError: If an argument is out of range, or the image has other channels.
     """
 
-    choices: ClassVar[Mapping[str, str]] = {name: name for name in FAMILIES}
-    """Families by what chooses them: by ``family`` here, by the second argument of
-    the networks that are named after their families."""
+    choices: ClassVar[Mapping[str, str]] = {}
+    """Families by what chooses them, the second argument of networks that are named
+    after their families."""
 
     def __init__(
         self,
         depth: int | Architecture,
         family: str | Wiring,
-        num_steps: int = 4,
-        in_channels: int = 3,
+        *,
         base_channels: int = 64,
         strides: Sequence[int] = STRIDES,
         avg_down: bool = False,
-        out_indices: Sequence[int] = (3,),
         stem: str | Mapping[str, Any] = 'imagenet',
-        neuron: Mapping[str, Any] = IF_NEURON,
-        conv_cfg: Mapping[str, Any] | None = None,
-        norm_cfg: Mapping[str, Any] = BATCH_NORM,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
         zero_init_residual: bool = False,
-        init_cfg: InitCfg = None,
-        memory_efficient: bool = False,
+        **options: Unpack[BackboneOptions],
     ) -> None:
         if not isinstance(depth, Architecture):
             check_choice('depth', depth, ARCHITECTURES)
             depth = ARCHITECTURES[depth]
         family = get_family(family)
-        check_positive_int('in_channels', in_channels)
+        settings = self.settings(options)
         check_positive_int('base_channels', base_channels)
         check_bool('avg_down', avg_down)
         strides = _check_strides(strides, len(depth.num_blocks))
-        indices = check_out_indices(out_indices, len(depth.num_blocks))
+        indices = check_out_indices(settings.out_indices, len(depth.num_blocks))
 
-        layers = LayerFactory(num_steps, neuron, norm_cfg, conv_cfg)
-        layers = family_layers(family, layers, zero_init_residual)
+        layers = family_layers(family, settings.layers(), zero_init_residual)
         num_blocks = depth.num_blocks[: indices[-1] + 1]
         values = family.values_in(max(num_blocks))
         spiking = values != 'analog'
@@ -212,10 +177,13 @@ class ResNetSNN(SpikingBackbone):
             shape = (number, channels[-1], width, strides[i])
             stages.append(make_stage(depth.block, *shape, family, layers, avg_down))
             channels.append(width * depth.block.expansion)
-        built_stem = build_stem(stem, in_channels, base_channels, layers, spiking)
+        built_stem = build_stem(
+            stem, settings.in_channels, base_channels, layers, spiking
+        )
         carried = family.merge is not None and not family.post
         values = values_behind(built_stem, values, carried)
         super().__init__(
+            settings,
             stem=built_stem,
             stages=stages,
             channels=channels[1:],
@@ -223,13 +191,8 @@ class ResNetSNN(SpikingBackbone):
             values=values,
             closing=family.closing,
             layers=layers,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
             zero_init_residual=zero_init_residual,
-            init_cfg=init_cfg,
-            memory_efficient=memory_efficient,
         )
         self.architecture = depth
         self.depth = depth.depth
         self.family = family
-        self.in_channels = in_channels

@@ -8,10 +8,11 @@ from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool
 
 from .pooled import PooledResNet, PooledResNetOptions
+from .settings import BackboneOptions
 
 PLIF_NEURON: Mapping[str, Any] = dict(type='PLIF', init_tau=2.0, detach_reset=True)
 
-WIDTHS: dict[bool, tuple[int, ...]] = {
+STAGE_WIDTHS: dict[bool, tuple[int, ...]] = {
     False: (32,) * 7,
     True: (64,) * 4 + (128,) * 3,
 }
@@ -41,12 +42,11 @@ class SevenBNet(PooledResNet):
     Args:
         family: A row of :data:`mmsnn.models.residual.FAMILIES`, by name or itself.
         wide: Whether it is Wide-7B-Net.
-        num_steps: Number of time steps T.
         **options: Arguments of :class:`PooledResNet`, apart from ``widths`` and
-            ``num_blocks``. Not given, ``in_channels`` is 2 (the polarities of events),
-            ``out_indices`` is ``(6,)``, and ``neuron`` the paper's (A.1): PLIF without
-            a gradient through the reset. So shallow a net does not need
-            ``zero_init_residual`` (A.3).
+            ``num_blocks``. The defaults are 16 ``num_steps``, 2 ``in_channels`` (the
+            polarities of events), ``out_indices=(6,)``, and the paper's ``neuron``
+            (A.1): PLIF without a gradient through the reset. So shallow a net does not
+            need ``zero_init_residual`` (A.3).
 
     Shape:
         As :class:`PooledResNet`: of 128 x 128 pixels the last output is 1 x 1.
@@ -57,16 +57,15 @@ class SevenBNet(PooledResNet):
             so small that nothing is left of it.
     """
 
+    defaults = BackboneOptions(
+        num_steps=16, in_channels=2, out_indices=(6,), neuron=PLIF_NEURON
+    )
+
     def __init__(
         self,
         family: str | Wiring = 'SEW-ADD',
         wide: bool = False,
-        num_steps: int = 16,
         **options: Unpack[PooledResNetOptions],
     ) -> None:
-        own = PooledResNetOptions(in_channels=2, out_indices=(6,), neuron=PLIF_NEURON)
-        merged: PooledResNetOptions = {**own, **options}
-        super().__init__(
-            family, WIDTHS[check_bool('wide', wide)], 1, num_steps, **merged
-        )
+        super().__init__(family, STAGE_WIDTHS[check_bool('wide', wide)], 1, **options)
         self.wide = wide

@@ -1,5 +1,8 @@
 """The attention spike decoder of Zhang et al. 2023, Section 3.4."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +43,8 @@ class TemporalAttention(nn.Module):
     Shape:
         ``[T, N, C, H, W]`` to weights ``[T, N, 1, 1, 1]``.
     """
+
+    step_dims: ClassVar[Mapping[str, int]] = {'mlp.0.weight': 1, 'mlp.2.weight': 0}
 
     def __init__(self, num_steps: int, reduction: int) -> None:
         super().__init__()
@@ -126,6 +131,8 @@ class ASD(BaseDecoder):
         TypeError: If an argument is not an integer.
         ValueError: If an argument is out of range.
     """
+
+    attention_parts = ('temporal', 'channel', 'spatial')
 
     def __init__(
         self,

@@ -10,6 +10,8 @@ from mmsnn.models.build import build_part
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int, check_sequence
 
+from .rate import BaseDecoder
+
 RATE: Mapping[str, Any] = dict(type='Rate')
 
 
@@ -23,8 +25,9 @@ class SpikeDecoder(BaseModule):
     Args:
         in_channels: Channels of each level.
         num_steps: Number of time steps T of the backbone.
-        decoder: Config of the decoder, ``dict(type='Rate')`` or ``dict(type='ASD',
-            ...)`` with its own arguments.
+        decoder: Config of the decoder with its own arguments, such as
+            ``dict(type='ASD')``: a class that is derived from :class:`BaseDecoder` and
+            registered in :data:`mmsnn.registry.MODELS`, or any other with its scope.
         init_cfg: MMEngine's initialisation config; None keeps PyTorch's.
 
     Shape:
@@ -54,7 +57,7 @@ class SpikeDecoder(BaseModule):
             build_part(
                 'decoder',
                 decoder,
-                ('Rate', 'ASD'),
+                BaseDecoder,
                 dict(channels=channels, num_steps=self.num_steps),
             )
             for channels in self.in_channels

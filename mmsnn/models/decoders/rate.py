@@ -1,5 +1,7 @@
 """Rate decoding, and what every decoder shares."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -21,11 +23,18 @@ class BaseDecoder(nn.Module):
     Shape:
         ``[T, N, C, H, W]`` to ``[N, C, H, W]``.
 
+    Attributes:
+        attention_parts: Names of the submodules that return the attention's weights:
+            none, or ``'temporal'`` of the time steps ``[T, N, 1, 1, 1]``, ``'channel'``
+            of the channels ``[N, C, 1, 1]`` and ``'spatial'`` of the places
+            ``[N, 1, H, W]``.
+
     Raises:
         TypeError: If an argument is not an integer.
         ValueError: If an argument is less than 1.
     """
 
+    attention_parts: ClassVar[tuple[str, ...]] = ()
     own: Tensor
 
     def __init__(self, channels: int, num_steps: int) -> None:

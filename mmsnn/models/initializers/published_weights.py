@@ -227,6 +227,8 @@ class PretrainedResNet:
         TypeError: If ``checkpoint`` is not a string.
     """
 
+    loads_weights = True
+
     def __init__(self, checkpoint: str) -> None:
         if not isinstance(checkpoint, str):
             raise TypeError(

@@ -1,7 +1,9 @@
 """Weights across numbers of time steps: train at T = 1, go on at T = 4.
 
 Training with one step costs a fraction of training with several, and nearly all weights
-do not know how many steps there are. What does is the attention over time.
+do not depend on the number of steps. Modules whose parameters do, such as attention
+over time, have an attribute ``step_dims``: by the parameter's name, which of its
+dimensions is the number of time steps.
 """
 
 from collections.abc import Mapping
@@ -10,15 +12,10 @@ from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
 
-from mmsnn.models.decoders import attention
-from mmsnn.models.stems import gated_attention
 from mmsnn.registry import WEIGHT_INITIALIZERS
 from mmsnn.utils import describe
 from mmsnn.utils.checkpoints import fit_weights, read_weights
 from mmsnn.utils.errors import UserError
-
-STEP_MODULES = (attention.TemporalAttention, gated_attention.TemporalAttention)
-"""Modules whose parameters' shapes depend on the number of time steps."""
 
 
 def convert_steps(
@@ -41,26 +38,32 @@ def convert_steps(
             message names them.
     """
     places = {name: value.shape for name, value in module.state_dict().items()}
-    kept = []
+    kept: list[str] = []
     for prefix, part in module.named_modules():
-        if isinstance(part, STEP_MODULES):
-            own = [f'{prefix}.{name}'.lstrip('.') for name in part.state_dict()]
-            given = [name for name in own if name in state]
-            if not given or (
-                given == own
-                and _num_steps([state[name].shape for name in own])
-                != _num_steps([places[name] for name in own])
-            ):
-                kept += own
+        dims = {
+            f'{prefix}.{name}'.lstrip('.'): dim
+            for name, dim in getattr(part, 'step_dims', {}).items()
+        }
+        given = {name: state[name].shape for name in dims if name in state}
+        if not given or (
+            given.keys() == dims.keys()
+            and _num_steps(given, dims) != _num_steps(places, dims)
+        ):
+            kept += dims
     state = {name: value for name, value in state.items() if name not in kept}
     places = {name: shape for name, shape in places.items() if name not in kept}
     names = {name: name for name in state}
     return fit_weights(state, names, places, set(places), type(module).__name__), kept
 
 
-def _num_steps(shapes: list[tuple[int, ...]]) -> int:
-    """Return T of an attention over time, which squeezes T to less and back."""
-    return max(size for shape in shapes for size in shape)
+def _num_steps(
+    shapes: Mapping[str, tuple[int, ...]], dims: Mapping[str, int]
+) -> list[int | None]:
+    """Return the number of time steps in each shape, None where it has too few dims."""
+    return [
+        shapes[name][dim] if dim < len(shapes[name]) else None
+        for name, dim in dims.items()
+    ]
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -81,6 +84,8 @@ class PretrainedSteps:
     Raises:
         TypeError: If an argument has the wrong type.
     """
+
+    loads_weights = True
 
     def __init__(self, checkpoint: str, prefix: str | None = None) -> None:
         if not isinstance(checkpoint, str):

@@ -135,8 +135,11 @@ def check_order(order: str) -> str:
     """Return ``order``, the letters of a unit's layers.
 
     Raises:
+        TypeError: If it is not a string.
         ValueError: If it has a letter other than C, N and S, or one of them twice.
     """
+    if not isinstance(order, str):
+        raise TypeError(f'order must be a string, but got {describe(order)}')
     if len(set(order)) != len(order) or not set(order) <= set('CNS'):
         raise ValueError(
             f'order must spell C, N and S at most once each, but got {order!r}'

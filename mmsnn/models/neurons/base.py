@@ -1,7 +1,7 @@
 """Base of neurons, as modules without state between calls."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +9,18 @@ from torch import Tensor, nn
 from mmsnn.models.build import build_part
 from mmsnn.ops import Dynamics, multi_step, potentials, spike_bytes
 from mmsnn.utils import check_bool, check_number, check_positive, check_positive_int
+from mmsnn.utils.signatures import spell_out
 
 from .surrogates import Surrogate, build_surrogate
+
+
+class NeuronOptions(TypedDict, total=False):
+    """Arguments of :class:`BaseNeuron` beside ``num_steps``."""
+
+    v_threshold: float
+    v_reset: float | None
+    detach_reset: bool
+    surrogate: Mapping[str, Any] | Surrogate | None
 
 
 class BaseNeuron(nn.Module):
@@ -25,8 +35,9 @@ class BaseNeuron(nn.Module):
         v_reset: Potential after a spike, also the resting potential. None subtracts the
             threshold instead (soft reset) and rests at 0.
         detach_reset: Whether the gradient ignores the spike inside the reset.
-        surrogate: Config of the firing step's derivative: ``dict(type='ATan',
-            alpha=2.0)`` (default), ``'Sigmoid'``, ``'Rectangular'`` or ``'Constant'``.
+        surrogate: Config of the firing step's derivative, see
+            :func:`mmsnn.models.neurons.build_surrogate`; by default
+            ``dict(type='ATan', alpha=2.0)``.
 
     Attributes:
         in_bytes: Whether spikes are returned in bytes (uint8) and without a graph, for
@@ -38,6 +49,11 @@ class BaseNeuron(nn.Module):
     """
 
     in_bytes = False
+
+    def __init_subclass__(cls) -> None:
+        """Show the options in ``help()``, and to whoever asks for the signature."""
+        super().__init_subclass__()
+        cls.__signature__ = spell_out(cls, {})  # type: ignore[attr-defined]
 
     def __init__(
         self,
@@ -84,7 +100,8 @@ class BaseNeuron(nn.Module):
         """Turn currents into spikes.
 
         Args:
-            x: ``[T * N, ...]``, time first (for N = 1 that is ``[T, ...]``).
+            x: ``[T * N, ...]``, time first (for N = 1 that is ``[T, ...]``), or in
+                stems ``[T, N, C, H, W]``.
 
         Returns:
             Spikes of the same shape and dtype, or in bytes, see ``in_bytes``.
@@ -135,15 +152,16 @@ def build_neuron(cfg: Mapping[str, Any], num_steps: int) -> nn.Module:
     """Build a neuron layer from its config.
 
     Args:
-        cfg: ``dict(type='IF' | 'LIF' | 'PLIF', ...)`` with the neuron's own arguments;
-            a neuron registered elsewhere is named with its scope.
+        cfg: ``dict(type='LIF', ...)`` with the neuron's own arguments: a class that is
+            derived from :class:`BaseNeuron` and registered in
+            :data:`mmsnn.registry.MODELS`, or any other with its scope.
         num_steps: Number of time steps; not part of ``cfg``, a network has one T.
 
     Raises:
         TypeError: If ``cfg`` is no dict with a type, or an argument is unknown.
         ValueError: If the type is unknown or an argument is out of range.
     """
-    return build_part('neuron', cfg, ('IF', 'LIF', 'PLIF'), dict(num_steps=num_steps))
+    return build_part('neuron', cfg, BaseNeuron, dict(num_steps=num_steps))
 
 
-__all__ = ['BaseNeuron', 'build_neuron']
+__all__ = ['BaseNeuron', 'NeuronOptions', 'build_neuron']

@@ -1,9 +1,8 @@
 """IF, LIF and PLIF neurons."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +10,7 @@ from torch import Tensor, nn
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_number
 
-from .base import BaseNeuron
-from .surrogates import Surrogate
+from .base import BaseNeuron, NeuronOptions
 
 
 @MODELS.register_module()
@@ -23,17 +21,20 @@ class IF(BaseNeuron):
     """
 
 
+class LeakyNeuronOptions(NeuronOptions, total=False):
+    """Arguments of :class:`LeakyNeuron` beside ``num_steps``."""
+
+    decay_input: bool
+
+
 class LeakyNeuron(BaseNeuron):
     """Base of neurons whose potential decays.
 
     Args:
         num_steps: See :class:`BaseNeuron`.
-        v_threshold: See :class:`BaseNeuron`.
-        v_reset: See :class:`BaseNeuron`.
-        detach_reset: See :class:`BaseNeuron`.
-        surrogate: See :class:`BaseNeuron`.
         decay_input: Whether the decay weakens the input too, as it does the potential;
             without it ``h = v + x - (v - v_reset) / tau``.
+        **options: The other arguments of :class:`BaseNeuron`.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -43,13 +44,10 @@ class LeakyNeuron(BaseNeuron):
     def __init__(
         self,
         num_steps: int,
-        v_threshold: float = 1.0,
-        v_reset: float | None = 0.0,
-        detach_reset: bool = False,
-        surrogate: Mapping[str, Any] | Surrogate | None = None,
         decay_input: bool = True,
+        **options: Unpack[NeuronOptions],
     ) -> None:
-        super().__init__(num_steps, v_threshold, v_reset, detach_reset, surrogate)
+        super().__init__(num_steps, **options)
         decay_input = check_bool('decay_input', decay_input)
         self.dynamics = replace(self.dynamics, decay_input=decay_input)
 
@@ -61,11 +59,7 @@ class LIF(LeakyNeuron):
     Args:
         num_steps: See :class:`BaseNeuron`.
         tau: Membrane time constant, in time steps; at least 1.
-        v_threshold: See :class:`BaseNeuron`.
-        v_reset: See :class:`BaseNeuron`.
-        detach_reset: See :class:`BaseNeuron`.
-        surrogate: See :class:`BaseNeuron`.
-        decay_input: See :class:`LeakyNeuron`.
+        **options: The other arguments of :class:`BaseNeuron` and :class:`LeakyNeuron`.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -76,15 +70,9 @@ class LIF(LeakyNeuron):
         self,
         num_steps: int,
         tau: float = 2.0,
-        v_threshold: float = 1.0,
-        v_reset: float | None = 0.0,
-        detach_reset: bool = False,
-        surrogate: Mapping[str, Any] | Surrogate | None = None,
-        decay_input: bool = True,
+        **options: Unpack[LeakyNeuronOptions],
     ) -> None:
-        super().__init__(
-            num_steps, v_threshold, v_reset, detach_reset, surrogate, decay_input
-        )
+        super().__init__(num_steps, **options)
         self.tau = check_number('tau', tau)
         if self.tau < 1:
             raise ValueError(f'tau must be at least 1, but got {tau}')
@@ -108,11 +96,7 @@ class PLIF(LeakyNeuron):
     Args:
         num_steps: See :class:`BaseNeuron`.
         init_tau: Time constant at the start of training, in time steps; above 1.
-        v_threshold: See :class:`BaseNeuron`.
-        v_reset: See :class:`BaseNeuron`.
-        detach_reset: See :class:`BaseNeuron`.
-        surrogate: See :class:`BaseNeuron`.
-        decay_input: See :class:`LeakyNeuron`.
+        **options: The other arguments of :class:`BaseNeuron` and :class:`LeakyNeuron`.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -123,15 +107,9 @@ class PLIF(LeakyNeuron):
         self,
         num_steps: int,
         init_tau: float = 2.0,
-        v_threshold: float = 1.0,
-        v_reset: float | None = 0.0,
-        detach_reset: bool = False,
-        surrogate: Mapping[str, Any] | Surrogate | None = None,
-        decay_input: bool = True,
+        **options: Unpack[LeakyNeuronOptions],
     ) -> None:
-        super().__init__(
-            num_steps, v_threshold, v_reset, detach_reset, surrogate, decay_input
-        )
+        super().__init__(num_steps, **options)
         init_tau = check_number('init_tau', init_tau)
         if init_tau <= 1:
             raise ValueError(f'init_tau must be above 1, but got {init_tau}')

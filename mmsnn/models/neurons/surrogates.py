@@ -5,7 +5,7 @@ SpikingJelly's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from mmsnn.ops import SurrogateKind, surrogate_slope
+from mmsnn.registry import SURROGATES
 from mmsnn.utils import check_positive, describe
 
 
@@ -21,7 +22,8 @@ class Surrogate:
     """A smooth stand-in for the derivative of the Heaviside step.
 
     Derived classes define :meth:`derivative`, which is evaluated in PyTorch, once for
-    all time steps. The built-in classes state a ``kind`` instead, whose formula the
+    all time steps; registered in :data:`mmsnn.registry.SURROGATES` they are named in
+    configs. The built-in classes state a ``kind`` instead, whose formula the
     operators have; they use it for these exact classes alone, not for derived ones.
 
     Args:
@@ -52,6 +54,7 @@ class Surrogate:
         return surrogate_slope(self.kind, self.alpha, x)
 
 
+@SURROGATES.register_module()
 @dataclass(frozen=True)
 class ATan(Surrogate):
     r"""Arc tangent: :math:`\sigma'(x) = \frac{a}{1 + (\pi a x)^2}`, ``a = alpha / 2``.
@@ -64,6 +67,7 @@ class ATan(Surrogate):
     alpha: float = 2.0
 
 
+@SURROGATES.register_module()
 @dataclass(frozen=True)
 class Sigmoid(Surrogate):
     r"""Logistic: :math:`\sigma'(x) = a\, s (1 - s)`, :math:`s = 1 / (1 + e^{-ax})`."""
@@ -72,6 +76,7 @@ class Sigmoid(Surrogate):
     alpha: float = 4.0
 
 
+@SURROGATES.register_module()
 @dataclass(frozen=True)
 class Rectangular(Surrogate):
     r"""Rectangle: :math:`\sigma'(x) = a` where :math:`|x| < 1 / (2 a)`, else 0."""
@@ -80,6 +85,7 @@ class Rectangular(Surrogate):
     alpha: float = 1.0
 
 
+@SURROGATES.register_module()
 @dataclass(frozen=True)
 class Constant(Surrogate):
     r"""Straight-through: :math:`\sigma'(x) = a` everywhere.
@@ -95,50 +101,56 @@ class Constant(Surrogate):
         return torch.full_like(x, self.alpha)
 
 
-SURROGATES: dict[str, type[Surrogate]] = {
-    'ATan': ATan,
-    'Sigmoid': Sigmoid,
-    'Rectangular': Rectangular,
-    'Constant': Constant,
-}
-
-
 def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
     """Build a surrogate from its config.
 
     Args:
-        cfg: ``dict(type='ATan' | 'Sigmoid' | 'Rectangular' | 'Constant',
-            alpha=...)``, a :class:`Surrogate`, or None for the papers'
-            ``ATan(alpha=2)``.
+        cfg: ``dict(type='ATan', alpha=...)`` of a class that is registered in
+            :data:`mmsnn.registry.SURROGATES`, a :class:`Surrogate`, or None for the
+            papers' ``ATan(alpha=2)``.
 
     Raises:
-        TypeError: If ``cfg`` is none of these, or a :class:`Surrogate` without
-            derivative.
+        TypeError: If ``cfg`` is none of these, or the class is not derived from
+            :class:`Surrogate` or has no derivative.
         ValueError: If the type or a key is unknown.
     """
     if cfg is None:
         return ATan()
     if isinstance(cfg, Surrogate):
-        defined = type(cfg).derivative is not Surrogate.derivative
-        if not defined and cfg.kind == SurrogateKind.GIVEN:
-            raise TypeError(f'surrogate {type(cfg).__name__} must define derivative(x)')
-        return cfg
+        return _check_defined(cfg)
     if not isinstance(cfg, Mapping):
         raise TypeError(
             f'surrogate must be a dict with a type, but got {describe(cfg)}'
         )
     options = dict(cfg)
     name = options.pop('type', None)
-    if name not in SURROGATES:
+    found = SURROGATES.get(name) if isinstance(name, str) else None
+    if found is None:
         raise ValueError(
-            f'surrogate type must be one of {", ".join(SURROGATES)}, but got {name!r}'
+            f'surrogate type must be one of {", ".join(SURROGATES.module_dict)}, '
+            f'but got {name!r}'
         )
-    unknown = set(options) - {'alpha'}
+    known = [field.name for field in fields(found)]
+    unknown = set(options) - set(known)
     if unknown:
         raise ValueError(
-            f'surrogate {name} takes alpha only, but got {", ".join(sorted(unknown))}'
+            f'surrogate {name} takes {", ".join(known)} only, '
+            f'but got {", ".join(sorted(unknown))}'
         )
-    return SURROGATES[name](**options)
+    return _check_defined(found(**options))
+
+
+def _check_defined(surrogate: Any) -> Surrogate:
+    """Return a surrogate that has a derivative."""
+    if not isinstance(surrogate, Surrogate):
+        raise TypeError(
+            f'surrogate must be derived from Surrogate, but got {describe(surrogate)}'
+        )
+    defined = type(surrogate).derivative is not Surrogate.derivative
+    if not defined and surrogate.kind == SurrogateKind.GIVEN:
+        name = type(surrogate).__name__
+        raise TypeError(f'surrogate {name} must define derivative(x)')
+    return surrogate
 
 
 class _Heaviside(torch.autograd.Function):

@@ -1,6 +1,7 @@
 """The table of residual families: where norm and neuron sit, and how paths merge.
 
-Adding a family is adding a row here, and a class in ``merges`` if its merge is new.
+A new family is a new row, here or by ``FAMILIES.register(name, wiring)`` elsewhere, and
+a class derived from :class:`Merge` if its merge is new.
 """
 
 import math
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mmsnn.models.layers import check_order
-from mmsnn.utils import check_choice
+from mmsnn.utils import NamedRows, check_bool, check_choice, check_positive, describe
 
 from .merges import AddMerge, AndMerge, GateMerge, IAndMerge, LearnedGateMerge, Merge
 
@@ -42,7 +43,9 @@ class Wiring:
         reported: Accuracies that its paper reports, for the guide page.
 
     Raises:
-        ValueError: If an order of layers is none, or a unit has no convolution.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an order of layers is none, a unit has no convolution, or alpha
+            is not positive.
     """
 
     merge: type[Merge] | None
@@ -60,7 +63,20 @@ class Wiring:
     reported: str = ''
 
     def __post_init__(self) -> None:
-        """Check the letters before a network is built of them."""
+        """Check the row before a network is built from it."""
+        merge = self.merge
+        if not (merge is None or isinstance(merge, type) and issubclass(merge, Merge)):
+            raise TypeError(
+                f'merge must be a class derived from Merge, or None, '
+                f'but got {describe(merge)}'
+            )
+        if not isinstance(self.merge_options, Mapping):
+            raise TypeError(
+                f'merge_options must be a dict, but got {describe(self.merge_options)}'
+            )
+        for name in ('densely_additive', 'threshold_norm'):
+            check_bool(name, getattr(self, name))
+        check_positive('path_alpha', self.path_alpha)
         for name in ('unit', 'last_unit', 'projection', 'identity', 'post'):
             check_order(getattr(self, name))
         for name in ('unit', 'last_unit', 'projection'):
@@ -162,7 +178,7 @@ _BAA = Wiring(
     advice='as tdBN, without a norm on each path',
 )
 
-FAMILIES: dict[str, Wiring] = {
+_ROWS: dict[str, Wiring] = {
     'plain': Wiring(
         None,
         f'{_SEW}, Section 4.2 ("Plain Net")',
@@ -245,7 +261,12 @@ FAMILIES: dict[str, Wiring] = {
         reported='ImageNet, T = 4: 65.50 % (ResNet34)',
     ),
 }
-"""The families by name; those with two names (PA-A, DANet-A) have one row."""
+
+FAMILIES: NamedRows[Wiring] = NamedRows('residual family', Wiring, _ROWS)
+"""The families by name; those with two names (PA-A, DANet-A) have one row.
+
+``FAMILIES.register(name, wiring)`` adds one.
+"""
 
 
 def get_family(family: str | Wiring) -> Wiring:

@@ -20,9 +20,20 @@ class Merge(nn.Module):
 
     Attributes:
         keeps_spikes: Whether spikes in {0, 1} merge to spikes in {0, 1}.
+        adds: Whether it is the sum of its inputs, so that gradients pass unchanged.
     """
 
     keeps_spikes: ClassVar[bool] = True
+    adds: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Forget what a base class says of its merge if a derived one merges anew."""
+        super().__init_subclass__()
+        if 'forward' in vars(cls):
+            if 'expected_mean' not in vars(cls):
+                cls.expected_mean = Merge.expected_mean  # type: ignore[method-assign]
+            if 'adds' not in vars(cls):
+                cls.adds = False
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -31,6 +42,18 @@ class Merge(nn.Module):
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
         """Return the merged tensor, of the same shape."""
         raise NotImplementedError(f'{type(self).__name__} defines no forward')
+
+    def expected_mean(self, residual: float, shortcut: float) -> float | None:
+        """Return what the merge makes of independent spikes, on average.
+
+        Args:
+            residual: Firing rate of the branch.
+            shortcut: Firing rate of the shortcut; for a sum any mean value.
+
+        Returns:
+            The mean value of the output; None if it is not known.
+        """
+        return None
 
     def init_identity(self, last: Unit) -> None:
         """Make the merge return the shortcut, by the last unit of the branch.
@@ -50,9 +73,14 @@ class AddMerge(Merge):
     """``y = residual + shortcut``; of spikes it makes integers (SEW paper, Table 1)."""
 
     keeps_spikes = False
+    adds = True
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
-        """See :class:`Merge`."""
+        """Return the sum."""
+        return residual + shortcut
+
+    def expected_mean(self, residual: float, shortcut: float) -> float:
+        """Return ``p_h + p_x``, whether they are independent or not."""
         return residual + shortcut
 
 
@@ -60,7 +88,11 @@ class AndMerge(Merge):
     """``y = residual AND shortcut = residual * shortcut`` (SEW paper, Table 1)."""
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
-        """See :class:`Merge`."""
+        """Return the product."""
+        return residual * shortcut
+
+    def expected_mean(self, residual: float, shortcut: float) -> float:
+        """Return ``p_h p_x``."""
         return residual * shortcut
 
     def init_identity(self, last: Unit) -> None:
@@ -83,8 +115,12 @@ class IAndMerge(Merge):
     """``y = (NOT residual) AND shortcut = (1 - residual) * shortcut`` (SEW paper)."""
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
-        """See :class:`Merge`."""
+        """Return the shortcut where the residual is 0."""
         return torch.addcmul(shortcut, residual, shortcut, value=-1)
+
+    def expected_mean(self, residual: float, shortcut: float) -> float:
+        """Return ``(1 - p_h) p_x``."""
+        return (1 - residual) * shortcut
 
 
 class GateMerge(Merge):
@@ -99,8 +135,12 @@ class GateMerge(Merge):
     """
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
-        """See :class:`Merge`."""
+        """Return the gate's selection."""
         return gate(residual, shortcut)
+
+    def expected_mean(self, residual: float, shortcut: float) -> float:
+        """Return ``p_h + p_x - p_h p_x``."""
+        return residual + shortcut - residual * shortcut
 
 
 class LearnedGateMerge(Merge):
@@ -137,11 +177,24 @@ class LearnedGateMerge(Merge):
         self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
-        """See :class:`Merge`."""
+        """Return the gate's selection."""
         drive = self.weight * residual + (self.bias - self.threshold)
         # under autocast the parameters are fp32: the gate selects spikes, and is theirs
         is_open = heaviside(drive, self.surrogate).to(residual.dtype)
         return torch.addcmul(shortcut, is_open, residual - shortcut)
+
+    @torch.no_grad()
+    def expected_mean(self, residual: float, shortcut: float) -> float:
+        """Return ``p_h (a + (1 - a) p_x) + (1 - p_h) (1 - b) p_x``.
+
+        The gate opens at a spike in the share a of the channels and without one in the
+        share b: BSG's mean at the start, a = 1 and b = 0.
+        """
+        drive = self.bias - self.threshold
+        a = (self.weight + drive >= 0).double().mean().item()
+        b = (drive >= 0).double().mean().item()
+        at_spike = residual * (a + (1 - a) * shortcut)
+        return at_spike + (1 - residual) * (1 - b) * shortcut
 
     def extra_repr(self) -> str:
         """Show the settings in ``print(model)``."""

@@ -1,16 +1,37 @@
 """What stems share: convolution and norm, neurons over all steps, a max-pool."""
 
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from mmsnn.models.layers import LayerFactory, MaxPool2d, Recomputable, Unit
 from mmsnn.utils import check_bool, check_positive_int
+from mmsnn.utils.signatures import spell_out
+
+
+class ConvolutionOptions(TypedDict, total=False):
+    """Arguments of :class:`BaseStem` for its convolutions."""
+
+    kernel_size: int
+    stride: int
+    num_convs: int
+
+
+class StemOptions(ConvolutionOptions, total=False):
+    """Arguments of :class:`BaseStem` that stems take beside channels and layers."""
+
+    spiking: bool
+    pool: bool
 
 
 class BaseStem(Recomputable):
     """The layers of a stem; derived classes say how the input passes them.
+
+    Derived classes define ``compute(image)``, which returns ``[T * N, C, H, W]``, from
+    :meth:`currents`, :meth:`fire` and :meth:`shrink`. All stems feed their neurons
+    with ``[T, N, C, H, W]``: a static image's currents are expanded over the steps,
+    not copied.
 
     Args:
         in_channels: Channels of the image.
@@ -26,7 +47,13 @@ class BaseStem(Recomputable):
 
     Attributes:
         num_steps: Number of time steps T that the stem is built for.
-        graded: Whether what it makes in place of spikes is no spikes in {0, 1}.
+        graded: Whether the stem weighs its spikes, so that its output has other values
+            than 0 and 1.
+        attention_parts: Names of the submodules that compute the weights of the spikes,
+            None where one is switched off: ``'temporal'`` returns scores of the time
+            steps ``[T, N, 1, 1, 1]``, ``'spatial_channel'`` of places and channels.
+        fixed_num_steps: Whether the stem is made for one number of steps, though its
+            parameters do not depend on it.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -34,6 +61,13 @@ class BaseStem(Recomputable):
     """
 
     graded: ClassVar[bool] = False
+    attention_parts: ClassVar[tuple[str, ...]] = ()
+    fixed_num_steps: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Show the options in ``help()``, and to whoever asks for the signature."""
+        super().__init_subclass__()
+        cls.__signature__ = spell_out(cls, {})  # type: ignore[attr-defined]
 
     def __init__(
         self,
@@ -97,9 +131,13 @@ class BaseStem(Recomputable):
         if self.neuron is None:
             # an expanded tensor would lose channels-last when it is folded
             return torch.cat([x] * self.num_steps) if constant else x
-        if constant:
-            return self.neuron(x.expand(self.num_steps, *x.shape)).flatten(0, 1)
-        return self.neuron(x)
+        steps = (
+            x.expand(self.num_steps, *x.shape)
+            if constant
+            else x.unflatten(0, (self.num_steps, -1))
+        )
+        spikes: Tensor = self.neuron(steps)
+        return spikes.flatten(0, 1)
 
     def shrink(self, x: Tensor) -> Tensor:
         """Return ``x`` after the max-pool, if there is one."""

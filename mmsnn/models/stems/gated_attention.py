@@ -1,5 +1,8 @@
 """Gated attention coding: direct coding's spikes, weighed anew at every step."""
 
+from collections.abc import Mapping
+from typing import ClassVar, Unpack
+
 import torch
 from torch import Tensor, nn
 
@@ -7,11 +10,11 @@ from mmsnn.models.layers import LayerFactory
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_positive_int
 
-from .base import BaseStem
+from .base import BaseStem, ConvolutionOptions
 
 
-class TemporalAttention(nn.Module):
-    r"""Weighs time steps (Qiu et al., Eq. 2).
+class TemporalScores(nn.Module):
+    r"""Scores time steps (Qiu et al., Eq. 2).
 
     :math:`TA(X) = W_2\,\mathrm{ReLU}(W_1 \mathrm{avg}_{C,H,W} X)
     + W_2\,\mathrm{ReLU}(W_1 \max_{C,H,W} X)`
@@ -28,6 +31,8 @@ class TemporalAttention(nn.Module):
     Raises:
         ValueError: If there is one step only, which nothing can be squeezed from.
     """
+
+    step_dims: ClassVar[Mapping[str, int]] = {'mlp.0.weight': 1, 'mlp.2.weight': 0}
 
     def __init__(self, num_steps: int) -> None:
         super().__init__()
@@ -54,8 +59,8 @@ class TemporalAttention(nn.Module):
         return self.mlp(pools).sum(0).t()[:, :, None, None, None]
 
 
-class SpatialChannelAttention(nn.Sequential):
-    r"""Weighs places and channels of one step (Qiu et al., Eq. 3).
+class SpatialChannelScores(nn.Sequential):
+    r"""Scores places and channels of one step (Qiu et al., Eq. 3).
 
     :math:`SCA(X) = W_4 * \mathrm{ReLU}(W_3 * X)`, both C to C channels, without bias
 
@@ -109,7 +114,7 @@ class GatedAttentionStem(BaseStem):
     the attention sees X behind the norm; the shared MLP's reduction is 2; SCA has two
     convolutions (one would be +0.07 M parameters, the tables say +0.13 M); there is one
     sigmoid, over the product. The code's stem for ImageNet has no max-pool. The weights
-    that squeeze T start non-negative, which is ours: see :class:`TemporalAttention`.
+    that squeeze T start non-negative, which is ours: see :class:`TemporalScores`.
 
     Args:
         in_channels: Channels of the image.
@@ -117,15 +122,14 @@ class GatedAttentionStem(BaseStem):
         layers: Builds the layers, the neurons of the stem among them.
         spiking: Changes nothing: the stem has neurons, and its output is graded, for
             every family.
-        kernel_size: Of the convolutions that make X.
-        stride: Of the first of them.
         pool: Whether a 3x3 max-pool of stride 2 follows.
-        num_convs: How many of them, see :class:`DirectStem`.
         temporal: Whether there is temporal attention; it has ``2 * T * (T // 2)``
             parameters and fixes T.
         spatial_channel: Whether there is spatial-channel attention; it has
             ``2 * sca_kernel_size**2 * C**2`` parameters.
         sca_kernel_size: Of the spatial-channel attention; the paper's k, 4.
+        **options: ``kernel_size``, ``stride`` and ``num_convs`` of the convolutions
+            that make X, see :class:`BaseStem`.
 
     Shape:
         Images ``[N, in_channels, H, W]`` or frames ``[N, T, in_channels, H, W]`` to
@@ -138,6 +142,7 @@ class GatedAttentionStem(BaseStem):
     """
 
     graded = True
+    attention_parts = ('temporal', 'spatial_channel')
 
     def __init__(
         self,
@@ -145,24 +150,15 @@ class GatedAttentionStem(BaseStem):
         out_channels: int,
         layers: LayerFactory,
         spiking: bool = True,
-        kernel_size: int = 7,
-        stride: int = 2,
         pool: bool = False,
-        num_convs: int = 1,
         temporal: bool = True,
         spatial_channel: bool = True,
         sca_kernel_size: int = 4,
+        **options: Unpack[ConvolutionOptions],
     ) -> None:
         check_bool('spiking', spiking)
         super().__init__(
-            in_channels,
-            out_channels,
-            layers,
-            spiking=True,
-            kernel_size=kernel_size,
-            stride=stride,
-            pool=pool,
-            num_convs=num_convs,
+            in_channels, out_channels, layers, spiking=True, pool=pool, **options
         )
         check_bool('stem temporal', temporal)
         check_bool('stem spatial_channel', spatial_channel)
@@ -171,9 +167,9 @@ class GatedAttentionStem(BaseStem):
                 'gated attention coding needs temporal or spatial_channel attention, '
                 'but both are False; DirectStem is without'
             )
-        self.temporal = TemporalAttention(layers.num_steps) if temporal else None
+        self.temporal = TemporalScores(layers.num_steps) if temporal else None
         self.spatial_channel = (
-            SpatialChannelAttention(out_channels, sca_kernel_size)
+            SpatialChannelScores(out_channels, sca_kernel_size)
             if spatial_channel
             else None
         )

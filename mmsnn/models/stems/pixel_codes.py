@@ -78,6 +78,8 @@ class LatencyStem(CodedStem):
     See :class:`CodedStem` for the arguments.
     """
 
+    fixed_num_steps = True
+
     def __init__(
         self,
         in_channels: int,
@@ -126,6 +128,7 @@ class PhaseStem(CodedStem):
             has another shape or range.
     """
 
+    fixed_num_steps = True
     weights: Tensor
 
     def __init__(

@@ -1,7 +1,7 @@
 """What codings of the image itself share: intensities, and what follows the code."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Unpack
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 from mmsnn.models.layers import LayerFactory
 from mmsnn.utils import check_number, check_positive, check_sequence
 
-from .base import BaseStem
+from .base import BaseStem, StemOptions
 
 LEVELS = 255
 """The greatest 8-bit intensity."""
@@ -17,14 +17,9 @@ LEVELS = 255
 _TOLERANCE = 0.5 / LEVELS
 
 
-class CodedStemOptions(TypedDict, total=False):
+class CodedStemOptions(StemOptions, total=False):
     """Arguments of :class:`CodedStem` that every coding takes too."""
 
-    spiking: bool
-    kernel_size: int
-    stride: int
-    pool: bool
-    num_convs: int
     mean: Sequence[float] | None
     std: Sequence[float] | None
 
@@ -57,14 +52,10 @@ class CodedStem(BaseStem):
         in_channels: Channels of the image.
         out_channels: Channels of the output.
         layers: Builds the layers.
-        spiking: Whether neurons end the stem.
-        kernel_size: Of the convolutions.
-        stride: Of the first convolution.
-        pool: Whether a 3x3 max-pool of stride 2 follows.
-        num_convs: How many convolutions, see :class:`DirectStem`.
         mean: The data preprocessor's, one a channel. None is 0.
         std: The data preprocessor's, one a channel. None is 255: with ``mean`` None
             the images are in [0, 1] already.
+        **options: The other arguments of :class:`BaseStem`.
 
     Shape:
         Images ``[N, in_channels, H, W]`` to ``[T * N, out_channels, H', W']``.
@@ -80,24 +71,11 @@ class CodedStem(BaseStem):
         in_channels: int,
         out_channels: int,
         layers: LayerFactory,
-        spiking: bool = True,
-        kernel_size: int = 7,
-        stride: int = 2,
-        pool: bool = True,
-        num_convs: int = 1,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        **options: Unpack[StemOptions],
     ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            layers,
-            spiking,
-            kernel_size,
-            stride,
-            pool,
-            num_convs,
-        )
+        super().__init__(in_channels, out_channels, layers, **options)
         mean = [0.0] * in_channels if mean is None else mean
         std = [float(LEVELS)] * in_channels if std is None else std
         scale = _per_channel('stem std', std, in_channels)

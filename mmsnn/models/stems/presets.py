@@ -7,19 +7,42 @@ from torch import nn
 
 from mmsnn.models.build import build_part
 from mmsnn.models.layers import LayerFactory
-from mmsnn.utils import check_choice, describe
+from mmsnn.utils import NamedRows, check_choice, describe
 
-STEM_PRESETS: dict[str, dict[str, Any]] = {
-    'imagenet': dict(type='DirectStem', kernel_size=7, stride=2, pool=True),
-    'cifar': dict(type='DirectStem', kernel_size=3, stride=1, pool=False),
-    'ms': dict(type='DirectStem', kernel_size=7, stride=2, pool=False),
-    'ms104': dict(type='DirectStem', kernel_size=3, stride=2, pool=False, num_convs=3),
-    'gac': dict(type='GatedAttentionStem', kernel_size=7, stride=2),
-    'gac-cifar': dict(type='GatedAttentionStem', kernel_size=3, stride=1),
-    'gac104': dict(type='GatedAttentionStem', kernel_size=3, stride=2, num_convs=3),
-}
+from .base import BaseStem
 
-STEMS = ('DirectStem', 'GatedAttentionStem', 'RateStem', 'LatencyStem', 'PhaseStem')
+STEM_PRESETS: NamedRows[dict[str, Any]] = NamedRows(
+    'stem preset',
+    dict,
+    {
+        'imagenet': dict(type='DirectStem', kernel_size=7, stride=2, pool=True),
+        'cifar': dict(type='DirectStem', kernel_size=3, stride=1, pool=False),
+        'ms': dict(type='DirectStem', kernel_size=7, stride=2, pool=False),
+        'ms104': dict(
+            type='DirectStem', kernel_size=3, stride=2, pool=False, num_convs=3
+        ),
+        'gac': dict(type='GatedAttentionStem', kernel_size=7, stride=2, pool=False),
+        'gac-cifar': dict(
+            type='GatedAttentionStem', kernel_size=3, stride=1, pool=False
+        ),
+        'gac104': dict(
+            type='GatedAttentionStem', kernel_size=3, stride=2, pool=False, num_convs=3
+        ),
+    },
+)
+"""Stem configs by name; ``STEM_PRESETS.register(name, cfg)`` adds one."""
+
+
+def preset_stride(name: str) -> int:
+    """Return by how much a preset shrinks an image, as far as its config says.
+
+    Raises:
+        ValueError: If there is no preset of that name.
+    """
+    check_choice('stem', name, STEM_PRESETS)
+    cfg = STEM_PRESETS[name]
+    stride: int = cfg.get('stride', 1)
+    return stride * (2 if cfg.get('pool', False) else 1)
 
 
 def build_stem(
@@ -37,7 +60,9 @@ def build_stem(
             the pool), ``'ms104'`` (three 3x3, the first of stride 2, no pool);
             ``'gac'``, ``'gac-cifar'``, ``'gac104'`` (gated attention coding with the
             convolutions of ``'ms'``, ``'cifar'``, ``'ms104'``), or
-            ``dict(type='DirectStem', ...)``.
+            ``dict(type='DirectStem', ...)``: a class that is derived from
+            :class:`BaseStem` and registered in :data:`mmsnn.registry.MODELS`, or any
+            other with its scope.
         in_channels: Channels of the image.
         out_channels: Channels of the stem's output.
         layers: Builds the layers.
@@ -61,4 +86,4 @@ def build_stem(
         layers=layers,
         spiking=spiking,
     )
-    return build_part('stem', cfg, STEMS, given)
+    return build_part('stem', cfg, BaseStem, given)

@@ -75,7 +75,7 @@ def test_neurons(neuron, monkeypatch):
 
 
 def test_densenet(monkeypatch):
-    backbone = DenseNetSNN(121, 'NSC', 2, growth_rate=4, out_indices=(0, 1))
+    backbone = DenseNetSNN(121, 'NSC', num_steps=2, growth_rate=4, out_indices=(0, 1))
     backbone.init_weights()
     calibrate(backbone, torch.randn(4, 3, 64, 64))
     check(backbone, torch.randn(2, 3, 64, 64), monkeypatch)

@@ -109,7 +109,7 @@ def test_frames(avg_down):
 def test_densenet(order, left):
     # of the ANN's order the norms before 1x1 convolutions follow a concatenation: 6 +
     # 12 in layers, 1 in the transition, 2 that close
-    backbone = DenseNetSNN(121, order, 2, growth_rate=4, out_indices=(0, 1))
+    backbone = DenseNetSNN(121, order, num_steps=2, growth_rate=4, out_indices=(0, 1))
     backbone.init_weights()
     calibrate(backbone, torch.randn(4, 3, 64, 64))
     assert check(backbone, torch.randn(2, 3, 64, 64)) == left

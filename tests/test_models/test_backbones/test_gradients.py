@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmsnn.models.neurons.surrogates import SURROGATES
+from mmsnn.registry import SURROGATES
 
 from ..helpers import FAMILY_ENTRIES, make_backbone, parameters_without_gradient, sum_of
 from .networks import make_active
@@ -25,7 +25,7 @@ def test_every_parameter_gets_a_gradient(family, depth, neuron):
 
 
 @pytest.mark.parametrize('stem', ['imagenet', 'cifar', 'ms', 'ms104', 'gac'])
-@pytest.mark.parametrize('surrogate', SURROGATES)
+@pytest.mark.parametrize('surrogate', SURROGATES.module_dict)
 def test_with_every_surrogate_and_stem(surrogate, stem):
     neuron = {'type': 'IF', 'surrogate': {'type': surrogate}}
     backbone = make_backbone('SG-BSG*', neuron=neuron, stem=stem)

@@ -153,7 +153,12 @@ def test_an_architecture_of_ones_own():
     architecture = Architecture(Bottleneck, (1, 2), (1, 3))
     assert architecture.depth == 1 + 3 * 3 + 1
     backbone = ResNetSNN(
-        architecture, 'SG-BSG', 2, base_channels=4, strides=(1, 2), out_indices=(0, 1)
+        architecture,
+        'SG-BSG',
+        num_steps=2,
+        base_channels=4,
+        strides=(1, 2),
+        out_indices=(0, 1),
     )
     assert backbone.depth == 11
     shapes = [level.shape for level in backbone(torch.randn(1, 3, 32, 32))]

@@ -21,7 +21,7 @@ def narrow(family='SEW-ADD', **options):
 
 
 def vgg(depth=16, **options):
-    net = VGGSNN(depth, STEPS, base_channels=4, **options)
+    net = VGGSNN(depth, num_steps=STEPS, base_channels=4, **options)
     net.init_weights()
     return calibrate(net, torch.randn(8, 3, 32, 32))
 

@@ -120,7 +120,7 @@ def test_equals_a_network_by_hand(family, wide):
     widths = (64,) * 4 + (128,) * 3 if wide else (32,) * 7
     theirs = Reference(family, widths).double()
     # double precision: rounding must not decide whether a neuron fires
-    ours = SevenBNet(family, wide, STEPS, out_indices=ALL_LEVELS).double()
+    ours = SevenBNet(family, wide, num_steps=STEPS, out_indices=ALL_LEVELS).double()
     state = {our_name(name): value for name, value in theirs.state_dict().items()}
     ours.load_state_dict(state, strict=True)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmsnn.models.build import known_parts
 from mmsnn.models.layers import LayerFactory
-from mmsnn.models.stems import build_stem
-from mmsnn.models.stems.presets import STEM_PRESETS, STEMS
+from mmsnn.models.stems import STEM_PRESETS, BaseStem, build_stem
 
 GUIDE = Path(__file__).resolve().parents[3] / 'docs' / 'encoders.md'
 TEXT = GUIDE.read_text(encoding='utf-8')
@@ -29,7 +29,7 @@ def test_all_stems_are_named():
     named = [eval(config) for config in CONFIGS]
     assert {cfg for cfg in named if isinstance(cfg, str)} == set(STEM_PRESETS)
     types = {cfg['type'] for cfg in named if not isinstance(cfg, str)}
-    assert types | {'DirectStem'} == set(STEMS)
+    assert types | {'DirectStem'} == set(known_parts(BaseStem))
 
 
 def test_costs():
