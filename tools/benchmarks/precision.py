@@ -15,7 +15,7 @@ import _pairs
 FP32 = 'fp32'
 AUTOCAST = 'bf16, autocast'
 WHOLE = 'bf16, whole network'
-INT8 = 'weights of 8 bits'
+INT8 = 'int8 weights'
 UNFOLDED = ', norms not folded'
 
 

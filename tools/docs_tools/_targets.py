@@ -96,9 +96,9 @@ TARGETS = (
         True,
     ),
     Target(
-        'weights of 8 bits / whole bf16 network',
+        'int8 weights / whole bf16 network',
         1.00,
-        _times('precision', 'weights of 8 bits', 'bf16, whole network'),
+        _times('precision', 'int8 weights', 'bf16, whole network'),
         True,
     ),
 )

@@ -34,7 +34,7 @@ ENTRIES: dict[type[ResNetSNN], str] = {
     DANet: 'variant',
 }
 HARDWARE = {
-    'binary': 'all: spikes alone',
+    'binary': 'any: spikes only',
     'integer': 'graded spikes, or k accumulations for a spike of value k',
     'analog': 'spikes into the branch, analog shortcuts',
 }
@@ -45,11 +45,11 @@ COLUMNS = (
     'shortcut (projection)',
     'merge',
     'after',
-    'travels',
+    'values',
     'hardware',
     'starts as identity',
-    'when',
-    'accuracies that the papers report',
+    'use',
+    'accuracies reported by the papers',
     'source',
 )
 

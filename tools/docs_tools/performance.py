@@ -133,7 +133,7 @@ def of_inference(result: Mapping[str, Any]) -> str:
     shown = ', '.join(
         f'{100 * rate:.0f} %' for rate in (rates[0], median(rates), rates[-1])
     )
-    note = f'Firing rates of its layers, smallest, median and largest: {shown}.'
+    note = f'Firing rates of its layers (minimum, median, maximum): {shown}.'
     return f'{of_pairs(result)}\n\n{note}'
 
 

@@ -165,7 +165,7 @@ _ORIGIN = Wiring(
     last_unit='CN',
     projection='CN',
     post='S',
-    advice='the baseline of most papers; to 34 layers, degrades beyond',
+    advice='the baseline of most papers; up to 34 layers, degrades beyond',
     reported='ImageNet, T = 4: 62.32 / 61.86 / 57.66 / 31.79 / 10.03 % '
     '(ResNet18 / 34 / 50 / 101 / 152)',
 )
@@ -175,14 +175,14 @@ _BAA = Wiring(
     last_unit='C',
     projection='C',
     post='NS',
-    advice='as tdBN, without a norm on each path',
+    advice='like tdBN, without a norm on each path',
 )
 
 _ROWS: dict[str, Wiring] = {
     'plain': Wiring(
         None,
         f'{_SEW}, Section 4.2 ("Plain Net")',
-        advice='no shortcuts: the control of an experiment, for shallow networks',
+        advice='no shortcuts: a control for experiments with shallow networks',
         reported='DVS Gesture, T = 16: 91.67 % (7B-Net)',
     ),
     'Spiking': _ORIGIN,
@@ -195,21 +195,21 @@ _ROWS: dict[str, Wiring] = {
         post='S',
         threshold_norm=True,
         path_alpha=1 / math.sqrt(2),
-        advice='a Spiking ResNet with steadier firing; to 50 layers',
+        advice='a Spiking ResNet with more stable firing; up to 50 layers',
         reported='ImageNet, T = 6: 63.72 / 64.88 % (ResNet34 / 50)',
     ),
     'BAA': _BAA,
     'SEW-ADD': Wiring(
         AddMerge,
         f'{_SEW}, Table 1',
-        advice='deep networks, where sums of spikes are no obstacle',
+        advice='deep networks, if sums of spikes are acceptable',
         reported='ImageNet, T = 4: 63.18 / 67.04 / 67.78 / 68.76 / 69.26 % '
         '(ResNet18 / 34 / 50 / 101 / 152); DVS Gesture, T = 16: 97.92 % (7B-Net)',
     ),
     'SEW-AND': Wiring(
         AndMerge,
         f'{_SEW}, Table 1',
-        advice='to compare with: its blocks fall silent with depth',
+        advice='for comparison: its blocks become silent with depth',
         reported='DVS Gesture, T = 16: 70.49 % (7B-Net)',
     ),
     'SEW-IAND': Wiring(
@@ -221,7 +221,7 @@ _ROWS: dict[str, Wiring] = {
     'SG-BSG': Wiring(
         GateMerge,
         f'{_SG}, Eqs. 13 and 15',
-        advice='binary from end to end, and deep: the choice for spike-only hardware',
+        advice='deep networks for hardware that supports binary spikes only',
         reported='ImageNet, T = 4, with ASD: 62.51 / 65.08 / 66.25 % '
         '(ResNet18 / 34 / 50); CIFAR10-DVS, T = 16: 70.60 % (7B-Net); COCO with '
         'RetinaNet and ASD, T = 4: mAP 0.285 / 0.296 (ResNet18 / 34)',
@@ -229,7 +229,7 @@ _ROWS: dict[str, Wiring] = {
     'SG-BSG*': Wiring(
         LearnedGateMerge,
         f'{_SG}, Eqs. 13 and 14',
-        advice='to study the gate: in the paper slightly below SG-BSG',
+        advice='for studying the gate; in the paper slightly below SG-BSG',
         reported='CIFAR-100, T = 4, rate decoding: 71.75 / 73.71 / 74.21 % '
         '(ResNet10 / 18 / 34)',
     ),
@@ -240,7 +240,7 @@ _ROWS: dict[str, Wiring] = {
         citation=f'{_MS}; Qiu et al., Gated attention coding for training SNNs',
         threshold_norm=True,
         advice='PA-A with norms that start at the threshold: classification with few '
-        'steps, and the network of gated attention coding',
+        'time steps, and the network of gated attention coding',
         reported='ImageNet, T = 6: 63.10 / 69.42 % (ResNet18 / 34); T = 5: 74.21 % '
         '(ResNet104)',
     ),
@@ -250,14 +250,14 @@ _ROWS: dict[str, Wiring] = {
         _ORIGIN,
         citation=f'{_DANET}, Eq. 11 and Listing 1',
         densely_additive=True,
-        advice="integers instead of PA-A's real numbers, at some accuracy",
+        advice="integers instead of PA-A's real numbers, at some loss of accuracy",
         reported='ImageNet, T = 4: 68.26 / 70.90 % (ResNet34 / 50)',
     ),
     'DANet-D': replace(
         _BAA,
         citation=f'{_DANET}, Eq. 11 and Listing 1',
         densely_additive=True,
-        advice='to compare with DANet-C',
+        advice='for comparison with DANet-C',
         reported='ImageNet, T = 4: 65.50 % (ResNet34)',
     ),
 }
