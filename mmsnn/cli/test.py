@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
 
-    from mmsnn.evaluation import Table
+    from mmsnn.evaluation import CocoColumns
 
 RESULTS = 'coco_columns.json'
 METRICS = 'metrics.json'
@@ -165,7 +165,7 @@ def add_dump(cfg: 'Config', runner: 'Runner', out: str) -> None:
     runner.test_evaluator.metrics.append(dump(out_file_path=out))
 
 
-def report(tables: 'list[Table]', cfg: 'Config', runner: 'Runner') -> None:
+def report(tables: 'list[CocoColumns]', cfg: 'Config', runner: 'Runner') -> None:
     """Print the tables and save them, once a run and once under a fixed name."""
     from mmengine.dist import is_main_process
 
