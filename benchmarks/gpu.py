@@ -20,11 +20,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools' / 'benchmarks'))
+import _pairs
 
-import _pairs  # noqa: E402
-
-from mmsnn.utils.errors import UserError  # noqa: E402
+from mmsnn.utils.errors import UserError
 
 Result = dict[str, Any]
 

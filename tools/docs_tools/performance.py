@@ -1,6 +1,6 @@
 """Write the tables and the plot of docs/performance.md from docs/benchmarks.
 
-Each of its files is what a script of tools/benchmarks saved with --json.
+Each of its files is what a script of benchmarks saved with --json.
 
 Usage:
     python tools/docs_tools/performance.py
@@ -50,7 +50,7 @@ def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
         path = folder / f'{name}.json'
         if not path.is_file():
             raise ValueError(
-                f'{path.name} is missing: python tools/benchmarks/{name}.py '
+                f'{path.name} is missing: python benchmarks/{name}.py '
                 f'--json docs/benchmarks/{path.name}'
             )
         results[name] = json.loads(path.read_text(encoding='utf-8'))
@@ -59,7 +59,7 @@ def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
         if result['machine'] != first:
             raise ValueError(
                 f'{name}.json and {BENCHMARKS[0]}.json are of different machines or '
-                'versions: run all of tools/benchmarks on one'
+                'versions: run all of benchmarks on one'
             )
     return results
 

@@ -5,7 +5,7 @@ what T steps cost at least. Both are measured with their norms as they are and f
 into convolutions; SpikingJelly's network as it is shipped.
 
 Usage:
-    python tools/benchmarks/inference.py [--pairs 40] [--images 1] [--size 224]
+    python benchmarks/inference.py [--pairs 40] [--images 1] [--size 224]
         [--steps 4] [--threads 2] [--json FILE]
 """
 

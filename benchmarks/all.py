@@ -1,7 +1,7 @@
 """Run every benchmark of a CPU and save what it measures, for docs/performance.md.
 
 Usage:
-    python tools/benchmarks/all.py [FOLDER] [--limit avx2]
+    python benchmarks/all.py [FOLDER] [--limit avx2]
 
 FOLDER is docs/benchmarks by default. With ``--limit avx2``, PyTorch and oneDNN use no
 instructions beyond AVX2 on a processor that has more, as on one that has none.
@@ -23,13 +23,13 @@ def main() -> int:
     """Run the scripts one after another; return the first exit code that is not 0."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument(
-        'folder', nargs='?', type=Path, default=HERE.parents[1] / 'docs' / 'benchmarks'
+        'folder', nargs='?', type=Path, default=HERE.parent / 'docs' / 'benchmarks'
     )
     parser.add_argument('--limit', choices=LIMITS, help='instructions to do without')
     args = parser.parse_args()
     environment = os.environ | LIMITS.get(args.limit, {})
     for script in sorted(HERE.glob('*.py')):
-        if script.name.startswith('_') or script == Path(__file__).resolve():
+        if script.name.startswith('_') or script.stem in ('all', 'gpu'):
             continue
         print(f'== {script.stem}', flush=True)
         result = args.folder / f'{script.stem}.json'

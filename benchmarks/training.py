@@ -4,7 +4,7 @@ A step is a forward pass, the cross entropy and a backward pass. torchvision's n
 gets a batch of T times as many images, in channels-last.
 
 Usage:
-    python tools/benchmarks/training.py [--pairs 20] [--images 4] [--size 128]
+    python benchmarks/training.py [--pairs 20] [--images 4] [--size 128]
         [--steps 4] [--threads 2] [--json FILE]
 """
 

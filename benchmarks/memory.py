@@ -5,7 +5,7 @@ without parameters and buffers: an exact number, which depends on no allocator. 
 ``memory_efficient`` recomputes block by block; a step is timed with it and without.
 
 Usage:
-    python tools/benchmarks/memory.py [--pairs 15] [--images 4] [--size 128]
+    python benchmarks/memory.py [--pairs 15] [--images 4] [--size 128]
         [--steps 4] [--threads 2] [--json FILE]
 """
 

@@ -5,7 +5,7 @@ backward pass. A straight line is fitted through the medians; R^2 says how strai
 lie.
 
 Usage:
-    python tools/benchmarks/growth.py [--pairs 8] [--images 1] [--size 224] [--steps 8]
+    python benchmarks/growth.py [--pairs 8] [--images 1] [--size 224] [--steps 8]
         [--threads 2] [--json FILE]
 """
 

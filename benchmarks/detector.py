@@ -5,7 +5,7 @@ images, in channels-last; prediction of one image and a training step of ``--ima
 Where the time goes is measured by hooks at the same calls.
 
 Usage:
-    python tools/benchmarks/detector.py [--pairs 10] [--images 2] [--size 320]
+    python benchmarks/detector.py [--pairs 10] [--images 2] [--size 320]
         [--threads 2] [--json FILE]
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from _timeline import Timeline
     from torch import Tensor
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 FILES = {
     'Spiking RetinaNet': (
         'spiking_retinanet/spiking-retinanet_sg-r18-asd_fpn_8xb2-amp-72e_coco.py'

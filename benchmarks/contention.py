@@ -5,7 +5,7 @@ threads spin before they sleep is read once, when torch is loaded. The processes
 turns, first on the machine as it is, then beside a program that occupies one core.
 
 Usage:
-    python tools/benchmarks/contention.py [--pairs 20] [--images 8] [--size 128]
+    python benchmarks/contention.py [--pairs 20] [--images 8] [--size 128]
         [--threads 2] [--json FILE]
 """
 

@@ -4,7 +4,7 @@ mmsnn's with its C++ kernels and with PyTorch's operations alone, and SpikingJel
 multi-step IF neuron, each on a feature map of ResNet18's second stage.
 
 Usage:
-    python tools/benchmarks/kernels.py [--pairs 60] [--images 4] [--size 28]
+    python benchmarks/kernels.py [--pairs 60] [--images 4] [--size 28]
         [--channels 128] [--steps 4] [--threads 2] [--json FILE]
 """
 

@@ -3,7 +3,7 @@
 Against fp32. All are of mmsnn's SG ResNet18 with its norms folded into convolutions.
 
 Usage:
-    python tools/benchmarks/precision.py [--pairs 40] [--images 1] [--size 224]
+    python benchmarks/precision.py [--pairs 40] [--images 1] [--size 224]
         [--steps 4] [--threads 2] [--json FILE]
 """
 

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 # a checkout works without being installed
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmsnn.cli.common import exit_codes  # noqa: E402
 
@@ -196,7 +196,7 @@ def save(
     ]
     result = {
         'benchmark': name,
-        'command': ' '.join([f'python tools/benchmarks/{name}.py', *options]),
+        'command': ' '.join([f'python benchmarks/{name}.py', *options]),
         'settings': {k: v for k, v in vars(args).items() if k != 'json'},
         'machine': machine(),
         'cases': describe(times),
