@@ -36,4 +36,4 @@ def test_costs():
     places = 112**2
     assert f'{7**2 * 3 * 64 * places / 1e9:.2f} G, once' in TEXT
     assert f'{2 * 4**2 * 64**2 * places / 1e9:.2f} G (SCA)' in TEXT
-    assert f'{2 * 4**2 * 64**2 * places * 4.6e-12 * 1e3:.1f} mJ an image' in TEXT
+    assert f'{2 * 4**2 * 64**2 * places * 4.6e-12 * 1e3:.1f} mJ per image' in TEXT
