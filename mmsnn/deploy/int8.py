@@ -203,12 +203,20 @@ def _use_bytes(backbone: SpikingBackbone, sums: Mapping[str, int]) -> None:
     for module in backbone.modules():
         if isinstance(module, BaseNeuron):
             module.in_bytes = True
+            if type(module).forward is not BaseNeuron.forward:
+                # it may not know of bytes
+                module.register_forward_hook(_return_bytes)
     backbone.register_forward_hook(_return_floats)
 
 
 def _take_bytes(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Forward pre-hook of what takes numbers in fp32 alone."""
     return (args[0].float(), *args[1:])
+
+
+def _return_bytes(_: nn.Module, args: tuple[Tensor, ...], spikes: Tensor) -> Tensor:
+    """Forward hook of neurons that may return floats."""
+    return spikes.to(torch.uint8)
 
 
 def _return_floats(

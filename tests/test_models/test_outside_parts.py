@@ -20,7 +20,7 @@ from mmsnn.analysis import (
     estimate_energy,
     find_parts,
 )
-from mmsnn.deploy import FoldedNorm, fold_norms
+from mmsnn.deploy import FoldedNorm, fold_norms, quantize_int8
 from mmsnn.models import ResNetSNN
 from mmsnn.models.decoders import BaseDecoder
 from mmsnn.models.neurons import BaseNeuron, Surrogate, build_surrogate, heaviside
@@ -200,6 +200,21 @@ def test_folding(detector: nn.Module, image: Tensor) -> None:
     for ours, theirs in zip(folded(image), detector(image), strict=True):
         for one, other in zip(ours, theirs, strict=True):
             assert torch.allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+@torch.no_grad()
+def test_int8(detector: nn.Module, image: Tensor) -> None:
+    backbone = fold_norms(detector.backbone)
+    quantized, report = quantize_int8(backbone)
+    # all but the stem's convolution
+    assert [*report.kept] == ['stem.encode.conv']
+    for name in report.converted:
+        rounded = quantized.get_submodule(name).dequantized()
+        backbone.get_submodule(name).weight.copy_(rounded)
+    for ours, theirs in zip(quantized(image), backbone(image), strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours != theirs).float().mean() < 1e-3
+        assert ours.any()
 
 
 def test_another_number_of_steps(detector: nn.Module, tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ class BaseStem(Recomputable):
             than 0 and 1.
         attention_parts: Names of the submodules that compute the weights of the spikes,
             None where one is switched off: ``'temporal'`` returns scores of the time
-            steps ``[T, N, 1, 1, 1]``, ``'spatial_channel'`` of places and channels.
+            steps ``[T, N, 1, 1, 1]``, ``'spatial_channel'`` of places and channels; a
+            weight is the sigmoid of their product.
         fixed_num_steps: Whether the stem is made for one number of steps, though its
             parameters do not depend on it.
 
