@@ -130,7 +130,7 @@ def _draw_background(
         pixels = pixels[:, ::-1]
     gain = np.float32(0.7 + 0.45 * rng.random())
     saturation = np.float32(0.5 + 0.6 * rng.random())
-    # a plane for each colour and in place: a third of the time
+    # faster as a plane for each colour, changed in place
     planes = np.moveaxis(pixels, -1, 0).astype(np.float32, order='C')
     grey = _luminance(*planes)
     planes -= grey
