@@ -12,7 +12,7 @@ from mmsnn.analysis.recorders.attention_recorder import DecoderAttention, GateAt
 from mmsnn.analysis.recorders.one_image import InputImage
 
 from .image_overlay import restore_image, show_image, show_map
-from .report import COLORS, plot_style
+from .plot_style import COLORS, plot_style
 
 _BAR = COLORS[0]
 _WEIGHT_COLORS = 'viridis'

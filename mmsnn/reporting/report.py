@@ -1,145 +1,42 @@
 """Reports of an analysis: text for the terminal, JSON, PNGs, one HTML file."""
 
+import base64
 import json
-import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from .html import render
 from .json_encoding import to_plain
-from .plot_style import COLORS, plot_style
+from .plot_style import COLORS, DPI, plot_style
+from .tables import Column, Table, si
 
-NOTHING = '-'
-_PREFIXES = ((1e12, ' T'), (1e9, ' G'), (1e6, ' M'), (1e3, ' k'), (1, ''))
 _FILES = ('json', 'html')
+# CSS has 96 pixels an inch.
+_PIXEL = 96 / DPI
+# A module's name, a path or a function: legible with equally wide letters.
+_CODE = re.compile(r'[^\W\d][\w\[\]-]*([./][\w\[\]-]+)+')
+
+_PAGE = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_PAGE.tests['code'] = _CODE.fullmatch
 
 
-def si(value: float) -> str:
-    """Return a number with four digits and a prefix, as ``'12.35 M'``.
-
-    A number below 1000 has none; one below 1 has no smaller prefix, but an exponent
-    below 0.0001.
-    """
-    for factor, prefix in _PREFIXES:
-        # from there on, rounding to four digits gives the next prefix's 1
-        if abs(value) >= factor * 0.99995 and math.isfinite(value):
-            return f'{value / factor:.4g}{prefix}'
-    return f'{value:.4g}'
+def _breakable(value: str) -> Markup:
+    """Return escaped text that may be broken after dots, slashes and underscores."""
+    return Markup(re.sub(r'([._/])(?=\w)', r'\1<wbr>', str(escape(value))))
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        name: Heading.
-        unit: Of its numbers.
-        format: ``''`` for text, and numbers as they are; a format spec, as ``'.3f'`` or
-            ``'.1%'``; or ``'si'`` for numbers such as ``12.35 M``.
-        bar: Whether the HTML report draws a bar at each number: its part of the
-            column's largest.
-    """
-
-    name: str
-    unit: str = ''
-    format: str = ''
-    bar: bool = False
-
-    @property
-    def heading(self) -> str:
-        """Name and unit."""
-        return f'{self.name} [{self.unit}]' if self.unit else self.name
-
-    def show(self, value: Any) -> str:
-        """Return ``value`` as text; None and NaN are ``'-'``."""
-        if value is None or (isinstance(value, Real) and math.isnan(value)):
-            return NOTHING
-        if isinstance(value, bool | np.bool_):
-            return 'yes' if value else 'no'
-        if not isinstance(value, Real):
-            return str(value)
-        if self.format == 'si':
-            return si(float(value))
-        return format(value, self.format)
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        title: Over it.
-        columns: The columns.
-        rows: Their values.
-        notes: Under it, a line each.
-        bold_last: Whether the last row is a total.
-
-    Raises:
-        ValueError: If a row has not as many values as there are columns.
-    """
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    notes: tuple[str, ...] = ()
-    bold_last: bool = False
-
-    def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise ValueError(
-                    f'table {self.title!r} has {len(self.columns)} columns, but a row '
-                    f'has {len(row)} values: {row}'
-                )
-
-    @property
-    def numeric(self) -> tuple[bool, ...]:
-        """Whether each column holds numbers, and gaps, only."""
-        return tuple(
-            all(isinstance(value, Real | None) for value in values)
-            and any(value is not None for value in values)
-            and not any(isinstance(value, bool) for value in values)
-            for values in ([row[i] for row in self.rows] for i in range(self.width))
-        )
-
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        return len(self.columns)
-
-    def cells(self) -> list[list[str]]:
-        """Return the rows as text."""
-        return [
-            [
-                column.show(value)
-                for column, value in zip(self.columns, row, strict=True)
-            ]
-            for row in self.rows
-        ]
-
-    def text(self) -> str:
-        """Return the table aligned for a terminal."""
-        lines = [[column.heading for column in self.columns], *self.cells()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        numeric = self.numeric
-        texts = [
-            '  '.join(
-                cell.rjust(width) if number else cell.ljust(width)
-                for cell, width, number in zip(line, widths, numeric, strict=True)
-            ).rstrip()
-            for line in lines
-        ]
-        rule = '-' * (sum(widths) + 2 * (self.width - 1))
-        texts.insert(1, rule)
-        if self.bold_last and self.rows:
-            texts.insert(-1, rule)
-        return '\n'.join([self.title, rule, *texts, *self.notes])
+_PAGE.filters['breakable'] = _breakable
 
 
 @dataclass(frozen=True)
@@ -233,10 +130,18 @@ class Report:
             with plot_style():
                 picture.figure.savefig(file)
             files[picture.name] = file
-            images[picture.name] = file.read_bytes()
+            images[picture.name] = _embed(file.read_bytes())
         files['html'] = out_dir / 'report.html'
-        files['html'].write_text(render(self, images), encoding='utf-8')
+        page = _PAGE.get_template('report.html.j2').render(report=self, images=images)
+        files['html'].write_text(page, encoding='utf-8')
         return files
+
+
+def _embed(png: bytes) -> dict[str, Any]:
+    """Return a PNG file as text, and its width on a page in CSS's pixels."""
+    # a PNG begins with its signature and the header of its first chunk
+    width = round(_PIXEL * int.from_bytes(png[16:20]))
+    return dict(base64=base64.b64encode(png).decode(), width=width)
 
 
 def _aligned(facts: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from mmsnn.analysis.recorders.spike_recorder import LayerSpikes, PotentialTrace
 from mmsnn.utils import check_positive_int
 
 from .image_overlay import restore_image, show_image, show_map
-from .report import COLORS, plot_style
+from .plot_style import COLORS, plot_style
 
 _BAR, _SPIKE, *_, _QUIET = COLORS
 _RATE_COLORS = 'magma'

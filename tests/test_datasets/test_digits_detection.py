@@ -13,7 +13,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from mmsnn.datasets import make_digits_detection
-from mmsnn.datasets.digits import making as digits_detection
+from mmsnn.datasets.digits import making
 from mmsnn.datasets.digits.making import divide_digits, load_materials
 
 SMALL: dict[str, Any] = {'num_train': 12, 'num_val': 6}
@@ -52,6 +52,17 @@ def test_same_options_give_the_same_bytes(tmp_path: Path) -> None:
     make_digits_detection(tmp_path / 'b', **SMALL)
     assert hashes(tmp_path / 'a') == hashes(tmp_path / 'b')
     assert len(hashes(tmp_path / 'a')) == 12 + 6 + 2 + 1
+
+
+def test_progress_is_shown_in_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for terminal in ('0', '1'):
+        monkeypatch.setenv('TTY_COMPATIBLE', terminal)
+        make_digits_detection(tmp_path / terminal, num_train=2, num_val=1)
+        out, err = capsys.readouterr()
+        assert not out
+        assert ('val images' in err and '100%' in err) == (terminal == '1')
 
 
 def test_another_seed_gives_other_images(tmp_path: Path) -> None:
@@ -215,7 +226,7 @@ def test_interrupted_making_is_taken_up(
     make_digits_detection(tmp_path / 'whole', **SMALL)
     # Remaking a set with other options must not leave the old one's annotations.
     make_digits_detection(tmp_path / 'set', **SMALL, seed=1)
-    original = getattr(digits_detection, step)
+    original = getattr(making, step)
     calls = []
 
     def interrupted(*args: Any) -> Any:
@@ -225,7 +236,7 @@ def test_interrupted_making_is_taken_up(
         return original(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(digits_detection, step, interrupted)
+        patch.setattr(making, step, interrupted)
         with pytest.raises(KeyboardInterrupt):
             make_digits_detection(tmp_path / 'set', **SMALL)
     assert not (tmp_path / 'set/annotations/instances_val.json').exists()

@@ -11,8 +11,6 @@ Examples:
 import argparse
 import time
 
-from mmsnn.cli.common.progress import working
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
@@ -60,8 +58,7 @@ def main(args: argparse.Namespace) -> None:
 
     started = time.monotonic()
     try:
-        with working('Making the images'):
-            summary = make_digits_detection(**vars(args))
+        summary = make_digits_detection(**vars(args))
     except (ImportError, OSError, TypeError, ValueError) as error:
         raise UserError(str(error)) from error
     if summary.created:

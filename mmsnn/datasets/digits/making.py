@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from rich.console import Console
+from rich.progress import track
 
 from mmsnn.utils import describe
 
@@ -90,7 +92,8 @@ def make_digits_detection(
     ``source_index`` is the digit's row in ``load_digits``.
 
     The annotations are written last: a folder without them is unfinished and made
-    anew by the next call. So is one that was made with other options.
+    anew by the next call. So is one that was made with other options. If stderr is a
+    terminal, it shows the progress.
 
     Args:
         out_dir: Folder to write to. It must be new, empty, or made by this function.
@@ -233,7 +236,14 @@ def _write_images(
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     side = info['image_size']
-    for number in range(info['num_images']):
+    console = Console(stderr=True)
+    for number in track(
+        range(info['num_images']),
+        f'Drawing {split} images',
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ):
         rng = _make_rng(info['seed'], SPLITS.index(split), number)
         pixels, drawn = draw_image(rng, material, side, info['max_objects'])
         name = f'{number:06d}.png'

@@ -238,6 +238,21 @@ def test_bars_of_odd_numbers(tmp_path: Path) -> None:
     assert re.findall(r'<i style="width:(.*?)"', html) == ['100%', '25%']
 
 
+def test_names_and_paths_are_code(tmp_path: Path) -> None:
+    facts = {'Config': 'a/b_c.py', 'Ratio': '3.82', 'Model': '<b>.conv'}
+    html = Report('x', facts).save(tmp_path)['html'].read_text()
+    shown = re.findall(r'<dd>(.*)</dd>', html)
+    assert shown == [
+        '<code>a/<wbr>b_<wbr>c.<wbr>py</code>', '3.82', '&lt;b&gt;.conv'
+    ]  # fmt: skip
+
+
+def test_a_long_table_scrolls(tmp_path: Path) -> None:
+    tables = [Table('x', (Column('n'),), ((1,),) * rows) for rows in (24, 25)]
+    html = Report('x', {}, tables).save(tmp_path)['html'].read_text()
+    assert re.findall(r'class="(scroll.*?)"', html) == ['scroll', 'scroll long']
+
+
 def test_style_leaves_nothing_behind() -> None:
     before = dict(matplotlib.rcParams)
     with plot_style():
