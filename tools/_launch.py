@@ -22,6 +22,8 @@ def main() -> None:
     # it reports the end of each process at length
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     args = parse_args(sys.argv[1:])
+    if not 0 < args.master_port < 2**16:
+        _end(f'PORT must be from 1 to 65535, but got {args.master_port}', 2)
     try:
         run(args)
     except ChildFailedError as error:

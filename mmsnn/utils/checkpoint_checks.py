@@ -1,4 +1,4 @@
-"""Whether what a checkpoint holds is intact: names, checksums, finite numbers."""
+"""Whether what a checkpoint holds is intact: names, checksums, possible numbers."""
 
 import zipfile
 from collections.abc import Mapping
@@ -6,8 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
 from .errors import UserError, first_line
+
+# what SGD, RMSprop and the kinds of Adam keep for each value of a parameter
+_MOMENTS = (
+    'momentum_buffer',
+    'square_avg',
+    'grad_avg',
+    'exp_avg',
+    'exp_avg_sq',
+    'max_exp_avg_sq',
+)
 
 
 def check_intact(path: str) -> None:
@@ -54,8 +65,8 @@ def check_names(state: Mapping[Any, Any], path: str) -> None:
             )
 
 
-def check_finite(state: Mapping[str, Any], path: str) -> None:
-    """Check that no tensor holds NaN or infinity.
+def check_values(state: Mapping[str, Any], path: str) -> None:
+    """Check that no tensor holds NaN or infinity, and no norm a negative variance.
 
     Masks are spared: tensors of nothing but zeros and infinities.
 
@@ -69,12 +80,46 @@ def check_finite(state: Mapping[str, Any], path: str) -> None:
         numbers = value.float() if value.itemsize == 1 else value
         finite = torch.isfinite(numbers)
         if finite.all():
+            _check_variance(name, value, path)
             continue
         if numbers.isnan().any() or numbers[finite].any():
             raise UserError(
                 f'checkpoint {path!r}: {int((~finite).sum())} of the {value.numel()} '
                 f'values of {name!r} are NaN or infinite'
             )
+
+
+def check_optimizer(optimizer: Optimizer, path: str) -> None:
+    """Check the state that an optimizer has loaded, which torch only pairs up.
+
+    Raises:
+        UserError: If a moment has another shape than its parameter, or a value of the
+            state is NaN or infinite.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group['params']:
+            for name, value in optimizer.state.get(parameter, {}).items():
+                if not isinstance(value, torch.Tensor):
+                    continue
+                if name in _MOMENTS and value.shape != parameter.shape:
+                    problem = f'has shape {list(value.shape)}'
+                elif not value.isfinite().all():
+                    problem = 'has values that are NaN or infinite'
+                else:
+                    continue
+                raise UserError(
+                    f'cannot resume from {path!r}: {name} of its optimizer, for a '
+                    f'parameter of shape {list(parameter.shape)}, {problem}'
+                )
+
+
+def _check_variance(name: str, value: torch.Tensor, path: str) -> None:
+    # its square root would be NaN
+    if name.rpartition('.')[2] == 'running_var' and (value < 0).any():
+        raise UserError(
+            f'checkpoint {path!r}: {name!r} must not be negative, but its least value '
+            f'is {float(value.min()):.3g}'
+        )
 
 
 def _has_numbers(value: torch.Tensor) -> bool:

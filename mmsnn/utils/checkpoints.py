@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from mmengine.runner import CheckpointLoader
 
-from .checkpoint_checks import check_finite, check_intact, check_names
+from .checkpoint_checks import check_intact, check_names, check_values
 from .checkpoint_readers import always_safe
 from .errors import UserError, first_line
 from .preflight import is_remote
@@ -61,7 +61,7 @@ def check_weights(state: Any, path: str) -> dict[str, Any]:
 
     Raises:
         UserError: If there are none, if the file is damaged, if a key is no string, or
-            if a value is not finite.
+            if a value is not finite, or a variance negative.
     """
     if not isinstance(state, dict) or not any(
         isinstance(value, torch.Tensor) for value in state.values()
@@ -70,7 +70,7 @@ def check_weights(state: Any, path: str) -> dict[str, Any]:
     check_names(state, path)
     if not is_remote(path):
         check_intact(path)
-    check_finite(state, path)
+    check_values(state, path)
     return state
 
 

@@ -55,13 +55,14 @@ def optimizer_bytes(runner: Runner) -> int:
     """Estimate the bytes of the optimizer's state, which the first step creates."""
     return sum(
         parameter.nbytes * _num_moments(group)
-        for optimizer in _optimizers(runner.optim_wrapper)
+        for optimizer in optimizers(runner.optim_wrapper)
         for group in optimizer.param_groups
         for parameter in group['params']
     )
 
 
-def _optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> Iterator[Optimizer]:
+def optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> Iterator[Optimizer]:
+    """Yield the optimizers in a wrapper, or in a dict of several."""
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
     for one in wrappers:
         yield one.optimizer

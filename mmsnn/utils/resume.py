@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from .checkpoint_checks import check_optimizer
 from .checkpoint_fit import check_fit
 from .checkpoint_keys import unify_keys
 from .checkpoints import check_weights, enumerate_some, load_file
+from .disk_room import optimizers
 from .errors import UserError, first_line
 from .preflight import is_remote
 
@@ -181,6 +183,8 @@ def check_resumed(runner: Runner, start: Resumable) -> None:
             f'cannot resume from {start.path!r}: its optimizer is not the '
             f"config's ({first_line(error)})"
         ) from error
+    for optimizer in optimizers(runner.optim_wrapper):
+        check_optimizer(optimizer, start.path)
 
 
 def _sections(cfg: Config) -> list[str]:

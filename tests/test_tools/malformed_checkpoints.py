@@ -53,6 +53,26 @@ def _nan(value: torch.Tensor) -> torch.Tensor:
     return torch.full_like(value, torch.nan) if value.is_floating_point() else value
 
 
+def _negate_variances(state: Checkpoint) -> Checkpoint:
+    return {
+        name: value - 9 if name.endswith('running_var') else value
+        for name, value in state.items()
+    }
+
+
+def _with_moments(
+    change: Callable[[torch.Tensor], torch.Tensor],
+) -> Callable[[Checkpoint], Checkpoint]:
+    """Return what changes the optimizer's momentum of each parameter."""
+
+    def apply(checkpoint: Checkpoint) -> Checkpoint:
+        for state in checkpoint['optimizer']['state'].values():
+            state['momentum_buffer'] = change(state['momentum_buffer'])
+        return checkpoint
+
+    return apply
+
+
 CONTENTS: dict[str, Callable[[Checkpoint], Any]] = {
     'a list': lambda checkpoint: [1, 2],
     'a number': lambda checkpoint: 3,
@@ -69,6 +89,7 @@ CONTENTS: dict[str, Callable[[Checkpoint], Any]] = {
     'complex weights': _each(lambda value: value.to(torch.complex64)),
     'numbers for weights': _each(lambda value: value.tolist()),
     'NaN weights': _each(_nan),
+    'negative variances': _with_weights(_negate_variances),
     'transposed weights': _each(lambda value: value.t() if value.ndim > 1 else value),
     'other shapes': _each(lambda value: torch.ones(3, 3)),
     'other names': _with_weights(lambda state: {f'x.{k}': v for k, v in state.items()}),
@@ -96,6 +117,8 @@ UNRESUMABLE: dict[str, Callable[[Checkpoint], Any]] = {
     'optimizer a text': _replaced(optimizer='SGD'),
     'optimizer empty': _replaced(optimizer={}),
     'optimizer without groups': _replaced(optimizer=dict(state={}, param_groups=[])),
+    'moments of another shape': _with_moments(lambda value: value[None]),
+    'NaN moments': _with_moments(_nan),
     'two schedulers': lambda c: c | dict(param_schedulers=c['param_schedulers'] * 2),
     'schedulers of numbers': _replaced(param_schedulers=[1]),
     'schedulers a text': _replaced(param_schedulers='x'),

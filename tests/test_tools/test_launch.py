@@ -75,3 +75,9 @@ def test_a_port_in_use(launch: Launch) -> None:
     (line,) = lines
     assert f':{used} is in use' in line
     assert 'PORT' in line
+
+
+def test_a_port_that_there_is_not(launch: Launch) -> None:
+    code, (line,) = launch('time.sleep(60)', 99999)
+    assert code == 2
+    assert 'PORT must be from 1 to 65535, but got 99999' in line

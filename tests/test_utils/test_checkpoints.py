@@ -74,6 +74,14 @@ def test_masks_may_be_infinite() -> None:
     check_weights({'mask': mask, 'a': torch.ones(1)}, 'https://x')
 
 
+def test_a_variance_is_not_negative() -> None:
+    state = {'norm.running_mean': torch.tensor([-1.0]), 'a': torch.tensor([-1.0])}
+    check_weights(state, 'https://x')
+    state['norm.running_var'] = torch.tensor([1.0, -2.0])
+    with pytest.raises(UserError, match=r"'norm\.running_var' .* least value is -2"):
+        check_weights(state, 'https://x')
+
+
 def test_keys_are_strings() -> None:
     with pytest.raises(UserError, match=r'must be strings, but one is 3 \(int\)'):
         check_weights({'a': torch.ones(1), 3: torch.ones(1)}, 'https://x')
