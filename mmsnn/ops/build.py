@@ -8,6 +8,7 @@ owner, permissions and digest are right.
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import platform
 import re
@@ -276,10 +277,12 @@ def _open(path: Path) -> ctypes.CDLL:
         OSError: If it is none, or lacks one.
     """
     opened = ctypes.CDLL(str(path))
-    _, _, exported = SOURCE.read_text(encoding='utf-8').rpartition('extern "C" {')
-    for name in re.findall(r'^\w+ (\w+)\(', exported, re.MULTILINE):
-        if not hasattr(opened, name):
-            raise OSError(f'{path} has no function {name}')
+    source = SOURCE.read_text(encoding='utf-8')
+    functions = re.findall(r'(\w+)_##SUFFIX\(', source)
+    suffixes = re.findall(r'^EXPORT\((\w+),', source, re.MULTILINE)
+    for function, suffix in itertools.product(functions, suffixes):
+        if not hasattr(opened, f'{function}_{suffix}'):
+            raise OSError(f'{path} has no function {function}_{suffix}')
     return opened
 
 
