@@ -8,6 +8,7 @@ owner, permissions and digest are right.
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import platform
 import re
@@ -277,11 +278,11 @@ def _open(path: Path) -> ctypes.CDLL:
     """
     opened = ctypes.CDLL(str(path))
     source = SOURCE.read_text(encoding='utf-8')
-    names = re.findall(r'(\w+_)##SUFFIX\(', source)
+    functions = re.findall(r'(\w+)_##SUFFIX\(', source)
     suffixes = re.findall(r'^EXPORT\((\w+),', source, re.MULTILINE)
-    for name in (name + suffix for name in names for suffix in suffixes):
-        if not hasattr(opened, name):
-            raise OSError(f'{path} has no function {name}')
+    for function, suffix in itertools.product(functions, suffixes):
+        if not hasattr(opened, f'{function}_{suffix}'):
+            raise OSError(f'{path} has no function {function}_{suffix}')
     return opened
 
 

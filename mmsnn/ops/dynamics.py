@@ -28,7 +28,7 @@ class DifferentiableStep(Protocol):
 
 
 def surrogate_kind(surrogate: DifferentiableStep) -> SurrogateKind:
-    """Return the kind that the exact class of a surrogate states as ``kind``.
+    """Return the ``kind`` that a surrogate's own class states, a SurrogateKind.
 
     Subclasses do not inherit it: they may compute another derivative.
 
@@ -40,8 +40,9 @@ def surrogate_kind(surrogate: DifferentiableStep) -> SurrogateKind:
             'a surrogate must have a method derivative(x), but got '
             f'{type(surrogate).__name__}'
         )
-    kind = vars(type(surrogate)).get('kind', SurrogateKind.GIVEN)
-    return SurrogateKind(kind)
+    kind = vars(type(surrogate)).get('kind')
+    # a class may mean something else by that name
+    return kind if isinstance(kind, SurrogateKind) else SurrogateKind.GIVEN
 
 
 def surrogate_slope(kind: SurrogateKind, alpha: float, x: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
         NotImplementedError: If a tensor is sparse.
     """
     if not residual.is_floating_point():  # spikes in bytes have no gradient
+        _check_shortcut(residual, shortcut, shortcut.dtype)
         return torch.addcmul(shortcut, residual, residual - shortcut)
     refuse_onnx()
     return torch.ops.mmsnn.gate(residual, shortcut)
@@ -42,8 +43,12 @@ def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
 
 def _check(residual: Tensor, shortcut: Tensor) -> None:
     check_floating('residual', residual)
+    _check_shortcut(residual, shortcut, residual.dtype)
+
+
+def _check_shortcut(residual: Tensor, shortcut: Tensor, dtype: torch.dtype) -> None:
     first, other = ('residual', residual), ('shortcut', shortcut)
-    check_alike(first, other, residual.shape, residual.dtype)
+    check_alike(first, other, residual.shape, dtype)
 
 
 def _fake(residual: Tensor, shortcut: Tensor) -> Tensor:

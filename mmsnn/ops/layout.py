@@ -1,18 +1,25 @@
 """Memory layout of sequences ``[T, ...]`` and of their steps."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 
-def is_dense(tensor: Tensor) -> bool:
-    """Return whether a tensor fills its memory, in whatever order of dimensions."""
+def fills_memory(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Return whether a layout has neither gaps nor overlaps, in any order."""
     expected = 1
-    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+    for stride, size in sorted(zip(strides, shape, strict=True)):
         if size != 1:
             if stride != expected:
                 return False
             expected *= size
     return True
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Return whether a tensor fills its memory, in whatever order of dimensions."""
+    return fills_memory(tensor.shape, tensor.stride())
 
 
 def sequence_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
@@ -67,6 +74,7 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
 
 __all__ = [
     'dense_steps',
+    'fills_memory',
     'is_dense',
     'laid_out_alike',
     'matching_steps',

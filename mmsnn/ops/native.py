@@ -45,19 +45,18 @@ class _IntegerDynamics(ctypes.Structure):
 
 
 def _dynamics(rule: Rule) -> Any:
-    decay = rule.any_decay
-    k = 0.0 if decay is None else float(decay)
+    decay = 0.0 if rule.any_decay is None else rule.any_decay
     return ctypes.byref(
         _Dynamics(
             v_threshold=rule.v_threshold,
             v_reset=rule.rest,
             rest=rule.rest,
-            decay=k,
-            # as PyTorch's operations compute it: of a learned decay in its precision
-            keep=1.0 if decay is None else float(1 - decay),
-            rest_drive=k * rule.rest,
+            decay=float(decay),
+            # as PyTorch's operations compute them: of a learned decay in its precision
+            keep=float(1 - decay),
+            rest_drive=float(decay * rule.rest),
             alpha=rule.alpha,
-            leak=0 if decay is None else 1 if rule.decay_input else 2,
+            leak=0 if rule.any_decay is None else 1 if rule.decay_input else 2,
             soft=rule.v_reset is None,
             detached=rule.detach_reset,
             surrogate=rule.surrogate,

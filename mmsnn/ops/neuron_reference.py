@@ -187,7 +187,7 @@ def integer_multi_step_backward(
     normalize: bool,
     detach_reset: bool,
 ) -> Tensor:
-    """Return the gradient of :func:`integer_multi_step` by the currents."""
+    """Return the gradient with respect to the currents."""
     grad_x = sequence_like(potentials, grad_values.dtype)
     grad_v = torch.zeros_like(potentials[0])
     for t in reversed(range(len(potentials))):
@@ -201,4 +201,11 @@ def integer_multi_step_backward(
     return grad_x
 
 
-__all__ = ['SPOILED', 'Rule', 'multi_step', 'multi_step_backward']
+__all__ = [
+    'SPOILED',
+    'Rule',
+    'integer_multi_step',
+    'integer_multi_step_backward',
+    'multi_step',
+    'multi_step_backward',
+]

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import native
 from .checks import check_floating
-from .layout import is_dense
+from .layout import fills_memory, is_dense
 from .registration import register
 
 _WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -103,21 +102,36 @@ def _cpu_pack_bytes(x: Tensor) -> tuple[Tensor, Tensor]:
     return native.pack(_dense(x), 'pack_bytes', x.numel())
 
 
-def _check_unpack_bits(bits: Tensor, shape: Sequence[int], *args: Any) -> None:
+def _check_unpack_bits(
+    bits: Tensor, shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype
+) -> None:
     _check_bytes(bits, (math.prod(shape) + 7) // 8)
+    _check_strides(shape, strides)
 
 
-def _check_unpack_bytes(numbers: Tensor, shape: Sequence[int], *args: Any) -> None:
+def _check_unpack_bytes(
+    numbers: Tensor, shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype
+) -> None:
     _check_bytes(numbers, math.prod(shape))
+    _check_strides(shape, strides)
 
 
 def _check_bytes(numbers: Tensor, size: int) -> None:
     if numbers.dtype != torch.uint8:
         raise TypeError(f'packed numbers must be torch.uint8, but got {numbers.dtype}')
-    if numbers.dim() != 1 or numbers.shape[0] != size:
+    if numbers.dim() != 1 or numbers.shape[0] != size or not numbers.is_contiguous():
         raise ValueError(
-            f'packed numbers must be {size} bytes for the shape, but got '
-            f'{numbers.numel()}'
+            f'packed numbers must be {size} contiguous bytes for the shape, but got '
+            f'shape {tuple(numbers.shape)} with strides {numbers.stride()}'
+        )
+
+
+def _check_strides(shape: Sequence[int], strides: Sequence[int]) -> None:
+    """Check that kernels, which write one number after the other, stay in memory."""
+    if math.prod(shape) > 0 and not fills_memory(shape, strides):
+        raise ValueError(
+            f'strides must fill the memory of shape {tuple(shape)}, but got '
+            f'{tuple(strides)}'
         )
 
 

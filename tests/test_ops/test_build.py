@@ -190,6 +190,11 @@ def test_a_folder_of_another_user(
         assert build.library() is None
 
 
+def replace_by(path: Path, content: bytes) -> None:
+    path.unlink()  # this process has the file mapped: writing to it would kill it
+    path.write_bytes(content)
+
+
 def replace_by_link(path: Path) -> None:
     path.rename(path.parents[1] / 'planted.so')
     path.symlink_to(path.parents[1] / 'planted.so')
@@ -198,9 +203,9 @@ def replace_by_link(path: Path) -> None:
 @pytest.mark.parametrize(
     'spoil',
     [
-        lambda path: path.write_bytes(b''),
-        lambda path: path.write_bytes(path.read_bytes()[:100_000]),
-        lambda path: path.write_bytes(path.read_bytes()[:-1] + b'x'),
+        lambda path: replace_by(path, b''),
+        lambda path: replace_by(path, path.read_bytes()[:100_000]),
+        lambda path: replace_by(path, path.read_bytes()[:-1] + b'x'),
         lambda path: path.chmod(0o666),
         replace_by_link,
         lambda path: (path.unlink(), path.mkdir()),

@@ -19,6 +19,7 @@ from mmsnn.ops import (
 X = torch.rand(2, 3)
 DYNAMICS = Dynamics(1.0, 0.0, False, ATan())
 META = torch.rand(2, 3, device='meta')
+BYTES = torch.arange(4, dtype=torch.uint8)
 
 
 def raw(*args, **settings):
@@ -97,6 +98,11 @@ MISTAKES = {
         TypeError,
         'shortcut must be torch.float32 .* but got torch.bfloat16',
     ),
+    'gate of bytes of shapes': (
+        lambda: gate(X.byte(), X[:1].byte()),
+        ValueError,
+        r'shortcut must have shape \(2, 3\), but got \(1, 3\)',
+    ),
     'gate of devices': (
         lambda: gate(X, META),
         ValueError,
@@ -127,7 +133,22 @@ MISTAKES = {
             torch.zeros(1, dtype=torch.uint8), [3, 3], [3, 1], torch.float32
         ),
         ValueError,
-        '2 bytes .* but got 1',
+        r'2 contiguous bytes .* but got shape \(1,\)',
+    ),
+    'bits with gaps': (
+        lambda: torch.ops.mmsnn.unpack_bits(BYTES[::2], [16], [1], torch.float32),
+        ValueError,
+        r'2 contiguous bytes .* strides \(2,\)',
+    ),
+    'overlapping numbers': (
+        lambda: torch.ops.mmsnn.unpack_bytes(BYTES, [4], [0], torch.float32),
+        ValueError,
+        r'strides must fill the memory of shape \(4,\), but got \(0,\)',
+    ),
+    'numbers with gaps': (
+        lambda: torch.ops.mmsnn.unpack_bits(BYTES, [4, 8], [16, 1], torch.float32),
+        ValueError,
+        r'strides must fill the memory of shape \(4, 8\), but got \(16, 1\)',
     ),
 }
 

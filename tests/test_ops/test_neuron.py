@@ -6,11 +6,11 @@ from torch import Tensor
 
 from mmsnn.models import SGResNet
 from mmsnn.models.neurons import ATan, Rectangular, Sigmoid
-from mmsnn.ops import Dynamics, multi_step, native, neuron_reference
+from mmsnn.ops import Dynamics, multi_step, native, neuron_reference, potentials
 
 STEPS = 4
 LEAKS = {'IF': (None, True), 'LIF': (0.4, True), 'LIF whole input': (0.4, False)}
-LEARNED = {'PLIF': (0.4, True), 'PLIF whole input': (0.4, False)}
+LEARNED = {'PLIF': (0.37, True), 'PLIF whole input': (0.37, False)}
 RESETS = {'hard': 0.0, 'hard, negative': -0.3, 'soft': None}
 pytestmark = pytest.mark.skipif(
     native.library() is None, reason='the operators cannot be compiled here'
@@ -51,6 +51,8 @@ def test_neurons(kind, detach, v_reset, surrogate, reference) -> None:
         torch.testing.assert_close(found[2], expected[2], rtol=1e-4, atol=1e-4)
     with torch.no_grad():
         assert torch.equal(multi_step(x, decay, dynamics), expected[0])
+    args = x, decay, dynamics
+    assert torch.equal(potentials(*args), reference(potentials, *args))
 
 
 DYNAMICS = Dynamics(1.0, 0.0, False, ATan())

@@ -29,7 +29,9 @@ class Derived(neurons.ATan):
 
 
 class Unlike:
-    """No subclass of anything."""
+    """No subclass of anything; its ``kind`` is not the operators'."""
+
+    kind = 1
 
     def derivative(self, x: Tensor) -> Tensor:
         return torch.ones_like(x)

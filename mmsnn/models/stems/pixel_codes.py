@@ -5,7 +5,6 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from mmsnn._compat import require
 from mmsnn.models.layers import LayerFactory
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int, describe
@@ -60,11 +59,22 @@ class RateStem(CodedStem):
 
     def code(self, intensities: Tensor) -> Tensor:
         """See :class:`CodedStem`."""
-        generator = None
-        if self.seed is not None and not self.training:
-            generator = torch.Generator(intensities.device).manual_seed(self.seed)
         chances = intensities.expand(self.num_steps, *intensities.shape)
-        return torch.bernoulli(chances, generator=generator)
+        if self.seed is None or self.training:
+            return torch.bernoulli(chances)
+        return _seeded_bernoulli(chances, self.seed)
+
+
+# an operator, so that every run of a graph starts from the seed
+@torch.library.custom_op('mmsnn::seeded_bernoulli', mutates_args=())
+def _seeded_bernoulli(chances: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator(chances.device).manual_seed(seed)
+    return torch.bernoulli(chances, generator=generator)
+
+
+@_seeded_bernoulli.register_fake
+def _(chances: Tensor, seed: int) -> Tensor:
+    return torch.empty_like(chances, memory_format=torch.contiguous_format)
 
 
 @MODELS.register_module()
@@ -93,15 +103,12 @@ class LatencyStem(CodedStem):
                 'LatencyStem is made for at least 2 steps, the first for white and '
                 f'the last for black, but got num_steps={self.num_steps}'
             )
-        require('spikingjelly')
-        from spikingjelly.activation_based.encoding import LatencyEncoder
-
-        self.encoder = LatencyEncoder(self.num_steps)
 
     def code(self, intensities: Tensor) -> Tensor:
         """See :class:`CodedStem`."""
-        # its forward keeps the spikes between calls; this only returns them
-        return self.encoder.single_step_encode(intensities)
+        times = ((self.num_steps - 1) * (1 - intensities)).round()
+        steps = torch.arange(self.num_steps, device=times.device)
+        return times == steps.view(-1, 1, 1, 1, 1)
 
 
 @MODELS.register_module()
@@ -151,10 +158,6 @@ class PhaseStem(CodedStem):
                 'highest bits only'
             )
         self.period = period
-        require('spikingjelly')
-        from spikingjelly.activation_based.encoding import WeightedPhaseEncoder
-
-        self.encoder = WeightedPhaseEncoder(period)
         weights = torch.tensor([2.0 ** -(1 + step) for step in range(period)])
         self.register_buffer('weights', weights.view(-1, 1, 1, 1, 1), persistent=False)
 
@@ -162,7 +165,7 @@ class PhaseStem(CodedStem):
         """See :class:`CodedStem`."""
         values = (intensities * LEVELS).round()
         highest = (values / 2 ** (8 - self.period)).floor()
-        # its forward keeps the spikes between calls; this only returns them
-        spikes = self.encoder.single_step_encode(highest / 2**self.period)
+        # dividing by a power of two is exact: what is odd then has the step's bit
+        spikes = (highest / 2**self.period / self.weights).floor() % 2
         periods = self.num_steps // self.period
         return (spikes * self.weights).repeat(periods, 1, 1, 1, 1)

@@ -114,11 +114,21 @@ class CodedStem(BaseStem):
         """
         image = image.to(torch.promote_types(image.dtype, torch.float32))
         x = (image * self.std.to(image) + self.mean.to(image)) / LEVELS
-        low, high = (bound.item() for bound in x.aminmax())
-        if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):
-            raise ValueError(
-                f'{type(self).__name__} needs intensities in [0, 1], but (image * std '
-                f'+ mean) / 255 is in [{low:.3g}, {high:.3g}]; mean and std must be '
-                "the data preprocessor's"
-            )
-        return x.clamp_(0, 1)
+        return _clamp_intensities(x, type(self).__name__)
+
+
+# an operator, so that graphs hold the check and fake tensors skip it
+@torch.library.custom_op('mmsnn::clamp_intensities', mutates_args=())
+def _clamp_intensities(x: Tensor, stem: str) -> Tensor:
+    low, high = (bound.item() for bound in x.aminmax())
+    if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):
+        raise ValueError(
+            f'{stem} needs intensities in [0, 1], but (image * std + mean) / 255 is in '
+            f"[{low:.3g}, {high:.3g}]; mean and std must be the data preprocessor's"
+        )
+    return x.clamp(0, 1)
+
+
+@_clamp_intensities.register_fake
+def _(x: Tensor, stem: str) -> Tensor:
+    return torch.empty_like(x)

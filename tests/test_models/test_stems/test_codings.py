@@ -3,13 +3,18 @@ import re
 
 import pytest
 import torch
+from spikingjelly.activation_based.encoding import (
+    LatencyEncoder,
+    WeightedPhaseEncoder,
+)
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from mmsnn.models import SGResNet
 from mmsnn.models.layers import LayerFactory
 from mmsnn.models.stems import build_stem
 
-from ..helpers import parameters_without_gradient
+from ..helpers import calibrate, parameters_without_gradient
 
 STEPS = 8
 CODINGS = ['RateStem', 'LatencyStem', 'PhaseStem']
@@ -104,6 +109,48 @@ def test_a_shorter_period_keeps_the_highest_bits(period):
     highest = (LEVELS // 2 ** (8 - period)) / 2**period
     assert torch.equal(values[:period].sum(0), highest)
     assert torch.equal(values[period:], values[:period])
+
+
+@pytest.mark.parametrize(
+    ('coding', 'encoder', 'images'),
+    [
+        ('LatencyStem', LatencyEncoder, LEVELS / 255),
+        ('PhaseStem', WeightedPhaseEncoder, LEVELS / 256),
+    ],
+)
+def test_spikes_are_spikingjellys(coding, encoder, images):
+    expected = encoder(STEPS).single_step_encode(images)
+    found = coded(make(coding, channels=1), LEVELS / 255)
+    assert torch.equal(found > 0, expected > 0)
+
+
+@pytest.mark.parametrize('coding', CODINGS)
+def test_graphs_equal_the_stem_and_check_the_range(coding):
+    """On another image than that of tracing."""
+    stem = calibrate(make(coding), torch.rand(2, 3, 16, 16)).eval()
+    traced, image = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        graphs = (
+            make_fx(stem)(traced),
+            torch.export.export(stem, (traced,)).module(),
+            torch.compile(stem, backend='aot_eager', fullgraph=True),
+        )
+        expected = stem(image)
+        assert expected.any()
+        for graph in graphs:
+            for _ in range(2):
+                assert torch.equal(graph(image), expected)
+            with pytest.raises(ValueError, match=rf'{coding} needs intensities in'):
+                graph(image + 1)
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+def test_operators(layout):
+    x = torch.rand(2, 3, 4, 5).contiguous(memory_format=layout)
+    torch.library.opcheck(torch.ops.mmsnn.clamp_intensities.default, (x, 'RateStem'))
+    chances = x.expand(3, *x.shape)
+    torch.library.opcheck(torch.ops.mmsnn.seeded_bernoulli.default, (chances, 7))
 
 
 @pytest.mark.parametrize('coding', CODINGS)
