@@ -40,7 +40,7 @@ def test_a_copy_is_tested(fold, bf16, wrapped):
     model = make_model()
     runner = make_runner(model, wrapped)
     outer = runner.model
-    hook = HOOKS.build(dict(type='DeployHook', fold=fold, bf16=bf16))
+    hook = HOOKS.build(dict(type='mmsnn.DeployHook', fold=fold, bf16=bf16))
     hook.before_test_epoch(runner)
     tested = inner(runner)
     assert tested is not model
