@@ -3,6 +3,7 @@
 import gc
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mmsnn  # noqa: F401
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
+from mmengine.utils import ManagerMixin
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -38,10 +39,33 @@ def seed() -> int:
     return value
 
 
-@pytest.fixture(autouse=True)
-def _scope() -> Iterator[None]:
-    """Take back the default scopes that a test leaves behind, by a Runner for one."""
-    before = dict(DefaultScope._instance_dict)
+@contextmanager
+def _own_instances() -> Iterator[None]:
+    """Forget MMEngine's global instances that come into being meanwhile.
+
+    A Runner leaves a default scope, a logger and a visualizer behind, which the next
+    one in this process would use.
+    """
+    before = {manager: dict(manager._instance_dict) for manager in _managers()}
     yield
-    DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(before)
+    for manager in _managers():
+        manager._instance_dict.clear()
+        manager._instance_dict.update(before.get(manager, {}))
+
+
+def _managers(root: type = ManagerMixin) -> Iterator[type]:
+    for manager in root.__subclasses__():
+        yield manager
+        yield from _managers(manager)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _module_instances() -> Iterator[None]:
+    with _own_instances():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _test_instances() -> Iterator[None]:
+    with _own_instances():
+        yield
