@@ -71,6 +71,12 @@ def load_predictions(path: str | Path) -> Any:
     # without torch.save a tensor is pickled as the bytes that torch.save makes of it
     nested = (_load_bytes, 'torch.storage._load_from_bytes')
     with open(path, 'rb') as file, _only((*_STAND_INS, nested)), _explained(path):
+        header = file.read(2)
+        if header[:1] == pickle.PROTO and header[1:] > b'\x03':
+            raise ValueError(
+                f'it is pickled with protocol {header[1]}, but protocol 2 is read'
+            )
+        file.seek(0)
         return _weights_only_unpickler.load(file)
 
 

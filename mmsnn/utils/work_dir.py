@@ -11,11 +11,12 @@ from pathlib import Path
 from .errors import UserError
 
 LOCK = 'train.lock'
-_RANKS = {
+RANKS = {
     'pytorch': 'RANK',
     'slurm': 'SLURM_PROCID',
     'mpi': 'OMPI_COMM_WORLD_RANK',
 }
+"""What a launcher sets to the number of a process."""
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def claim_work_dir(path: str, launcher: str = 'none') -> Iterator[None]:
     Raises:
         UserError: If the folder cannot be written, or another training uses it.
     """
-    if int(os.environ.get(_RANKS.get(launcher, ''), 0)):
+    if int(os.environ.get(RANKS.get(launcher, ''), 0)):
         yield
         return
     try:

@@ -277,8 +277,22 @@ def test_tta_of_something_else_must_be_told_how(
     assert line == f"--tta needs tta_model and tta_pipeline in config '{ANN}'"
 
 
+@pytest.mark.parametrize(
+    ('launcher', 'variable'),
+    [('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_RANK')],
+)
+def test_a_launcher_that_started_nothing(
+    fail_tool: Fail, monkeypatch: pytest.MonkeyPatch, launcher: str, variable: str
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    line = fail_tool('train.py', ANN, '--launcher', launcher)
+    assert line.startswith(f'--launcher {launcher} ')
+    assert f'{variable} in their environment' in line
+
+
 def test_slurm_needs_gpus(fail_tool: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('mmsnn.utils.cpu.has_accelerator', lambda: False)
+    monkeypatch.setenv('SLURM_PROCID', '0')
     assert fail_tool('train.py', ANN, '--launcher', 'slurm') == (
         '--launcher slurm needs GPUs; without them use --launcher pytorch or none'
     )

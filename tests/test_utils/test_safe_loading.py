@@ -162,6 +162,13 @@ def test_predictions(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded['homography'], np.eye(3))
 
 
+@pytest.mark.parametrize('protocol', [4, 5])
+def test_another_protocol_of_pickle(tmp_path: Path, protocol: int) -> None:
+    (tmp_path / 'a.pkl').write_bytes(pickle.dumps([{}], protocol))
+    with pytest.raises(ValueError, match=f'protocol {protocol}, but protocol 2'):
+        load_predictions(tmp_path / 'a.pkl')
+
+
 class _Nested:
     """Pickled as a tensor is, with a hostile checkpoint in place of its storage."""
 

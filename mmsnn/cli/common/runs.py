@@ -48,7 +48,8 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
         mode: 'train' or 'test'.
 
     Raises:
-        UserError: If the config is missing, broken or lacks what ``mode`` needs.
+        UserError: If the config is missing, broken or lacks what ``mode`` needs, or if
+            no launcher has started the process of a distributed run.
     """
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
@@ -57,6 +58,7 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
     from mmsnn.utils.outputs import check_folder
     from mmsnn.utils.preflight import check_sections, load_config
 
+    _check_launcher(args.launcher)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     setup_cache_size_limit_of_dynamo()
     cfg = load_config(args.config, args.cfg_options)
@@ -71,6 +73,18 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
         cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
     check_folder(cfg.work_dir, 'work dir')
     return cfg
+
+
+def _check_launcher(launcher: str) -> None:
+    from mmsnn.utils.errors import UserError
+    from mmsnn.utils.work_dir import RANKS
+
+    variable = RANKS.get(launcher)
+    if variable is not None and variable not in os.environ:
+        raise UserError(
+            f'--launcher {launcher} is for processes of a distributed run, which have '
+            f'{variable} in their environment: tools/*_train.sh, *_test.sh start them'
+        )
 
 
 def start_skipping(cfg: 'Config', number: int | None) -> 'BrokenImages | None':
