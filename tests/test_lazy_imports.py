@@ -12,8 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TOOLS = sorted(
     path
     for path in (ROOT / 'tools').rglob('*.py')
-    if not path.name.startswith('_')
-    and path.parent.name in ('tools', 'analysis_tools', 'dataset_tools')
+    if not path.name.startswith('_') and path.parent.name != 'docs_tools'
 )
 
 HELP = """
