@@ -47,8 +47,6 @@ def parse_args(what: str, pairs: int, **numbers: tuple[int, str]) -> argparse.Na
     Raises:
         UserError: If a number is less than 1.
     """
-    import torch
-
     from mmsnn.utils.errors import UserError
 
     parser = argparse.ArgumentParser(
@@ -68,6 +66,10 @@ def parse_args(what: str, pairs: int, **numbers: tuple[int, str]) -> argparse.Na
         if getattr(args, name) < 1:
             option = f'--{name.replace("_", "-")}'
             raise UserError(f'{option} must be at least 1, but got {vars(args)[name]}')
+
+    # after mmsnn, which sets how PyTorch's threads wait, and not for --help
+    import torch
+
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     return args

@@ -11,8 +11,9 @@ HEAVY = ('torch', 'mmcv', 'mmdet', 'mmpretrain', 'spikingjelly', 'matplotlib')
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = sorted(
     path
-    for path in (ROOT / 'tools').rglob('*.py')
-    if 'run_tool' in path.read_text(encoding='utf-8')
+    for folder in ('tools', 'benchmarks')
+    for path in (ROOT / folder).rglob('*.py')
+    if not path.name.startswith('_') and path.parent.name != 'docs_tools'
 )
 
 HELP = """
