@@ -31,6 +31,7 @@ def check(run, *line):
     assert not heavy, f'{{line}} imports {{heavy}}'
 
 for tool in sys.argv[1:]:
+    sys.path.insert(0, tool.rpartition('/')[0])
     check(lambda: runpy.run_path(tool, run_name='__main__'), tool)
 check(main, 'mmsnn')
 for command in COMMANDS:
