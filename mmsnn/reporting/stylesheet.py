@@ -1,4 +1,4 @@
-"""How a report looks: light or dark as the reader's system is, narrow, on paper."""
+"""Stylesheet of the HTML reports: light and dark mode, small screens, printing."""
 
 STYLE = """
 :root {
