@@ -1,7 +1,7 @@
-"""What a spiking network computes and does: operations, energy, firing, gradients.
+"""Measurements of networks: operations, energy, firing rates, gradients and coding.
 
-Collectors are context managers that watch a model and leave it as it was; their
-``result()`` is a frozen dataclass with the units in the names.
+Collectors are context managers that register hooks on a model and remove them on exit;
+their ``result()`` is a frozen dataclass with the units in the names of its fields.
 """
 
 from mmsnn._compat import require

@@ -1,4 +1,4 @@
-"""The base class of everything that watches a model."""
+"""Base class of the collectors, which measure a model with hooks."""
 
 from collections.abc import Iterator
 from types import TracebackType
@@ -11,15 +11,15 @@ from .model_parts import unwrap
 
 
 class Collector:
-    """Watches a model while it is entered, and leaves it as it was.
+    """Base class of context managers that measure a model with hooks.
 
-    Derived classes register hooks in :meth:`attach`; all are removed on exit, whether
-    by an exception or not. What they keep are numbers, never tensors with a graph. They
-    may be entered again, and go on adding up; ``result()`` returns what was seen so
-    far as frozen dataclasses.
+    Derived classes register hooks in :meth:`attach`; all of them are removed on exit,
+    also after an exception. They keep numbers or detached tensors only. A collector can
+    be entered again and continues to accumulate; ``result()`` returns the measurements
+    so far as frozen dataclasses.
 
     Args:
-        model: The model, in whatever mode; a wrapper's inner model is watched.
+        model: The model, in any mode. Of a model wrapper, the inner model is used.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -34,7 +34,7 @@ class Collector:
         """Attach the hooks.
 
         Raises:
-            RuntimeError: If the collector is entered already.
+            RuntimeError: If the collector is already entered.
         """
         if self._handles:
             raise RuntimeError(f'{type(self).__name__} is entered already')

@@ -1,4 +1,4 @@
-"""The dense count of multiply-accumulates, as MMEngine traces it."""
+"""Number of dense multiply-accumulates, as counted by MMEngine."""
 
 import warnings
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from mmengine.analysis import get_model_complexity_info
 def count_dense(
     model: Any, batches: Iterable[dict[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Count, once for each shape of inputs.
+    """Count the dense operations of a model, once per shape of the inputs.
 
     Returns:
-        What MMEngine gives of the last image, 'flops' and 'activations' averaged over
-        all of them; the shapes.
+        MMEngine's result for the last batch, with 'flops' and 'activations' averaged
+        over all batches, and the shapes of the inputs.
     """
     counts: dict[tuple[int, ...], dict[str, Any]] = {}
     shapes = []
@@ -29,7 +29,7 @@ def count_dense(
             continue
         model.forward = partial(forward, data_samples=data['data_samples'])
         with warnings.catch_warnings():
-            # Tracing a model of Python conditions warns of each.
+            # Tracing warns about every Python condition in the model.
             warnings.simplefilter('ignore')
             counts[shape] = get_model_complexity_info(
                 model, inputs=(data['inputs'],), show_arch=False

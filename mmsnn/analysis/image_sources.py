@@ -1,4 +1,4 @@
-"""Samples of image files and of noise, as a test pipeline packs them."""
+"""Samples from image files or random noise, packed by a test pipeline."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,13 +19,12 @@ from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import innermost_dataset
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-# Of random images whose config does not say a size.
+# Size of random images if the config does not define one.
 DEFAULT_SIZE = (224, 224)
-# Mean number of events of a pixel, polarity and step of random event frames.
+# Mean number of events per pixel, polarity and time step of random event frames.
 EVENT_RATE = 0.1
 NUM_BOXES = 3
-# Height and width of data sets that keep their images in memory: their pipelines
-# neither load nor resize.
+# Height and width of data sets that are kept in memory; their pipelines do not resize.
 _IN_MEMORY = {
     'CIFAR10': (32, 32),
     'CIFAR100': (32, 32),
@@ -33,8 +32,7 @@ _IN_MEMORY = {
     'FashionMNIST': (28, 28),
     'MNIST': (28, 28),
 }
-# The option of a transform that says which size it makes, and whether the width is its
-# first number.
+# The argument of each transform that sets the size, and whether the width comes first.
 _SIZES = {
     'CenterCrop': ('crop_size', False),
     'Resize': ('scale', True),
@@ -44,15 +42,15 @@ _SIZES = {
 
 
 class NoiseSamples(Dataset):
-    """Uniform noise, or for event models Poisson counts, with random labels.
+    """Uniform noise, or Poisson counts for event models, with random labels.
 
-    What a sample is depends on the seed and its index only.
+    A sample only depends on the seed and its index.
 
     Args:
-        cfg: The config of a whole run, whose test pipeline's last transform packs.
-        num_images: How many there are.
-        size: Height and width; None is what the test pipeline makes.
-        seed: Of the noise.
+        cfg: A full config; the last transform of its test pipeline packs the samples.
+        num_images: Number of images.
+        size: Height and width; None uses the output size of the test pipeline.
+        seed: Seed of the noise.
 
     Raises:
         UserError: If the config has no test pipeline.
@@ -98,19 +96,19 @@ class NoiseSamples(Dataset):
 
 
 class FileSamples(Dataset):
-    """Image files through a config's test pipeline, with random labels.
+    """Image files processed by a config's test pipeline, with random labels.
 
-    Images of a data set that is kept in memory are small: files are resized to its
-    images' size.
+    For data sets that are kept in memory, files are resized to the size of their
+    images.
 
     Args:
-        cfg: The config of a whole run.
+        cfg: A full config.
         files: The images.
-        seed: Of the labels and boxes.
+        seed: Seed of the labels and boxes.
 
     Raises:
-        UserError: If the config has no test pipeline, or one for event frames; when a
-            sample is taken whose file is no image.
+        UserError: If the config has no test pipeline or one for event frames, or, when
+            a sample is read, if its file is not an image.
     """
 
     def __init__(self, cfg: Config, files: Sequence[Path], seed: int) -> None:
@@ -145,10 +143,10 @@ class FileSamples(Dataset):
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Return the image files of a folder, at any depth, sorted.
+    """Return the image files in a folder and its subfolders, sorted.
 
     Raises:
-        UserError: If the folder is missing or holds none.
+        UserError: If the folder is missing or contains no images.
     """
     if not folder.is_dir():
         problem = 'is not a folder' if folder.exists() else 'does not exist'
@@ -169,7 +167,7 @@ def find_images(folder: Path) -> list[Path]:
 def _load_small(
     results: dict[str, Any], size: tuple[int, int], channels: int
 ) -> dict[str, Any]:
-    """Load an image as RGB, as data sets hold them that keep them in memory."""
+    """Load an image in the format of data sets that are kept in memory: RGB."""
     flag = 'grayscale' if channels == 1 else 'color'
     pixels = mmcv.imread(results['img_path'], flag, channel_order='rgb')
     pixels = mmcv.imresize(pixels, size[::-1])
@@ -177,7 +175,7 @@ def _load_small(
 
 
 def _image(pixels: np.ndarray) -> dict[str, Any]:
-    """Return what a loader says of an image that is not resized."""
+    """Return the results of a loading transform, without resizing."""
     size = pixels.shape[:2]
     return dict(img=pixels, img_shape=size, ori_shape=size, scale_factor=(1.0, 1.0))
 
@@ -185,7 +183,7 @@ def _image(pixels: np.ndarray) -> dict[str, Any]:
 def _targets(
     rng: np.random.Generator, size: tuple[int, int], num_classes: int
 ) -> dict[str, Any]:
-    """Return a random label, and boxes, for a loss; packing takes what it knows."""
+    """Return a random label and boxes; the packing transform uses those it needs."""
     corners = rng.uniform(0, 0.5, (NUM_BOXES, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(0.25, 0.5, (3, 2))], axis=1)
     scale = np.array(size[::-1] * 2)
@@ -198,7 +196,7 @@ def _targets(
 
 
 def _kind(setting: Mapping[str, Any]) -> str:
-    """Return the name of a config's class, without its scope."""
+    """Return the class name in a config's ``type``, without its scope."""
     kind = setting['type']
     return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
 
@@ -216,19 +214,19 @@ def _pipeline(cfg: Config) -> list[Mapping[str, Any]]:
 
 
 def _event_steps(pipeline: Sequence[Mapping[str, Any]]) -> int:
-    """Return the number of event frames of a sample, 0 of images."""
+    """Return the number of event frames per sample; 0 for images."""
     steps = [step['num_steps'] for step in pipeline if _kind(step) == 'LoadEventFrames']
     return steps[0] if steps else 0
 
 
 def _channels(cfg: Config) -> int:
-    """Return how many channels the model's images have."""
+    """Return the number of channels of the model's images."""
     mean = (cfg.model.get('data_preprocessor') or {}).get('mean') or (0, 0, 0)
     return (cfg.model.get('backbone') or {}).get('in_channels', len(mean))
 
 
 def _num_classes(node: Any) -> int:
-    """Return the smallest number of classes that the heads in a config say, or 1."""
+    """Return the smallest number of classes of the heads in a config, or 1."""
     if not isinstance(node, Mapping | list | tuple):
         return 1
     numbers = []
@@ -240,7 +238,7 @@ def _num_classes(node: Any) -> int:
 
 
 def _made_size(cfg: Config) -> tuple[int, int]:
-    """Return height and width of what the test pipeline makes, as far as it says."""
+    """Return the height and width that the test pipeline defines, or a default."""
     pipeline = _pipeline(cfg)
     for step in reversed(pipeline):
         option, width_first = _SIZES.get(_kind(step), ('', False))

@@ -1,4 +1,4 @@
-"""What a model is fed with: its own data set, a folder of images, or noise."""
+"""Inputs of a model: the config's data set, a folder of images, or random noise."""
 
 import sys
 import warnings
@@ -33,17 +33,17 @@ from .image_sources import SUFFIXES, FileSamples, NoiseSamples, find_images
 
 @dataclass(frozen=True)
 class InputSource:
-    """Where images come from.
+    """Source of the images.
 
     Attributes:
-        kind: ``'dataset'``, the config's test set; ``'folder'``, image files, through
-            the config's test pipeline; ``'random'``, noise.
-        folder: Of ``'folder'``: where the images are, at any depth.
-        size: Of ``'random'``: height and width; None is what the config's test pipeline
-            makes, if it says so, or 224x224.
+        kind: ``'dataset'``: the config's test set; ``'folder'``: image files, processed
+            by the config's test pipeline; ``'random'``: noise.
+        folder: Folder of the images for ``'folder'``; subfolders are included.
+        size: Height and width for ``'random'``; None uses the size that the config's
+            test pipeline defines, otherwise 224x224.
 
     Raises:
-        ValueError: If ``kind`` is unknown or lacks its option, or has another's.
+        ValueError: If ``kind`` is unknown, or ``folder`` or ``size`` does not fit it.
     """
 
     kind: Literal['dataset', 'folder', 'random'] = 'dataset'
@@ -65,15 +65,15 @@ class InputSource:
 
 
 class Batches:
-    """Batches that ``model.test_step`` takes; each iteration gives the same ones.
+    """Batches for ``model.test_step``; each iteration yields the same ones.
 
     Attributes:
-        num_images: How many images there are in all batches.
-        requested: How many were asked for; more than ``num_images`` if the source has
-            not so many.
-        source: Which images they are, in words.
-        made_up: Whether labels and boxes are random, as those of noise and of files
-            are: good for a loss's gradient, not for its value.
+        num_images: Number of images in all batches.
+        requested: Number of images requested; more than ``num_images`` if the source
+            has fewer.
+        source: Description of the images.
+        made_up: Whether labels and boxes are random, as for noise and image files: they
+            can be used for a loss's gradient, but its value has no meaning.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Batches:
         return -(-self.num_images // self._batch_size)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        # a generator of its own, else the loader would draw from the global one
+        # a separate generator, because the loader would use the global one
         return iter(
             DataLoader(
                 self._samples,
@@ -111,10 +111,10 @@ class Batches:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the frameworks say out of the tools' output.
+    """Keep messages of the frameworks out of the tools' output.
 
-    MMEngine logs a paragraph for each parameter that is initialised, and pycocotools
-    prints how it loads.
+    MMEngine logs the initialisation of every parameter, and pycocotools prints progress
+    when it loads annotations.
     """
     logger = MMLogger.get_current_instance()
     level = logger.level
@@ -131,20 +131,20 @@ def build_model(
     checkpoint: str | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> nn.Module:
-    """Build the model of a config for inference, on whatever device there is.
+    """Build the model of a config for inference, on MMEngine's default device.
 
     Args:
-        cfg: The config of a whole run.
-        checkpoint: A file, or what else MMEngine loads; None keeps the weights as the
-            config initialises them.
-        warn: Is told if the checkpoint fits only some of the parameters.
+        cfg: A full config.
+        checkpoint: A file, or another source that MMEngine loads; None initialises the
+            weights as the config defines.
+        warn: Called with a warning if the checkpoint fits only some of the parameters.
 
     Returns:
         The model in eval mode.
 
     Raises:
-        UserError: If the model cannot be built, or the checkpoint is missing, is none,
-            or is that of another architecture.
+        UserError: If the model cannot be built, or if the checkpoint is missing, is not
+            a checkpoint, or belongs to another architecture.
     """
     _check_sections(cfg)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
@@ -171,10 +171,10 @@ def build_model(
 
 
 def _check_sections(cfg: Config) -> None:
-    """Check that a config is of a model and its data.
+    """Check that a config defines a model and its data.
 
     Raises:
-        UserError: If it is not, as a file of ``_base_``.
+        UserError: If it does not, such as a file in ``_base_``.
     """
     missing = [name for name in ('model', 'test_dataloader') if not cfg.get(name)]
     if missing:
@@ -191,23 +191,22 @@ def make_batches(
     batch_size: int = 1,
     seed: int = 0,
 ) -> Batches:
-    """Make batches of what a model is to be fed with.
+    """Make batches of a model's inputs.
 
-    Of a data set or folder that has more images than asked for, they are spread evenly,
-    so that a list sorted by class gives more than its first class. Fewer are no error:
-    see :attr:`Batches.requested`.
+    If a data set or folder has more images than requested, evenly spaced images are
+    taken, so that data sorted by class is covered. Fewer images are not an error, see
+    :attr:`Batches.requested`.
 
     Args:
-        cfg: The config of a whole run; a detector's, or a classifier's of images or of
-            event frames.
-        source: Where they come from.
-        num_images: How many to take at most.
-        batch_size: How many a batch has; the last one may have less.
-        seed: Of random images, and of random labels and boxes.
+        cfg: A full config of a detector, or of a classifier of images or event frames.
+        source: Source of the images.
+        num_images: Maximum number of images.
+        batch_size: Images per batch; the last batch may be smaller.
+        seed: Seed of random images, labels and boxes.
 
     Raises:
-        UserError: If a number is less than 1, the data set is missing, or the folder is
-            missing or empty; when iterated, if an image is missing or none.
+        UserError: If a number is less than 1, or the data set or folder is missing or
+            empty; during iteration, if an image is missing or not an image file.
     """
     for name, number in (('num_images', num_images), ('batch_size', batch_size)):
         try:
@@ -235,14 +234,14 @@ def make_batches(
 
 
 def _collate(setting: Mapping[str, Any] | None) -> Callable[[Sequence[Any]], Any]:
-    """Return the function that a data loader's config names."""
+    """Return the collate function of a data loader's config."""
     options = dict(setting or dict(type='pseudo_collate'))
     kind = options.pop('type')
     return partial(FUNCTIONS.get(kind) if isinstance(kind, str) else kind, **options)
 
 
 def _spread(available: int, wanted: int) -> list[int]:
-    """Return up to ``wanted`` indices, spread evenly."""
+    """Return up to ``wanted`` evenly spaced indices."""
     count = min(available, wanted)
     return [index * available // count for index in range(count)]
 
@@ -251,11 +250,12 @@ def open_dataset(cfg: Config, split: str) -> Any:
     """Build the data set of a split.
 
     Args:
-        cfg: The config; its scope is the default one.
+        cfg: The config; its scope must be the default scope already.
         split: ``'train'``, ``'val'`` or ``'test'``.
 
     Raises:
-        UserError: If there is none, it is missing, cannot be opened or is empty.
+        UserError: If the config does not define the split, or its data set is missing,
+            cannot be opened or is empty.
     """
     loader = cfg.get(f'{split}_dataloader')
     if loader is None:
@@ -279,7 +279,7 @@ def open_dataset(cfg: Config, split: str) -> Any:
 
 
 def _from_dataset(cfg: Config, num_images: int) -> tuple[Dataset, int, str]:
-    """Return samples of the config's test set, their number, and what they are."""
+    """Return samples of the config's test set, their number and their description."""
     dataset = open_dataset(cfg, 'test')
     chosen = _spread(len(dataset), num_images)
     name = type(dataset).__name__
@@ -290,7 +290,7 @@ def _from_dataset(cfg: Config, num_images: int) -> tuple[Dataset, int, str]:
 def _from_folder(
     cfg: Config, folder: Path, num_images: int, seed: int
 ) -> tuple[Dataset, int, str]:
-    """Return samples of a folder, their number, and what they are.
+    """Return samples of a folder, their number and their description.
 
     Raises:
         UserError: If the folder is missing or empty, or the config is not for images.

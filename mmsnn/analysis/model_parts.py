@@ -1,4 +1,4 @@
-"""The parts of a network: its neurons, its blocks, its images."""
+"""Parts of a network: neurons, residual blocks, named parts, and the input batch."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -22,10 +22,10 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 
 def named_neurons(model: nn.Module) -> list[tuple[str, BaseNeuron]]:
-    """Return the layers of spiking neurons and their names, in the model's order.
+    """Return the layers of spiking neurons with their names, in the model's order.
 
     Raises:
-        ValueError: If there is none: the model is not a spiking one.
+        ValueError: If the model has no spiking neurons.
     """
     neurons = [
         (name, module)
@@ -41,10 +41,10 @@ def named_neurons(model: nn.Module) -> list[tuple[str, BaseNeuron]]:
 
 
 def refuse_single_values(model: nn.Module) -> None:
-    """Make batch norms raise where a batch has one value per channel.
+    """Make batch norms raise a clear error if a batch has one value per channel.
 
-    It has no variance, and PyTorch's own error names neither the layer nor a remedy.
-    When the model is called, norms that take a batch's statistics raise
+    A single value has no variance, and PyTorch's own error does not name the layer or a
+    remedy. When the model is called, norms in training mode raise
     :class:`~mmsnn.utils.errors.UserError`, which is a ValueError.
     """
 
@@ -63,7 +63,7 @@ def refuse_single_values(model: nn.Module) -> None:
 
 
 def use_batch_stats(model: nn.Module) -> None:
-    """Let batch norms use each batch's statistics, and keep their own."""
+    """Make batch norms use batch statistics and keep their running statistics."""
     refuse_single_values(model)
     for module in model.modules():
         if isinstance(module, _BatchNorm):
@@ -72,7 +72,7 @@ def use_batch_stats(model: nn.Module) -> None:
 
 
 def named_blocks(model: nn.Module) -> list[tuple[str, ResidualBlock]]:
-    """Return the residual blocks and their names, in the model's order."""
+    """Return the residual blocks with their names, in the model's order."""
     return [
         (name, module)
         for name, module in model.named_modules()
@@ -81,18 +81,18 @@ def named_blocks(model: nn.Module) -> list[tuple[str, ResidualBlock]]:
 
 
 def find_parts(model: nn.Module) -> dict[str, str]:
-    """Return which part of the model each module is in.
+    """Return the part of the model that contains each module.
 
     Parts are ``'encoder'`` (the stem of a spiking backbone), ``'backbone'`` (the rest
-    of it, or a backbone that is not spiking), ``'decoder'`` (spike decoders), and, for
-    all else, the name of the model's child that holds it: ``'neck'``,
+    of it, or a backbone without spikes), ``'decoder'`` (spike decoders), and, for all
+    other modules, the name of the model's child that contains them: ``'neck'``,
     ``'bbox_head'``, ...
 
     Args:
         model: A detector, a classifier or a bare backbone.
 
     Returns:
-        The part of each name that ``model.named_modules()`` gives.
+        The part of each name in ``model.named_modules()``.
     """
     parts: dict[str, str] = {'': 'model'}
     for name, module in model.named_modules():
@@ -108,10 +108,10 @@ def find_parts(model: nn.Module) -> dict[str, str]:
 
 
 def find_batch(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
-    """Return the images of a model's call, its first tensor of four or five dimensions.
+    """Return the batch of images of a model's call, its first 4D or 5D tensor.
 
     Raises:
-        ValueError: If it is not called with a batch of images.
+        ValueError: If the model is not called with a batch of images.
     """
     for value in (*args, *kwargs.values()):
         if isinstance(value, Tensor) and value.dim() in (4, 5) and len(value):
@@ -123,7 +123,7 @@ def find_batch(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
 
 
 def steps_and_images(x: Tensor, num_steps: int) -> Tensor:
-    """Return what neurons take or return as ``[T, N, ...]``, detached.
+    """Return the input or output of neurons as ``[T, N, ...]``, detached.
 
     Args:
         x: ``[T * N, ...]``, or ``[T, N, C, H, W]`` in stems.

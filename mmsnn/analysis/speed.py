@@ -1,4 +1,4 @@
-"""Times of a model's inference and of the loading of its data; peak memory."""
+"""Inference time, data loading time and peak memory."""
 
 import resource
 import sys
@@ -18,7 +18,7 @@ from mmsnn.utils.preflight import forget_pretrained
 from .model_inputs import InputSource, build_model, make_batches, open_dataset
 
 IMAGES = 8
-"""Batches kept in memory: more take memory, a single one may be special."""
+"""Number of batches kept in memory; several, because a single one may be atypical."""
 
 
 def _synchronize() -> None:
@@ -30,17 +30,17 @@ def _synchronize() -> None:
 def time_inference(
     cfg: Config, source: InputSource, batch_size: int, checkpoint: str | None = None
 ) -> Iterator[float]:
-    """Yield the seconds of each inference, without end.
+    """Yield the duration of each inference in seconds, indefinitely.
 
     Args:
-        cfg: The config of a whole run; without a checkpoint, what its model loads is
-            removed, since weights do not change the speed.
-        source: Where the images come from.
+        cfg: A full config; without a checkpoint, pretrained weights are removed from
+            it, because weights do not change the speed.
+        source: Source of the images.
         batch_size: Images per batch.
-        checkpoint: The weights; None keeps the initial ones.
+        checkpoint: Checkpoint to load; None uses the initial weights.
 
     Raises:
-        UserError: If there are fewer images than a batch has.
+        UserError: If there are fewer images than ``batch_size``.
     """
     batches = make_batches(cfg, source, IMAGES * batch_size, batch_size)
     full = [batch for batch in batches if len(batch['inputs']) == batch_size]
@@ -55,7 +55,7 @@ def time_inference(
     with torch.no_grad():
         while True:
             for batch in full:
-                # Some preprocessors write into what they get.
+                # Some preprocessors modify their input.
                 data = {**batch}
                 _synchronize()
                 start = time.perf_counter()
@@ -65,10 +65,10 @@ def time_inference(
 
 
 def time_batches(cfg: Config, split: str) -> Iterator[float]:
-    """Yield the seconds that each batch of the data loader takes, without end.
+    """Yield the time of each batch of the data loader in seconds, indefinitely.
 
     Raises:
-        UserError: If the loader has none.
+        UserError: If the loader has no batches.
     """
     dataset = open_dataset(cfg, split)
     settings = {**cfg[f'{split}_dataloader'], 'dataset': dataset}
@@ -88,12 +88,12 @@ def time_batches(cfg: Config, split: str) -> Iterator[float]:
 def time_samples(
     cfg: Config, split: str, times: dict[str, list[float]]
 ) -> Iterator[float]:
-    """Yield the seconds that each sample takes, without end.
+    """Yield the time of each sample in seconds, indefinitely.
 
-    ``times`` gets those of the parts.
+    The times of the single transforms are appended to ``times``.
 
     Raises:
-        UserError: If the data set is a wrapper, which has no pipeline of its own.
+        UserError: If the data set has no pipeline of its own, such as a wrapper.
     """
     dataset = open_dataset(cfg, split)
     if not hasattr(getattr(dataset, 'pipeline', None), 'transforms'):
@@ -121,8 +121,8 @@ def time_samples(
 
 
 def peak_memory() -> dict[str, float]:
-    """Return the most memory this process has had, in MiB."""
-    # Linux counts KiB, macOS bytes.
+    """Return the peak memory of this process in MiB."""
+    # ru_maxrss is in KiB on Linux, in bytes on macOS.
     unit = 2**20 if sys.platform == 'darwin' else 2**10
     peak = {'ram': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
     if torch.cuda.is_available():

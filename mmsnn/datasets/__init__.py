@@ -1,4 +1,4 @@
-"""Data sets, their transforms, and the making of the bundled one."""
+"""Data sets, their transforms, and the generation of the bundled digits data set."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what takes MMPretrain's data sets, and their time, only when asked for."""
+    """Import data sets that need MMPretrain lazily, because its import is slow."""
     if name == 'ImageNetSubset':
         from .imagenet_subset import ImageNetSubset
 

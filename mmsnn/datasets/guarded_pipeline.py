@@ -1,7 +1,7 @@
-"""Pipelines that check image files before they are decoded, and name those that fail.
+"""Pipelines that check image files before decoding and name the files that fail.
 
-An image that cannot be read is an error with its name, also from a worker of a data
-loader, or is skipped, if the training is told to skip some.
+An unreadable image raises an error with its path, also in a data loader's worker, or is
+skipped if training allows skipping a number of images.
 """
 
 import fcntl
@@ -22,16 +22,16 @@ from mmsnn.utils.errors import UserError, first_line
 
 
 class BrokenImages:
-    """The images that a training skips, which all of its processes write to one file.
+    """List of the images that training skips, in a file shared by all processes.
 
     Args:
-        path: The file: a name in each line, as JSON. Machines that do not share it
-            count their own.
-        allowed: How many different images may be skipped.
+        path: The file, with one path per line, as JSON. Machines that do not share the
+            file count separately.
+        allowed: Maximum number of different images to skip.
 
     Raises:
         TypeError: If ``allowed`` is not an integer.
-        ValueError: If it is less than 1.
+        ValueError: If ``allowed`` is less than 1.
     """
 
     def __init__(self, path: Path, allowed: int) -> None:
@@ -39,24 +39,24 @@ class BrokenImages:
         self.allowed = check_positive_int('allowed', allowed)
 
     def clear(self) -> None:
-        """Remove the list of an earlier training."""
+        """Remove the list of a previous training run."""
         self.path.unlink(missing_ok=True)
 
     def names(self) -> list[str]:
-        """Return the images that have been skipped so far."""
+        """Return the images skipped so far."""
         if not self.path.exists():
             return []
         return [json.loads(line) for line in self.path.read_text('utf-8').splitlines()]
 
     def add(self, name: str) -> bool:
-        """Note an image, unless it is one too many; return whether it may be skipped.
+        """Add an image if the maximum is not reached; return whether to skip it.
 
         Raises:
             OSError: If the file cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open('a+', encoding='utf-8') as file:
-            # another process waits here, and then reads what this one adds
+            # other processes wait here, then read the added line
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             names = [json.loads(line) for line in file]
@@ -69,14 +69,14 @@ class BrokenImages:
 
 
 class GuardedPipeline(Compose):
-    """The transforms of a pipeline, around which files are checked and named.
+    """A pipeline that checks image files first and names the files that fail.
 
     Args:
         pipeline: The transforms.
-        broken: Skips images and notes them; None allows none.
+        broken: List of images to skip; None skips none.
 
     Raises:
-        UserError: When a sample with an ``img_path`` cannot be prepared.
+        UserError: When called, if a sample with an ``img_path`` cannot be prepared.
     """
 
     def __init__(self, pipeline: Compose, broken: BrokenImages | None = None) -> None:
@@ -84,7 +84,7 @@ class GuardedPipeline(Compose):
         self.broken = broken
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the sample, or None for one that is skipped."""
+        """Return the sample, or None if it is skipped."""
         path = data.get('img_path')
         if not isinstance(path, str) or not path:
             return super().__call__(data)
@@ -93,7 +93,7 @@ class GuardedPipeline(Compose):
             try:
                 return super().__call__(data)
             except Exception as error:
-                # decoders and transforms raise anything at a broken image
+                # decoders and transforms raise various exceptions for broken images
                 problem, cause = _describe(error, data), error
         if self.broken is None:
             raise UserError(f'image {path!r} {problem}') from cause
@@ -106,10 +106,11 @@ class GuardedPipeline(Compose):
 
 
 def find_image_problem(path: str) -> str:
-    """Return why an image file must not be decoded, from its header, or ''.
+    """Return why an image file must not be decoded, or ''.
 
-    It must be a regular file, since a FIFO would wait for ever, and announce no more
-    pixels than Pillow allows: twice ``PIL.Image.MAX_IMAGE_PIXELS``, 178,956,970.
+    The file must be a regular file, because reading a FIFO would block forever, and its
+    header must not state more pixels than Pillow allows: twice
+    ``PIL.Image.MAX_IMAGE_PIXELS``, 178,956,970.
     """
     try:
         status = os.stat(path)
@@ -126,13 +127,13 @@ def find_image_problem(path: str) -> str:
     except Image.DecompressionBombError:
         return f'has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels'
     except Exception:
-        # OpenCV knows formats that Pillow does not; the loader says if it is none
+        # OpenCV reads formats that Pillow does not; the loader reports other files
         return ''
     return ''
 
 
 def _describe(error: Exception, data: dict[str, Any]) -> str:
-    """Return what failed at a sample: its decoding, or what follows."""
+    """Return the step that failed for a sample: decoding or a later transform."""
     if 'ori_shape' not in data:
         return f'cannot be decoded: {first_line(error)}'
     height, width = data['ori_shape'][:2]
@@ -140,18 +141,18 @@ def _describe(error: Exception, data: dict[str, Any]) -> str:
 
 
 def guard_dataset(dataset: Any, broken: BrokenImages | None = None) -> None:
-    """Guard the pipelines of a data set and of those that it wraps, in place.
+    """Guard the pipelines of a data set and of wrapped data sets, in place.
 
     Args:
-        dataset: A data set or a wrapper of MMEngine.
-        broken: Skips images of data sets that are not in test mode.
+        dataset: A data set or a data set wrapper of MMEngine.
+        broken: List of images to skip in data sets that are not in test mode.
     """
     for child in (getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())):
         if child is not None:
             guard_dataset(child, broken)
     pipeline = getattr(dataset, 'pipeline', None)
     if isinstance(pipeline, Compose):
-        # its errors are ours to report
+        # errors of OpenCV are reported by GuardedPipeline
         cv2.setLogLevel(0)
         skips = None if getattr(dataset, 'test_mode', False) else broken
         dataset.pipeline = GuardedPipeline(pipeline, skips)
@@ -161,8 +162,8 @@ def guard_runner(runner: Runner, broken: BrokenImages | None = None) -> None:
     """Guard all data sets that a runner builds.
 
     Args:
-        runner: Before its loops are built.
-        broken: Skips images of the training set.
+        runner: A runner whose loops are not built yet.
+        broken: List of images to skip in the training set.
     """
     build = runner.build_dataloader
 

@@ -1,4 +1,4 @@
-"""Some classes of ImageNet, drawn by seed."""
+"""Random subsets of ImageNet's classes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,21 +13,21 @@ from mmsnn.utils import check_choice, check_positive_int, describe
 def draw_classes(num_classes: int, total: int, seed: int) -> tuple[int, ...]:
     """Draw classes at random, without repetition.
 
-    They are the first of ``numpy.random.RandomState(seed).permutation(total)``, a
-    sequence that NumPy promises not to change. With the same seed, few classes are
-    therefore among the many.
+    They are the first ``num_classes`` of
+    ``numpy.random.RandomState(seed).permutation(total)``, a sequence that NumPy keeps
+    stable. With the same seed, a smaller subset is therefore contained in a larger one.
 
     Args:
-        num_classes: How many.
-        total: Of how many.
-        seed: The generator's seed, 0 to 2**32 - 1.
+        num_classes: Number of classes to draw.
+        total: Number of classes to draw from.
+        seed: Seed of the generator, 0 to 2**32 - 1.
 
     Returns:
-        Their indices, ascending.
+        The indices of the classes, ascending.
 
     Raises:
-        TypeError: If a number is no integer.
-        ValueError: If there are not so many classes, or the seed is out of range.
+        TypeError: If a number is not an integer.
+        ValueError: If ``num_classes`` exceeds ``total`` or the seed is out of range.
     """
     if check_positive_int('num_classes', num_classes) > total:
         raise ValueError(
@@ -44,32 +44,33 @@ def draw_classes(num_classes: int, total: int, seed: int) -> tuple[int, ...]:
 
 @DATASETS.register_module()
 class ImageNetSubset(ImageNet):
-    """Classes of ImageNet drawn at random, as ImageNet-5, -20 and -100 of Li et al.
+    """Random classes of ImageNet, as ImageNet-5, -20 and -100 of Li et al.
 
-    The files are those of the whole ImageNet, which MMPretrain's ``ImageNet`` reads,
-    with the folders of all classes. Which classes the paper drew is not known.
+    The files are those of the full ImageNet with the folders of all classes, as read by
+    MMPretrain's ``ImageNet``. The paper does not state which classes it uses.
 
     Args:
-        num_classes: How many classes K; they are labelled 0 to K - 1, in the order
-            that they have in ImageNet.
-        seed: Which classes, see :func:`draw_classes`. Training and validation must
-            have the same.
-        data_root: Folder of ``train/``, ``val/`` and, if images lie flat, ``meta/``.
+        num_classes: Number of classes K. Their labels are 0 to K - 1, in ImageNet's
+            order.
+        seed: Seed of the drawn classes, see :func:`draw_classes`. Training and
+            validation must use the same seed.
+        data_root: Folder with ``train/``, ``val/`` and, if the images are not in class
+            folders, ``meta/``.
         split: ``'train'`` or ``'val'``; the test images have no labels.
         pipeline: MMPretrain's transforms.
-        metainfo: ``classes`` are the names of all classes, to draw from others than
+        metainfo: With ``classes``, the names of all classes to draw from, instead of
             ImageNet's thousand.
-        indices: Take only these images, or only the first so many.
+        indices: Indices of the images to use, or a number n to use the first n.
         test_mode: See MMEngine's ``BaseDataset``.
         lazy_init: See MMEngine's ``BaseDataset``.
 
     Attributes:
-        class_ids: The drawn classes, by their labels in the whole ImageNet.
+        class_ids: Labels of the drawn classes in the full ImageNet.
 
     Raises:
-        TypeError: If a number is no integer.
-        ValueError: If ``split`` is neither, there are not so many classes, or the seed
-            is out of range.
+        TypeError: If a number is not an integer.
+        ValueError: If ``split`` is unknown, there are fewer classes than requested, or
+            the seed is out of range.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class ImageNetSubset(ImageNet):
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return the path and the new label of each image of the drawn classes."""
         drawn = self._metainfo['classes']
-        # MMPretrain compares the folders with the classes
+        # MMPretrain requires that the folders match the classes
         self._metainfo['classes'] = self._whole
         try:
             images = super().load_data_list()

@@ -1,24 +1,24 @@
-"""Colours of classes."""
+"""Class colours for drawing."""
 
 import colorsys
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-# Hues this far apart stay far apart, however many there are.
+# Hues at multiples of the golden ratio stay distinct for any number of classes.
 _GOLDEN_RATIO = 0.618034
 
 
 def with_colors(metainfo: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a data set's ``metainfo`` with a colour for each of its classes.
+    """Return a data set's ``metainfo`` with a colour for each class.
 
-    A palette that is shorter than the list of classes, as of a data set whose classes
-    the config replaced, keeps its colours and is continued. MMDetection's visualiser
-    fails at the first class without a colour. Other palettes stay as they are: names,
-    one colour for all, or none.
+    A palette that is shorter than the list of classes, for example because the config
+    replaces the classes, is extended, because MMDetection's visualizer fails for a
+    class without a colour. Other palettes are kept: names, one colour for all classes,
+    or none.
 
     Args:
-        metainfo: ``classes`` and ``palette`` among others.
+        metainfo: The data set's ``metainfo``, with ``classes`` and ``palette``.
     """
     classes, palette = metainfo.get('classes'), metainfo.get('palette')
     if classes is None or not isinstance(palette, list | tuple):
@@ -32,7 +32,7 @@ def with_colors(metainfo: Mapping[str, Any]) -> dict[str, Any]:
         color = (round(255 * red), round(255 * green), round(255 * blue))
         if color not in colors:
             colors.append(color)
-    # a list: MMDetection takes a tuple for one colour
+    # a list, because MMDetection interprets a tuple as one colour
     return {**metainfo, 'palette': colors}
 
 

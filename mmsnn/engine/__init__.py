@@ -1,4 +1,4 @@
-"""What runs with MMEngine's Runner."""
+"""Extensions of MMEngine's Runner."""
 
 from mmsnn._compat import require
 

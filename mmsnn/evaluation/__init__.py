@@ -1,4 +1,4 @@
-"""Detection results in the columns of the SG ResNet paper's Table 4."""
+"""Detection metrics in the columns of Table 4 of the SG ResNet paper."""
 
 from mmsnn._compat import require
 

@@ -1,8 +1,8 @@
 """The columns of Table 4 of Zhang et al. 2023 (SG ResNet), plus AP50.
 
-COCO's twelve numbers come from MMDetection's ``CocoMetric``; by default it reports
-six of them and no recall. Here a config is made to report all that the table needs,
-and its results are put in the table's columns.
+MMDetection's ``CocoMetric`` computes COCO's twelve metrics but reports six of them by
+default, without recalls. This module adds the missing ones to a config and sorts the
+results into the table's columns.
 """
 
 import json
@@ -17,9 +17,9 @@ from mmengine.registry import METRICS
 
 from mmsnn.utils.preflight import find_class, metric_configs
 
-# Column -> CocoMetric's name of it. 'AR@1000' and its area variants are CocoMetric's
-# names for the recall at the last of `proposal_nums`, whatever that number is; all
-# four recalls are taken at it, so that mAR and AR_S, AR_M, AR_L belong together.
+# CocoMetric's name of each column. It calls the recalls at the last of `proposal_nums`
+# 'AR@1000' for any number; all four recalls use this number, so that mAR and AR_S,
+# AR_M, AR_L are consistent.
 COLUMNS = {
     'mAP': 'mAP',
     'AP50': 'mAP_50',
@@ -31,7 +31,7 @@ COLUMNS = {
     'AR_M': 'AR_m@1000',
     'AR_L': 'AR_l@1000',
 }
-# What CocoMetric reports of boxes when `metric_items` is None.
+# Items that CocoMetric reports for boxes if `metric_items` is None.
 _DEFAULT_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 _DEFAULT_PROPOSAL_NUMS = (100, 300, 1000)
 
@@ -42,10 +42,10 @@ class CocoColumns:
 
     Attributes:
         prefix: The metric's prefix in MMEngine's results, such as 'coco'.
-        max_dets: Detections an image that count for the recalls (for the precisions
-            too, except mAP, for which pycocotools always takes 100).
-        columns: Column -> value in [0, 1]; None where there is no such object, or
-            where nothing was detected at all.
+        max_dets: Maximum detections per image for the recalls, and for the precisions
+            except mAP, for which pycocotools always uses 100.
+        columns: Values in [0, 1] by column; None if there are no such objects or no
+            detections at all.
     """
 
     prefix: str
@@ -58,8 +58,8 @@ class CocoColumns:
         """Return this row with the values in ``metrics``.
 
         Args:
-            metrics: What ``Runner.test()`` or ``Runner.val()`` returned. COCO's -1,
-                for a size that no object has, becomes None.
+            metrics: Result of ``Runner.test()`` or ``Runner.val()``. COCO's -1, for a
+                size without objects, becomes None.
         """
         columns: dict[str, float | None] = {}
         for column, item in COLUMNS.items():
@@ -69,18 +69,18 @@ class CocoColumns:
 
 
 def request_columns(cfg: Config, split: str = 'test') -> list[CocoColumns]:
-    """Make each box ``CocoMetric`` of a config report what the table needs.
+    """Make each box ``CocoMetric`` of a config report the table's columns.
 
-    ``metric_items`` is changed in place, before the runner is built; what it asked
-    for already, or by default, stays first.
+    Missing items are appended to ``metric_items`` in place; call it before the runner
+    is built.
 
     Args:
-        cfg: The config of a whole run.
+        cfg: A full config.
         split: 'test' or 'val'.
 
     Returns:
-        An empty table for each box ``CocoMetric``; none for other evaluators, and
-        none for one that only formats its results.
+        An empty table for each box ``CocoMetric``, except those that only format their
+        results; other evaluators are ignored.
     """
     tables = []
     for _, metric in metric_configs(cfg, split):
@@ -105,7 +105,7 @@ def request_columns(cfg: Config, split: str = 'test') -> list[CocoColumns]:
 
 
 def format_tables(tables: Iterable[CocoColumns]) -> str:
-    """Return the tables as text, a line each; '-' where there is no value."""
+    """Return the tables as text, one line per table; '-' for missing values."""
     rows: list[list[str]] = [['metric', *COLUMNS]]
     for table in tables:
         values = [table.columns[column] for column in COLUMNS]
@@ -120,13 +120,13 @@ def format_tables(tables: Iterable[CocoColumns]) -> str:
 def save_tables(
     path: Path, tables: Iterable[CocoColumns], config: str, checkpoint: str
 ) -> None:
-    """Write the tables as JSON; a column without a value is null.
+    """Write the tables as JSON; missing values are null.
 
     Args:
-        path: The file; its folder is made.
+        path: The file; its folder is created if it does not exist.
         tables: The filled tables.
-        config: The config that was tested.
-        checkpoint: The checkpoint that was tested.
+        config: The tested config.
+        checkpoint: The tested checkpoint.
     """
     content = {
         'config': config,
@@ -144,7 +144,7 @@ def save_tables(
 
 
 def read_tables(path: Path) -> list[CocoColumns]:
-    """Return what :func:`save_tables` wrote."""
+    """Read tables written by :func:`save_tables`."""
     content = json.loads(path.read_text(encoding='utf-8'))
     return [
         CocoColumns(prefix, row['max_dets'], row['columns'])

@@ -1,4 +1,4 @@
-"""COCO's analysis of errors: what each kind costs in average precision."""
+"""COCO's error analysis: the effect of each kind of error on average precision."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KINDS = ('C75', 'C50', 'Loc', 'Sim', 'Oth', 'BG', 'FN')
 AREAS = ('all', 'small', 'medium', 'large')
-# What each type of result needs in a detection.
+# The key that a detection needs for each type of result.
 TYPES = {'bbox': 'bbox', 'segm': 'segmentation'}
 
 
@@ -21,7 +21,7 @@ def read_json(path: str, what: str) -> Any:
     """Read a JSON file.
 
     Raises:
-        UserError: If there is none.
+        UserError: If the file is missing or not a JSON file.
     """
     from mmsnn.utils.errors import UserError
 
@@ -37,7 +37,7 @@ def read_annotations(path: str) -> 'COCO':
     """Read the annotations.
 
     Raises:
-        UserError: If they are missing or have no objects.
+        UserError: If they are missing, invalid or contain no objects.
     """
     from pycocotools.coco import COCO
 
@@ -59,10 +59,11 @@ def read_annotations(path: str) -> 'COCO':
 
 
 def read_results(path: str, kind: str, coco: 'COCO', score_thr: float) -> list[dict]:
-    """Read the detections and check that they are of the annotations' images.
+    """Read the detections and check that they belong to the annotations.
 
     Raises:
-        UserError: If they are missing, are none, or are of something else.
+        UserError: If the file is missing, does not contain detections, or belongs to
+            other annotations, or if no score reaches ``score_thr``.
     """
     from mmsnn.utils.errors import UserError
 
@@ -98,20 +99,20 @@ def precisions(
     areas: Sequence[float],
     confused: Mapping[int, set[int]] | None = None,
 ) -> np.ndarray:
-    """Evaluate as COCO does, with objects of other classes as ignored ones.
+    """Run COCO's evaluation with objects of other classes as ignored ones.
 
     Args:
         coco: The annotations.
         detections: The detections.
         kind: 'bbox' or 'segm'.
-        thresholds: Of the IoU.
+        thresholds: IoU thresholds.
         areas: Upper limits of small, medium and large objects.
-        confused: For a class, the classes whose objects a detection of it may match
-            without being counted as right or wrong.
+        confused: For each class, the classes whose objects its detections may match
+            without counting as true or false positives.
 
     Returns:
-        Precisions, -1 where there is no object, at recalls from 0 to 1 in steps of
-        0.01: [thresholds, recalls, classes, areas].
+        Precisions at recalls from 0 to 1 in steps of 0.01,
+        [thresholds, recalls, classes, areas]; -1 without objects.
     """
     from pycocotools.cocoeval import COCOeval
 
@@ -119,7 +120,7 @@ def precisions(
         def _prepare(self) -> None:
             super()._prepare()
             own = dict(self._gts)
-            # Not crowds: an ignored object takes one detection, by its IoU.
+            # Unlike a crowd, an ignored object matches one detection, by its IoU.
             ignored = {
                 place: [{**truth, 'ignore': 1} for truth in truths]
                 for place, truths in own.items()
@@ -149,11 +150,10 @@ def precisions(
 def analyze(
     coco: 'COCO', results: list[dict], kind: str, areas: Sequence[float]
 ) -> np.ndarray:
-    """Compute the curves of all kinds of errors.
+    """Compute the precision-recall curves of all kinds of errors.
 
     Returns:
-        Precisions [7 kinds, 101 recalls, classes, 4 areas], -1 where there is no
-        object.
+        Precisions [7 kinds, 101 recalls, classes, 4 areas]; -1 without objects.
     """
     with contextlib.redirect_stdout(None):
         detections = coco.loadRes(results)
@@ -175,9 +175,9 @@ def analyze(
 
 
 def averages(curves: np.ndarray) -> np.ndarray:
-    """Return the average precision of each kind [7] of curves [7, 101, classes].
+    """Return the average precision of each kind [7] from curves [7, 101, classes].
 
-    Classes without an object are left out; without any, it is nan.
+    Classes without objects are left out; if no class has objects, it is NaN.
     """
     known = curves[:, :, curves[-1, 0] > -1]
     return known.mean(axis=(1, 2)) if known.size else np.full(len(curves), np.nan)

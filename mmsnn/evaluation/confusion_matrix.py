@@ -1,4 +1,4 @@
-"""Confusion matrices of classifiers and detectors, from dumped predictions."""
+"""Confusion matrices of classifiers and detectors from dumped predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,12 +11,12 @@ BACKGROUND = 'background'
 
 
 def check_labels(what: str, labels: Sequence[int], num_classes: int) -> None:
-    """Check that labels are those of the data set's classes.
+    """Check that all labels are classes of the data set.
 
-    A negative one would be counted in the row or column at the other end.
+    A negative label would index the matrix from its end.
 
     Raises:
-        UserError: If one is not.
+        UserError: If a label is out of range.
     """
     for label in labels:
         if not 0 <= label < num_classes:
@@ -27,10 +27,10 @@ def check_labels(what: str, labels: Sequence[int], num_classes: int) -> None:
 
 
 def classify(predictions: Sequence[Mapping[str, Any]], num_classes: int) -> np.ndarray:
-    """Return a classifier's matrix: [true, predicted].
+    """Return a classifier's confusion matrix, [true, predicted].
 
     Raises:
-        UserError: If the predictions are not those of a classifier of such classes.
+        UserError: If the predictions are not those of a classifier with these classes.
     """
     from mmpretrain.evaluation import ConfusionMatrix
 
@@ -49,11 +49,11 @@ def classify(predictions: Sequence[Mapping[str, Any]], num_classes: int) -> np.n
 def match(
     boxes: np.ndarray, found: np.ndarray, ignored: np.ndarray, threshold: float
 ) -> tuple[dict[int, int], set[int]]:
-    """Match detections [m, 4], the surest first, to objects [n, 4], each once.
+    """Match detections [m, 4], sorted by score, to objects [n, 4], each at most once.
 
     Returns:
-        The detection of each object that has one; the detections of nothing that lie
-        in boxes to be ignored.
+        The index of the matched detection by object, and the unmatched detections
+        inside ignored boxes.
     """
     from mmdet.evaluation import bbox_overlaps
 
@@ -64,7 +64,7 @@ def match(
         best = int(row.argmax())
         if row[best] >= threshold:
             pairs[best] = detection
-    # Of a crowd, a detection need cover only a part.
+    # A detection may cover only part of a crowd.
     inside = bbox_overlaps(found, ignored, mode='iof') >= threshold
     left = set(np.flatnonzero(inside.any(axis=1)).tolist()) - set(pairs.values())
     return pairs, left
@@ -73,7 +73,7 @@ def match(
 def select(
     prediction: Mapping[str, Any], score_thr: float, nms_iou_thr: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return boxes [m, 4] and labels [m] of the detections that count, surest first."""
+    """Return boxes [m, 4] and labels [m] of selected detections, sorted by score."""
     from mmcv.ops import batched_nms
 
     boxes, scores, labels = (prediction[k] for k in ('bboxes', 'scores', 'labels'))
@@ -97,16 +97,15 @@ def detect(
     iou_thr: float,
     nms_iou_thr: float | None = None,
 ) -> np.ndarray:
-    """Return a detector's matrix: [true, predicted], the background last.
+    """Return a detector's confusion matrix, [true, predicted], with background last.
 
     Args:
-        predictions: Of all images, in any order.
-        infos: What the data set's ``get_data_info`` returns for each image.
-        num_classes: Number of the data set's classes.
+        predictions: Predictions for all images, in any order.
+        infos: Results of the data set's ``get_data_info`` for all images.
+        num_classes: Number of classes of the data set.
         score_thr: Detections with a lower score are left out.
-        iou_thr: IoU from which a detection is one of an object.
-        nms_iou_thr: Detections of a class that overlap more are suppressed; None keeps
-            all.
+        iou_thr: Minimum IoU of a detection with the object that it matches.
+        nms_iou_thr: IoU threshold of additional NMS per class; None disables it.
 
     Raises:
         UserError: If the predictions are not those of a detector on this data set.

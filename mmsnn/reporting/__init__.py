@@ -1,4 +1,4 @@
-"""Pictures of what a model does."""
+"""Reports of measurements: tables, plots and pictures."""
 
 from mmsnn._compat import require
 

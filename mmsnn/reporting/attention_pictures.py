@@ -34,13 +34,13 @@ def _label_steps(axes: Axes) -> None:
 
 
 def draw_temporal_attention(decoders: Sequence[DecoderAttention]) -> Figure:
-    """Draw the temporal attention of attention spike decoders, a bar a step.
+    """Draw the temporal attention of attention spike decoders, one bar per time step.
 
     Args:
-        decoders: One entry a level.
+        decoders: One entry per feature level.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there are no decoders.
     """
     _check_levels(decoders)
     with plot_style():
@@ -60,14 +60,14 @@ def draw_temporal_attention(decoders: Sequence[DecoderAttention]) -> Figure:
 def draw_channel_attention(decoders: Sequence[DecoderAttention]) -> Figure:
     """Draw the channel attention of attention spike decoders.
 
-    Above are the weights from the greatest to the least; below, as a strip of colours,
-    in the order of the channels.
+    The upper plot shows the sorted weights, from the largest to the smallest; the lower
+    one shows them as colours in the order of the channels.
 
     Args:
-        decoders: One entry a level.
+        decoders: One entry per feature level.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there are no decoders.
     """
     _check_levels(decoders)
     with plot_style():
@@ -106,15 +106,15 @@ def draw_spatial_attention(
 ) -> Figure:
     """Draw the spatial attention of attention spike decoders over the image.
 
-    All levels share one scale, from the least to the greatest of their weights.
+    All levels share one colour scale, from their smallest to their largest weight.
 
     Args:
-        decoders: One entry a level.
+        decoders: One entry per feature level.
         image: The network's input.
         preprocessor: The config's ``data_preprocessor``, see :func:`restore_image`.
 
     Raises:
-        ValueError: If there is no decoder, or no picture can be made of the image.
+        ValueError: If there are no decoders, or the image cannot be drawn.
     """
     _check_levels(decoders)
     pixels = restore_image(image, preprocessor)
@@ -139,11 +139,11 @@ def draw_spatial_attention(
 def draw_gate(gate: GateAttention) -> Figure:
     """Draw the temporal attention of a gated attention stem.
 
-    At the left are the scores of the steps; at the right what they make of the gate
-    over channels and places: its median and mean (a dot), quartiles, and 5 and 95 %.
+    The left plot shows the scores of the time steps. The right plot shows the gate over
+    channels and positions: median, mean (dot), quartiles, 5 % and 95 % quantiles.
 
     Args:
-        gate: What was captured of the stem.
+        gate: The recorded attention of the stem.
     """
     steps = np.arange(1, len(gate.temporal) + 1)
     with plot_style():

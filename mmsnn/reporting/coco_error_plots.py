@@ -1,4 +1,4 @@
-"""Pictures of COCO's analysis of errors."""
+"""Plots of COCO's error analysis."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from mmsnn.evaluation.coco_errors import AREAS, KINDS, averages
 
-# Of each class and area: the average precision of each kind.
+# Average precision of each kind of error, by class and area.
 Averages = Mapping[str, Mapping[str, np.ndarray]]
 
 
@@ -15,10 +15,10 @@ COLORS = ('#ffffff', '#b5c7e3', '#4c72b0', '#c0504d', '#e8a33d', '#8064a2', '#dd
 
 
 def draw_curves(curves: np.ndarray, title: str) -> Figure:
-    """Draw the curves [7, 101, classes, 4 areas], a panel for each area."""
+    """Draw the curves [7, 101, classes, 4 areas], with one panel per area."""
     figure = Figure(figsize=(11, 9))
     recalls = np.linspace(0, 1, curves.shape[1])
-    # Not the constrained layout, which takes a second: there may be many classes.
+    # The constrained layout takes a second per figure, and there may be many classes.
     figure.subplots_adjust(0.06, 0.06, 0.98, 0.92, wspace=0.08, hspace=0.18)
     panels = figure.subplots(2, 2, sharex=True, sharey=True).flat
     for index, (axis, area) in enumerate(zip(panels, AREAS, strict=True)):
@@ -45,7 +45,7 @@ def draw_curves(curves: np.ndarray, title: str) -> Figure:
 
 
 def draw_bars(table: Averages) -> Figure:
-    """Draw the average precisions of each class, of objects of all areas."""
+    """Draw the average precisions of each class, for objects of all areas."""
     figure = Figure(figsize=(7, 1.5 + 0.25 * len(table)), layout='constrained')
     axis = figure.subplots()
     lower = np.zeros(len(table))

@@ -1,4 +1,4 @@
-"""Plots of what encoders do over the steps."""
+"""Plots of coding dynamics."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def choose_channels(output: Tensor, number: int) -> list[int]:
 
 
 def draw_entropy(encoders: Sequence[EncoderCoding]) -> Figure:
-    """Return curves over the steps, of entropy, outputs that are not zero, change."""
+    """Draw entropy, share of nonzero outputs, and mean change over the time steps."""
     figure = Figure(figsize=(11, 3.4), layout='constrained')
     axes = figure.subplots(1, 3)
     titles = (
@@ -27,7 +27,7 @@ def draw_entropy(encoders: Sequence[EncoderCoding]) -> Figure:
     for number, encoder in enumerate(encoders):
         curves = (encoder.entropy_bits, encoder.firing_rate, encoder.step_change)
         for axis, y in zip(axes, curves, strict=True):
-            # the first step has none before it
+            # the change starts with the second time step
             x = range(encoder.num_steps - len(y) + 1, encoder.num_steps + 1)
             style = ('o-', 's--')[number % 2]
             axis.plot(x, y, style, markersize=4, label=encoder.name)
@@ -40,7 +40,7 @@ def draw_entropy(encoders: Sequence[EncoderCoding]) -> Figure:
 
 
 def draw_durations(encoders: Sequence[EncoderCoding]) -> Figure:
-    """Return histograms of the two durations."""
+    """Draw histograms of the exact and the observed durations."""
     figure = Figure(figsize=(11, 3.4), layout='constrained')
     axes = figure.subplots(1, 2, sharey=True)
     longest = max(encoder.num_steps for encoder in encoders)
@@ -64,7 +64,7 @@ def draw_durations(encoders: Sequence[EncoderCoding]) -> Figure:
 
 
 def draw_outputs(output: Tensor, channels: Sequence[int]) -> Figure:
-    """Return maps of ``[T, C, H, W]``: rows are channels, columns are steps."""
+    """Draw an output ``[T, C, H, W]``: rows are channels, columns are time steps."""
     steps, _, height, width = output.shape
     size = 1.3
     sides = size * steps + 1.5, size * len(channels) * height / width + 0.5

@@ -1,4 +1,4 @@
-"""Tables, pictures and notes on the dynamics of encoders."""
+"""Tables, pictures and notes on coding dynamics."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from . import coding_plots as plots
 from .report import Column, Picture, Table
 
 MAX_STEPS = 12
-"""How many steps of outputs are drawn."""
+"""Maximum number of time steps of outputs that are drawn."""
 
 
 UNRELIABLE = 0.05
-"""Share of positions alone with their history above which an entropy is doubted."""
+"""Share of positions with a unique history above which the entropy is unreliable."""
 
 
 def notes(encoders: Sequence[EncoderCoding]) -> list[str]:
-    """Return what the numbers assume, and where they are not to be trusted."""
+    """Return definitions of the numbers, and warnings if they are unreliable."""
     lines = [
         'A position is one channel at one place of one image.',
         'Exact duration: the smallest period of a position that fires, or T. A random '
@@ -46,7 +46,7 @@ def notes(encoders: Sequence[EncoderCoding]) -> list[str]:
 
 
 def tables(encoders: Sequence[EncoderCoding]) -> list[Table]:
-    """Return a table of the encoders, and one of the steps of each."""
+    """Return a table of the encoders, and a table of the time steps per encoder."""
     columns = (
         Column('encoder'),
         Column('coding'),
@@ -81,7 +81,7 @@ def tables(encoders: Sequence[EncoderCoding]) -> list[Table]:
 
 
 def steps_table(encoder: EncoderCoding) -> Table:
-    """Return the table of an encoder's steps."""
+    """Return the table of an encoder's time steps."""
     columns = (
         Column('step'),
         Column('not zero', format='.1%'),
@@ -132,7 +132,7 @@ def draw(
         ),
     ]
     for number, encoder in enumerate(encoders):
-        # the same channels of an encoder and of its direct coding
+        # same channels for an encoder and its direct coding
         shown = collector.examples[encoder.name.removesuffix(' (direct)')]
         chosen = plots.choose_channels(shown, channels)
         steps = min(encoder.num_steps, MAX_STEPS)

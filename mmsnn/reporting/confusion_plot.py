@@ -1,17 +1,17 @@
-"""The picture of a confusion matrix."""
+"""Plot of a confusion matrix."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-# More classes than this have no numbers in the picture; than the other, no names.
+# Maximum numbers of classes for which numbers and names are drawn.
 MOST_NUMBERS = 25
 MOST_NAMES = 100
 
 
 def draw(matrix: np.ndarray, names: Sequence[str], color_theme: str) -> Figure:
-    """Draw the matrix in percent of each row."""
+    """Draw the confusion matrix in percent of each row."""
     share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     number = len(names)
     side = min(max(5, 1.5 + 0.45 * number), 24)

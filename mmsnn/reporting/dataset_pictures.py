@@ -1,4 +1,4 @@
-"""Pictures of the samples of a data set, with their annotations."""
+"""Pictures of a data set's samples with their annotations."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from mmengine.visualization import Visualizer
 from mmsnn.datasets.palettes import with_colors
 from mmsnn.utils.errors import UserError
 
-# Shorter side that is legible with labels, in pixels.
+# Minimum length of the shorter side in pixels, so that labels are legible.
 LEGIBLE = 320
-# Frames a row of a picture of events.
+# Number of event frames per row of a picture.
 COLUMNS = 8
 
 
 def to_image(inputs: Any, rgb: bool) -> np.ndarray:
-    """Return what a pipeline packed as an RGB image.
+    """Return the inputs that a pipeline packed as an RGB image.
 
     Args:
         inputs: An image [1 or 3, H, W], or event frames [T, 2, H, W].
-        rgb: Whether the channels of an image are in this order, or else BGR.
+        rgb: Whether the channels of an image are RGB; otherwise they are BGR.
 
     Returns:
         The image [height, width, 3], uint8.
@@ -39,10 +39,10 @@ def to_image(inputs: Any, rgb: bool) -> np.ndarray:
 
 
 def tile_frames(frames: np.ndarray) -> np.ndarray:
-    """Return event frames [T, 2, H, W] as an image of rows of frames.
+    """Return event frames [T, 2, H, W] as one image with rows of frames.
 
-    The more events a pixel has, the stronger its colour, up to the 99th percentile of
-    the pixels with events.
+    The colour of a pixel is proportional to its number of events, up to the 99th
+    percentile of the pixels with events.
     """
     active = frames[frames > 0]
     strongest = np.percentile(active, 99) if active.size else 1.0
@@ -62,7 +62,7 @@ def tile_frames(frames: np.ndarray) -> np.ndarray:
 
 
 def enlarge(image: np.ndarray, sample: Any) -> np.ndarray:
-    """Enlarge a small image, and the boxes of its sample in place."""
+    """Return an enlarged copy of a small image; scale its sample's boxes in place."""
     scale = -(-LEGIBLE // min(image.shape[:2]))
     objects = getattr(sample, 'gt_instances', None)
     if scale < 2 or (objects is not None and 'masks' in objects):
@@ -78,7 +78,7 @@ def draw_sample(
     """Draw the annotations of a sample on an image, and save or show it."""
     if hasattr(sample, 'gt_instances'):
         objects = sample.gt_instances
-        # from boxes with methods to the plain ones that visualizers take
+        # visualizers need plain tensors instead of box structures
         objects.bboxes = getattr(objects.bboxes, 'tensor', objects.bboxes)
         image = enlarge(image, sample)
         visualizer.add_datasample('', image, sample, draw_pred=False, **options)
@@ -89,10 +89,10 @@ def draw_sample(
 
 
 def build_visualizer(cfg: Config, metainfo: Any) -> Visualizer:
-    """Build the config's visualizer, without backends of a run.
+    """Build the config's visualizer without its backends.
 
     Raises:
-        UserError: If the config has none.
+        UserError: If the config defines no visualizer.
     """
     if cfg.get('visualizer') is None:
         raise UserError(f'config {cfg.filename!r} defines no visualizer')

@@ -1,4 +1,4 @@
-"""Pictures of true and predicted boxes, side by side."""
+"""Pictures of true and predicted boxes side by side."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,9 +21,9 @@ _HEADER = 24
 
 
 def _scaled(instances: InstanceData, scale: int, size: tuple[int, int]) -> InstanceData:
-    """Return a copy of ``instances`` in an image enlarged by ``scale`` to ``size``.
+    """Return a copy of ``instances`` for an image enlarged by ``scale`` to ``size``.
 
-    Boxes are cut at the last row and column, where they can still be seen.
+    Boxes are clipped to the last row and column, so that their edges are visible.
     """
     boxes = torch.as_tensor(getattr(instances.bboxes, 'tensor', instances.bboxes))
     limit = boxes.new_tensor((size[1] - 1, size[0] - 1) * 2)
@@ -35,7 +35,7 @@ def _scaled(instances: InstanceData, scale: int, size: tuple[int, int]) -> Insta
 
 
 def _caption(picture: np.ndarray) -> Image.Image:
-    """Put 'true' and 'detected' over the halves of an RGB picture."""
+    """Add the captions 'true' and 'detected' above the halves of an RGB picture."""
     height, width = picture.shape[:2]
     framed = Image.new('RGB', (width, height + _HEADER), 'white')
     framed.paste(Image.fromarray(picture), (0, _HEADER))
@@ -47,7 +47,7 @@ def _caption(picture: np.ndarray) -> Image.Image:
 
 
 def _contact_sheet(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
-    """Lay equally large pictures out in rows."""
+    """Arrange pictures of equal size in rows."""
     width, height = pictures[0].size
     rows = -(-len(pictures) // columns)
     size = (columns * (width + _GAP) - _GAP, rows * (height + _GAP) - _GAP)
@@ -66,23 +66,23 @@ def draw_detections(
     scale: int = 3,
     score_thr: float = 0.5,
 ) -> list[Path]:
-    """Draw true boxes (left) and predicted ones (right) of images spread evenly.
+    """Draw true (left) and predicted boxes (right) of evenly spaced images.
 
     Args:
         dataset: A data set in test mode whose pipeline loads the annotations.
-        predictions: What ``tools/test.py --out`` dumped for it, in any order.
-        out_dir: Folder of the pictures, made if need be. One PNG an image, named after
-            it, and ``overview.png`` with all of them.
-        num_pictures: How many images to draw.
-        scale: Enlargement of the images, so that labels on small ones are legible.
+        predictions: Predictions dumped by ``tools/test.py --out``, in any order.
+        out_dir: Folder of the pictures, created if it does not exist: one PNG per
+            image, named after it, and ``overview.png`` with all images.
+        num_pictures: Number of images to draw.
+        scale: Factor by which images are enlarged, so that labels are legible.
         score_thr: Predictions with a lower score are left out.
 
     Returns:
-        The files, the overview last.
+        The paths of the files, with the overview last.
 
     Raises:
         TypeError: If a number is not an integer.
-        ValueError: If there are fewer images than pictures, or an image without
+        ValueError: If ``num_pictures`` exceeds the number of images, or an image has no
             prediction.
     """
     check_positive_int('num_pictures', num_pictures)
@@ -106,7 +106,7 @@ def draw_detections(
         image = mmcv.imrescale(image, float(scale))
         size = image.shape[:2]
         predicted = InstanceData(**by_image[sample.img_id]['pred_instances'])
-        # the visualizer draws in order: the surest label shall be on top
+        # the visualizer draws in order: the highest score is drawn last, on top
         predicted = predicted[predicted.scores.argsort()]
         drawn = DetDataSample(
             gt_instances=_scaled(sample.gt_instances, scale, size),

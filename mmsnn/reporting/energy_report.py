@@ -20,7 +20,7 @@ from .report import COLORS, Column, Picture, Table, plot_style
 
 
 def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
-    """Return the parts of a spiking model beside those of it without spikes."""
+    """Return the parts of a spiking model, compared with the same model as an ANN."""
     twins = {part.name: part for part in ann.parts}
     twins['total'] = ann.total
     rows = []
@@ -55,7 +55,7 @@ def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
 
 
 def layer_table(estimate: EnergyEstimate, operations: Operations) -> Table:
-    """Return the table of layers."""
+    """Return the table of the layers."""
     counted: dict[tuple[str, str], LayerOperations] = {
         (layer.name, layer.kind): layer for layer in operations.layers
     }
@@ -88,7 +88,7 @@ def layer_table(estimate: EnergyEstimate, operations: Operations) -> Table:
 
 
 def costs_table(operations: Operations, rules: CountingRules) -> Table:
-    """Return the total by every known cost."""
+    """Return the total energy with each energy model."""
     rows = []
     for model in ENERGY_MODELS.values():
         spiking = estimate_energy(operations, model, rules).total.energy_pj
@@ -117,7 +117,7 @@ def costs_table(operations: Operations, rules: CountingRules) -> Table:
 
 
 def memory_table(operations: Operations, word_bits: int) -> Table:
-    """Return what a model reads and writes, with and without spikes."""
+    """Return the memory traffic of a model with and without spikes."""
     rows = []
     for name, counted in (
         ('as it is', operations),
@@ -173,7 +173,7 @@ def draw_layers(estimate: EnergyEstimate) -> Picture:
 
 
 def draw_parts(spiking: EnergyEstimate, ann: EnergyEstimate) -> Picture:
-    """Draw the energy of each part, beside the network without spikes."""
+    """Draw the energy of each part, with and without spikes."""
     with plot_style():
         figure = Figure(figsize=(8, 2.2))
         axes = figure.add_subplot()

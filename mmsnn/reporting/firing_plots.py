@@ -12,16 +12,16 @@ from mmsnn.analysis.firing.firing_rates import Firing, NeuronFiring
 from .report import COLORS, Picture, plot_style
 
 ROW = 0.24
-"""Height of a layer in the plots, in inches."""
+"""Height of a layer in the plots in inches."""
 
 
 def short_name(name: str) -> str:
-    """Return a layer's name without what most of them share."""
+    """Return a layer's name without the common prefix and suffix."""
     return name.removeprefix('backbone.').removesuffix('.neuron')
 
 
 def draw(firing: Firing) -> list[Picture]:
-    """Return the plots of what was measured."""
+    """Return the plots of the firing rates."""
     with plot_style():
         pictures = [
             Picture(
@@ -55,7 +55,7 @@ def draw(firing: Firing) -> list[Picture]:
 
 
 def has_spikes(blocks: Sequence[BlockFiring]) -> bool:
-    """Return whether blocks end with spikes, which there are rates of."""
+    """Return whether any block has firing rates, that is, returns spikes."""
     return any(
         block.last_firing_rate is not None or block.output_mean is not None
         for block in blocks
@@ -144,7 +144,7 @@ def _draw_curve(
     style: str,
     color: int = 0,
 ) -> None:
-    """Draw a number of each block that has it, with gaps where one has not."""
+    """Draw a number of each block as a curve, with gaps for blocks without it."""
     values = [value(block) for block in blocks]
     if all(y is None for y in values):
         return

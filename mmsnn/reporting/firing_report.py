@@ -6,7 +6,7 @@ from .firing_plots import short_name
 from .report import Column, Table
 
 MAX_STEPS = 8
-"""Of more steps a table would not fit on a terminal; the heat map shows them."""
+"""Maximum number of time steps in a table; the heat map shows any number."""
 
 
 def neuron_table(firing: Firing) -> Table:
@@ -64,7 +64,7 @@ def block_table(firing: Firing) -> Table:
         )
         for b in firing.blocks
     ]
-    # some numbers belong to other families than the network's
+    # omit columns that do not apply to the network's family
     chosen = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
     return Table(
         'Residual blocks: last neurons A, shortcut and output O',

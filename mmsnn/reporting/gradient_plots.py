@@ -1,4 +1,4 @@
-"""Plots of gradients and of their stability."""
+"""Plots of gradient norms and gradient stability."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from .report import Picture
 
 
 def flag(norm: float | None) -> str:
-    """Return what is wrong with a gradient, if anything."""
+    """Return a label for a missing, non-finite or zero gradient, otherwise ''."""
     if norm is None:
         return 'none'
     if not math.isfinite(norm):
@@ -34,7 +34,7 @@ def draw_norms(
     groups: list[str],
     line: str,
 ) -> None:
-    """Draw norms on a log scale; what no such scale has, at its ends."""
+    """Draw norms on a log scale; zero and non-finite norms at its ends."""
     norms = [row.norm for row in rows]
     good = {i: norm for i, norm in enumerate(norms) if norm and not flag(norm)}
     axes.set_yscale('log')
@@ -51,7 +51,7 @@ def draw_norms(
         axes.plot(inside, [good[i] for i in inside], line, color='C0', ms=4)
         start = end
     low, high = axes.get_ylim()
-    if good and high < 10 * low:  # a decade at least: small changes are to look small
+    if good and high < 10 * low:  # at least a decade, so that small changes look small
         middle = math.sqrt(low * high)
         axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
     for kind, height, marker in (('ZERO', 0.02, 'v'), ('NOT FINITE', 0.98, '^')):
@@ -68,7 +68,7 @@ def draw_norms(
 
 
 def draw_stability(axes: Axes, stability: Stability) -> None:
-    """Draw the amplitude of each layer, and the range of its steps."""
+    """Draw the amplitude of each layer, and its range over the time steps."""
     for main, color, marker, label in (
         (True, 'C0', 'o', 'on the main path'),
         (False, 'C4', 's', 'in shortcuts and side exits'),

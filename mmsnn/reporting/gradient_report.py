@@ -1,4 +1,4 @@
-"""Tables of gradients and of their stability."""
+"""Tables of gradient norms and gradient stability."""
 
 from collections.abc import Sequence
 
@@ -54,7 +54,7 @@ def stability_table(stability: Stability) -> Table:
 
 
 def headline(gradients: Gradients, stability: Stability) -> dict[str, str]:
-    """Return the numbers that stand for the whole network."""
+    """Return the summary numbers of the whole network."""
     numbers = {
         'Gain over blocks of one size': gradients.gain,
         'Stability over the main path': stability.overall,

@@ -1,4 +1,4 @@
-"""The image that a network saw, and maps over it."""
+"""Drawing of a network's input image, and of maps over it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,24 +16,23 @@ _ON, _OFF = np.array([0.84, 0.15, 0.16]), np.array([0.12, 0.47, 0.71])
 def restore_image(
     image: InputImage, preprocessor: Mapping[str, Any] | None = None
 ) -> np.ndarray:
-    """Return the picture that a network's input was made of.
+    """Return the original picture of a network's input.
 
-    Undoes the normalisation and cuts the padding off. Frames of two channels, events of
-    either polarity, are added up over time: ON events are red, OFF events blue, on
-    white; other frames are averaged.
+    Undoes the normalisation and crops the padding. Frames with two channels (event
+    polarities) are summed over time and drawn on white, ON events in red and OFF events
+    in blue; other frames are averaged.
 
     Args:
         image: The network's input.
-        preprocessor: The config's ``data_preprocessor``: ``mean`` and ``std``, without
-            which the values are intensities of 0 to 255 already, and ``bgr_to_rgb``
-            (MMDetection) or ``to_rgb`` (MMPretrain), without which three channels are
-            blue, green and red, as images are loaded.
+        preprocessor: The config's ``data_preprocessor``. Without ``mean`` and ``std``,
+            values are intensities from 0 to 255. Without ``bgr_to_rgb`` (MMDetection)
+            or ``to_rgb`` (MMPretrain), three channels are BGR, as loaded.
 
     Returns:
-        ``[height, width, 3]``, RGB, 8 bits.
+        The RGB picture, ``[height, width, 3]``, uint8.
 
     Raises:
-        ValueError: If the input has neither 1, 2 nor 3 channels.
+        ValueError: If the number of channels is not 1, 2 or 3.
     """
     cfg = preprocessor or {}
     frames = image.values[..., : image.height, : image.width].astype(np.float64)
@@ -45,7 +44,7 @@ def restore_image(
             f'but the input has {channels}'
         )
     if cfg.get('mean') is not None:
-        # one number for all channels or one for each, as the preprocessors have it
+        # preprocessors have one number for all channels or one per channel
         mean, std = (np.reshape(cfg[key], (-1, 1, 1)) for key in ('mean', 'std'))
         frames = frames * std + mean
     if channels == 2:
@@ -67,7 +66,7 @@ def _draw_events(counts: np.ndarray) -> np.ndarray:
 
 
 def show_image(axes: Axes, image: InputImage, pixels: np.ndarray) -> None:
-    """Show the picture, without ticks."""
+    """Show the picture without ticks."""
     axes.imshow(pixels, extent=(0, image.width, image.height, 0))
     _fit(axes, image)
 
@@ -80,18 +79,18 @@ def show_map(
     cmap: str,
     pixels: np.ndarray | None = None,
 ) -> AxesImage:
-    """Show a map of rates or weights, over the picture if there is one.
+    """Show a map of rates or weights, over the picture if it is given.
 
     Args:
-        axes: Where to draw.
-        values: ``[H, W]``, of the whole input with its padding, which is cut off.
+        axes: The axes to draw in.
+        values: Map ``[H, W]`` of the whole input with its padding, which is cropped.
         image: The network's input.
         limits: Values of the first and the last colour.
         cmap: Name of the colour map.
-        pixels: The picture, which shines through in grey.
+        pixels: The picture, drawn in grey below the map.
 
     Returns:
-        What a colour bar is made of.
+        The drawn map, for a colour bar.
     """
     low, high = limits
     rows, columns = image.values.shape[-2:]

@@ -1,4 +1,4 @@
-"""Results as JSON has them."""
+"""Conversion of results to JSON."""
 
 import dataclasses
 import enum
@@ -13,14 +13,14 @@ import torch
 
 
 def to_plain(value: Any) -> Any:
-    """Return ``value`` as JSON has it.
+    """Convert a value to JSON types.
 
-    Dataclasses and mappings become dicts; tuples, sets, arrays and tensors lists; paths
-    and enums text. JSON has neither NaN, which is None here, nor infinities, which are
-    ``'inf'`` and ``'-inf'``.
+    Dataclasses and mappings become dicts; tuples, sets, arrays and tensors become
+    lists; paths become strings and enums their values. JSON has no NaN and no
+    infinities: they become None, ``'inf'`` and ``'-inf'``.
 
     Raises:
-        TypeError: If something has no such form.
+        TypeError: If a value cannot be converted.
     """
     if value is None or isinstance(value, str | bool):
         return value

@@ -1,4 +1,4 @@
-"""One look for all plots."""
+"""Style of all plots."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import matplotlib
 from cycler import cycler
 
-# Okabe and Ito's colours, which are told apart with any colour vision.
+# The Okabe-Ito palette, which is distinguishable with colour vision deficiencies.
 COLORS = (
     '#0072b2',
     '#d55e00',
@@ -44,10 +44,10 @@ _SETTINGS = {
 
 @contextmanager
 def plot_style() -> Iterator[None]:
-    """Give figures that are made in it one look.
+    """Context manager that applies the plot style to figures created in it.
 
-    Make them with ``matplotlib.figure.Figure``, which needs no window and which
-    ``pyplot`` does not keep. Matplotlib's settings are as before afterwards.
+    Create figures with ``matplotlib.figure.Figure``, which needs no display and is not
+    kept in memory by ``pyplot``. Matplotlib's settings are restored on exit.
     """
     with matplotlib.rc_context(_SETTINGS):
         yield

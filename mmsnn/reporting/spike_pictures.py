@@ -20,14 +20,15 @@ _RATE_COLORS = 'magma'
 
 
 def draw_raster(layer: LayerSpikes, max_neurons: int = 192) -> Figure:
-    """Draw which neurons fire at which step.
+    """Draw a raster plot of the spikes of a layer.
 
-    Above are the neurons, at equal distances in the layer if there are more than fit,
-    and how many of all neurons fire how often; below is the layer's rate at each step.
+    The upper plot shows the spikes of evenly spaced neurons of the layer, the lower
+    plot the firing rate of all neurons at each time step, and the right plot a
+    histogram of the spike counts of all neurons.
 
     Args:
         layer: The layer's spikes.
-        max_neurons: How many neurons to draw at most.
+        max_neurons: Maximum number of neurons to draw.
 
     Raises:
         TypeError: If ``max_neurons`` is not an integer.
@@ -80,7 +81,7 @@ def _neuron_label(layer: LayerSpikes, shown: int, total: int) -> str:
 
 
 def _label_channels(axes: Axes, layer: LayerSpikes, rows: np.ndarray) -> None:
-    """Put the channel's number where a channel's neurons begin, on a few rows."""
+    """Label the first row of a few channels with the channel's number."""
     channels = rows // int(np.prod(layer.spikes.shape[2:], initial=1))
     marks = np.linspace(0, channels[-1], 6).round().astype(int)
     places = np.searchsorted(channels, np.unique(marks))
@@ -100,13 +101,13 @@ def _draw_counts(axes: Axes, counts: np.ndarray, num_steps: int) -> None:
 def draw_potentials(layer: LayerSpikes, columns: int = 2) -> Figure:
     """Draw the membrane potentials of the layer's traced neurons.
 
-    Dots are the potentials that the threshold is compared with, open circles those
-    after the reset; lines join them. The dashed line is the threshold, ticks above it
-    are spikes.
+    Dots are the potentials before the reset, which are compared with the threshold;
+    open circles are the potentials after the reset. The dashed line is the threshold,
+    and ticks above it are spikes.
 
     Args:
         layer: The layer, with traces.
-        columns: How many neurons to draw side by side.
+        columns: Number of neurons to draw side by side.
 
     Raises:
         TypeError: If ``columns`` is not an integer.
@@ -172,20 +173,20 @@ def draw_firing_maps(
 ) -> Figure:
     """Draw the firing rates of a layer as maps over the image.
 
-    At the left are the image and, over it, the mean over all channels; at the right the
-    channels that fire most, the busiest first. Both are spikes a step, the mean on a
-    scale of its own.
+    The left column shows the image and, over it, the mean over all channels. The right
+    side shows the channels with the highest firing rates, in descending order. Rates
+    are spikes per time step; the mean has a separate colour scale.
 
     Args:
-        layer: The spikes of a layer behind a convolution.
+        layer: The spikes of a layer after a convolution.
         image: The network's input.
         preprocessor: The config's ``data_preprocessor``, see :func:`restore_image`.
-        num_channels: How many channels to draw at most.
+        num_channels: Maximum number of channels to draw.
 
     Raises:
         TypeError: If ``num_channels`` is not an integer.
-        ValueError: If the neurons are no maps, ``num_channels`` is less than 1, or no
-            picture can be made of the image.
+        ValueError: If the spikes are not feature maps, ``num_channels`` is less than 1,
+            or the image cannot be drawn.
     """
     check_positive_int('num_channels', num_channels)
     if layer.spikes.ndim != 4:

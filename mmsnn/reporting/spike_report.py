@@ -1,4 +1,4 @@
-"""Pictures and tables of what layers of neurons and attention do."""
+"""Pictures and tables of spikes, membrane potentials and attention weights."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from .report import Column, Picture, Table
 from .spike_pictures import draw_firing_maps, draw_potentials, draw_raster
 
 Seen = list[tuple[ImageSpikes, ImageAttention | None]]
-"""What a model did for each image."""
+"""Recorded spikes and attention weights of each image."""
 
 
 def draw_layer(
@@ -96,7 +96,7 @@ def draw_attention(
 
 
 def tables(seen: Seen) -> list[Table]:
-    """Return a table of the layers and, if there is attention, one of its weights."""
+    """Return a table of the layers and, if there is attention, of its weights."""
     layers = Table(
         'Layers of neurons',
         (
@@ -150,7 +150,7 @@ def tables(seen: Seen) -> list[Table]:
 
 
 def to_data(spikes: ImageSpikes, attention: ImageAttention | None) -> dict[str, Any]:
-    """Return what is saved of an image: all but the spikes and the image itself."""
+    """Return the data that is saved per image, without the spikes and the image."""
     layers = [
         dict(
             name=layer.name,

@@ -1,4 +1,4 @@
-"""Curves of training logs."""
+"""Curves from training logs."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ def plot_curves(
     start_epoch: int,
     title: str | None,
 ) -> Figure:
-    """Draw a curve for each log and key.
+    """Draw one curve per log and key.
 
     Raises:
-        UserError: If a log has nothing from ``start_epoch`` on.
+        UserError: If a log has no values of a key from ``start_epoch`` on.
     """
     in_training = [
         any(key in entry for log in logs for entry in log.train) for key in keys
@@ -43,7 +43,7 @@ def plot_curves(
                     f'log {str(log.path)!r} has no {key!r} from epoch {start_epoch} on'
                 )
             x, y = zip(*((entry[place], entry[key]) for entry in entries), strict=True)
-            # A curve of one point would not be seen.
+            # Without a marker, a curve of one point is invisible.
             marker = '' if len(x) > 30 else '.'
             axes[training].plot(x, y, label=next(names), marker=marker, linewidth=1.2)
             unit = 'iteration' if training or not by_epoch else 'epoch'

@@ -1,4 +1,4 @@
-"""Dynamics of what an encoder puts out over time steps."""
+"""Coding dynamics: how an encoder's output changes over the time steps."""
 
 from .coding_dynamics import Coding, CodingDynamics, EncoderCoding
 

@@ -1,9 +1,9 @@
-"""Coding dynamics: for how many steps an encoder goes on telling something new.
+"""Coding dynamics: for how many time steps an encoder's output has new information.
 
-The measures are those of the observer model of Qiu et al., *Gated attention coding*
-(Definitions 1 to 3, Eqs. 8 and 9): one sits behind the encoder, remembers all that one
-position (image, channel, row, column) has put out so far, knows how the encoder works
-but not its parameters, and guesses what comes next.
+The measures follow the observer model of Qiu et al., *Gated attention coding*
+(Definitions 1 to 3, Eqs. 8 and 9): an observer sees the encoder's past outputs at one
+position (image, channel, row, column), knows the encoder but not its parameters, and
+predicts the next output.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,47 +24,52 @@ from .sequences import CodeValues, guess, merge_equal, quantise, smallest_period
 
 @dataclass(frozen=True)
 class EncoderCoding:
-    r"""What an encoder's output does over the steps, over all positions of all images.
+    r"""Statistics of an encoder's output over time, over all positions of all images.
 
-    Two durations, both in steps and of positions that fire (others are the
-    ``silent_share``). The exact one is the smallest period P of a position's sequence,
-    :math:`x_{t+P} = x_t` for all t, T if there is none. That is Eq. 13's period of
-    direct coding, 1 of a repeated current (Proposition 3), and with gated attention the
-    step of the last spike; gating never shortens it (Proposition 1). It takes nothing
-    but the sequence itself, and so takes chance for law where a sequence happens to end
-    as it began: rate coding misses T by a few steps, however large T is.
+    There are two durations. Both are in time steps and only include positions that
+    fire (the others are counted in ``silent_share``).
 
-    The observed one is Definition 3 to the letter, for an observer who has learnt the
-    encoder's statistics from the positions themselves: the last step before which the
-    same history was followed by different outputs elsewhere. It is T for rate coding
-    (Proposition 2) as long as positions outnumber histories, and too short once they
-    do not.
+    The exact duration is the smallest period P of a position's sequence,
+    :math:`x_{t+P} = x_t` for all t, or T if there is none. For direct coding it is the
+    period of Eq. 13, for a repeated current it is 1 (Proposition 3), and with gated
+    attention it is the time step of the last spike; gating never shortens it
+    (Proposition 1). It only uses the sequence itself, so a sequence that happens to end
+    as it began counts as periodic: for rate coding, it is a few time steps less than T
+    for any T.
+
+    The observed duration is that of Definition 3, for an observer who has learnt the
+    encoder's statistics from these positions: the last time step before which the same
+    history was followed by different outputs at other positions. For rate coding it is
+    T (Proposition 2) if there are more positions than histories; otherwise it is too
+    short.
 
     Args:
-        name: Of the encoder in the model.
+        name: Name of the encoder in the model.
         coding: Class of the encoder.
         values: ``'binary'``, ``'graded'`` (in [0, 1)) or ``'analog'`` (currents).
-        levels: Into how many levels the entropy and the observer sort graded and analog
-            values, see :func:`.sequences.quantise`; 1 for spikes. Zero is apart.
+        levels: Number of levels to which graded and analog values are quantised for
+            the entropy and the observer, see :func:`.sequences.quantise`; 1 for spikes.
+            Zero is a separate level.
         num_images: Number of images N.
         num_positions: Number of sequences, ``N * C * H * W``.
-        silent_share: Share of positions that put out zeros only. The observer cannot
-            tell such a position from one that fires later.
-        durations: Number of firing positions of each exact duration 1 to T.
-        observed_durations: Likewise of each observed duration 0 to T.
+        silent_share: Share of positions whose outputs are all zero. The observer cannot
+            distinguish such a position from one that fires later.
+        durations: Number of firing positions with each exact duration from 1 to T.
+        observed_durations: Number of firing positions with each observed duration from
+            0 to T.
         silent_duration_steps: Observed duration of the silent positions; None if there
             are none.
-        entropy_bits: Entropy of each step given all before (Eq. 9), as counted
-            (plug-in): too small where histories are few times seen.
-        entropy_bias_bits: What Miller and Madow's correction would add to it; a first
-            order, for independent positions.
-        histories: Number of distinct histories before each step.
-        lone_share: Share of positions whose history before each step no other has: they
-            count as certain, and so do about as many of the next image's. An entropy is
-            not to be trusted where this is more than a few percent.
-        firing_rate: Share of outputs at each step that are not zero.
-        step_change: Mean absolute difference of each step after the first from the step
-            before.
+        entropy_bits: Entropy of each time step given all previous ones (Eq. 9), the
+            plug-in estimate: too small if histories occur only a few times.
+        entropy_bias_bits: The Miller-Madow correction of the entropy, not included in
+            it; first order, for independent positions.
+        histories: Number of distinct histories before each time step.
+        lone_share: Share of positions whose history before each time step is unique.
+            Their next output counts as certain, as would that of about the same share
+            of a further image. The entropy is unreliable if it exceeds a few percent.
+        firing_rate: Share of nonzero outputs at each time step.
+        step_change: Mean absolute difference between each time step and the previous
+            one, starting with the second.
     """
 
     name: str
@@ -102,29 +107,29 @@ class EncoderCoding:
 
 @dataclass(frozen=True)
 class Coding:
-    """What the encoders of a model do.
+    """Coding dynamics of the encoders of a model.
 
     Args:
-        encoders: One a spiking backbone; with ``compare`` each followed by the direct
-            coding of the same weights.
+        encoders: One per spiking backbone; with ``compare``, each is followed by direct
+            coding with the same weights.
     """
 
     encoders: tuple[EncoderCoding, ...]
 
 
 class CodingDynamics(Collector):
-    """Watches the output of the encoder of every spiking backbone of a model.
+    """Measures the coding dynamics of the encoder of every spiking backbone of a model.
 
     Args:
         model: A detector, a classifier or a backbone.
-        levels: Into how many levels graded and analog outputs are sorted for the
-            entropy, 1 to 255.
-        compare: Whether gated encoders' spikes before the gate, which are direct coding
-            with the same weights, are watched as well.
+        levels: Number of levels to which graded and analog outputs are quantised for
+            the entropy, 1 to 255.
+        compare: Whether to also measure the spikes of gated encoders before the gate,
+            which are direct coding with the same weights.
 
     Attributes:
-        examples: By name of the encoder, its output for the first image,
-            ``[T, C, H, W]``, on the CPU.
+        examples: Output of each encoder for the first image, ``[T, C, H, W]``, on the
+            CPU, by the name of the encoder.
 
     Raises:
         TypeError: If an option has the wrong type.
@@ -179,13 +184,13 @@ class CodingDynamics(Collector):
             self._records.append((stem.neuron, record))
 
     def attach(self) -> Iterator[RemovableHandle]:
-        """See :class:`Collector`."""
+        """Register the hooks; yield their handles."""
         for module, record in self._records:
             yield module.register_forward_hook(self._hook(record))
 
     def _hook(self, record: '_Record') -> Callable[[nn.Module, object, Tensor], None]:
         def watch(module: nn.Module, inputs: object, output: Tensor) -> None:
-            # neurons may see steps and images unfolded; a pool sees them folded
+            # neurons may get unfolded time steps and images, pooling needs them folded
             folded = output.detach().flatten(0, -4)
             folded = record.shrink(folded) if record.shrink else folded
             x = steps_and_images(folded, record.num_steps)
@@ -196,10 +201,10 @@ class CodingDynamics(Collector):
         return watch
 
     def result(self) -> Coding:
-        """Return what was seen so far.
+        """Return the statistics of all images so far.
 
         Raises:
-            RuntimeError: If no image has passed.
+            RuntimeError: If the encoder has not processed any image.
         """
         if not all(record.num_images for _, record in self._records):
             raise RuntimeError('no image has passed the encoder yet')
@@ -207,7 +212,7 @@ class CodingDynamics(Collector):
 
 
 class _Record:
-    """The numbers of one encoder: each distinct sequence of levels, and how often."""
+    """Statistics of one encoder: distinct sequences of levels and their counts."""
 
     def __init__(
         self,
@@ -244,7 +249,7 @@ class _Record:
         )
 
     def result(self) -> EncoderCoding:
-        """Return what the counts tell."""
+        """Return the statistics derived from the counts."""
         total = int(self.counts.sum())
         steps = list(guess(self.rows, self.counts))
         unsure = torch.zeros(len(self.rows), dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""Sequences over time steps: their period, and what an observer learns from them."""
+"""Sequences over time steps: their periods and the entropy of each next symbol."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 CodeValues = Literal['binary', 'graded', 'analog']
-"""What an encoder returns: spikes, weighed spikes, or currents."""
+"""Values that an encoder returns: spikes, weighted spikes or currents."""
 
 
 def smallest_periods(x: Tensor) -> Tensor:
-    """Return the smallest P with ``x[t + P] == x[t]`` for all t, T if there is none.
+    """Return the smallest P with ``x[t + P] == x[t]`` for all t, or T if there is none.
 
     Args:
         x: Sequences ``[T, ...]``.
 
     Returns:
-        Integers ``[...]`` in 1 to T.
+        Integers ``[...]`` from 1 to T.
     """
     periods = torch.full(x.shape[1:], len(x), device=x.device)
     for period in range(len(x) - 1, 0, -1):
@@ -29,17 +29,17 @@ def smallest_periods(x: Tensor) -> Tensor:
 
 
 def quantise(x: Tensor, values: CodeValues, levels: int) -> Tensor:
-    """Return which level each output is in: 0 for zero, else 1 to ``levels``.
+    """Return the level of each output: 0 for zero, otherwise 1 to ``levels``.
 
-    Spikes are one level. Graded values are sorted into equal parts of [0, 1], currents
-    into parts that are equally likely under a standard normal distribution, which is
-    what a fresh norm makes. Both are the same for every image and network, so that
-    entropies can be compared.
+    Spikes have one level. Levels of graded values are equal intervals of [0, 1]; those
+    of currents are equally likely under a standard normal distribution, which is the
+    output of a newly initialised norm. The levels do not depend on the image or the
+    network, so that entropies are comparable.
 
     Args:
         x: Outputs of an encoder.
-        values: What they are.
-        levels: How many levels, at most 255.
+        values: Kind of the outputs.
+        levels: Number of levels, at most 255.
     """
     if values == 'binary':
         return (x != 0).to(torch.uint8)
@@ -51,15 +51,15 @@ def quantise(x: Tensor, values: CodeValues, levels: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Guess:
-    """How well the next symbol of a sequence can be told from those before it.
+    """How well the next symbol of a sequence can be predicted from the previous ones.
 
     Args:
-        entropy_bits: Entropy of the symbol given its history, as counted (plug-in).
-        bias_bits: What Miller and Madow's correction would add to it.
+        entropy_bits: Entropy of the symbol given its history, the plug-in estimate.
+        bias_bits: The Miller-Madow correction of the entropy, not included in it.
         histories: Number of distinct histories.
-        lone: Number of sequences whose history no other sequence has.
-        unsure: Of each distinct sequence, whether its history goes on in several ways,
-            ``[M]``.
+        lone: Number of sequences with a unique history.
+        unsure: Whether the history of each distinct sequence is followed by different
+            symbols, ``[M]``.
     """
 
     entropy_bits: float
@@ -70,18 +70,18 @@ class Guess:
 
 
 def guess(rows: Tensor, counts: Tensor) -> Iterator[Guess]:
-    """Yield the guess of each of T symbols from those before it.
+    """Yield the prediction of each of T symbols from the previous ones.
 
     Args:
         rows: Distinct sequences of symbols, 8-bit integers, ``[M, T]``.
-        counts: How often each was seen, ``[M]``.
+        counts: Number of occurrences of each sequence, ``[M]``.
     """
     total = int(counts.sum())
     for before, after in pairwise(_histories(rows)):
         known, joint = _sums(before, counts), _sums(after, counts)
         parent = torch.empty_like(joint)
         parent[after] = before
-        # of each continuation; exactly 0 where a history has a single one
+        # per continuation; exactly 0 if a history has a single continuation
         surprise = (known[parent] / joint.double()).log2()
         yield Guess(
             entropy_bits=float((joint * surprise).sum() / total),
@@ -93,7 +93,7 @@ def guess(rows: Tensor, counts: Tensor) -> Iterator[Guess]:
 
 
 def _histories(rows: Tensor) -> Iterator[Tensor]:
-    """Yield T + 1 tensors ``[M]``: the number of each row's first 0 to T symbols."""
+    """Yield T + 1 tensors ``[M]``: an id of each row's first 0 to T symbols."""
     ids = torch.zeros(len(rows), dtype=torch.int64)
     yield ids
     for symbols in rows.T:
@@ -106,7 +106,7 @@ def _sums(ids: Tensor, counts: Tensor) -> Tensor:
 
 
 def merge_equal(rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each distinct row once, and the sums of their counts."""
+    """Return the distinct rows and the sums of their counts."""
     *_, ids = _histories(rows)
     sums = _sums(ids, counts)
     distinct = rows.new_empty(len(sums), rows.shape[1])

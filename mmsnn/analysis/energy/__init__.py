@@ -1,4 +1,4 @@
-"""Operations that a network executes, and the energy that they cost."""
+"""Operations that a network executes, and their energy."""
 
 from .energy_estimate import (
     EnergyEstimate,

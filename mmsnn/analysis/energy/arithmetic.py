@@ -1,4 +1,4 @@
-"""What one call of a convolution or matrix product computes, to the last addition."""
+"""Arithmetic of single calls of convolutions, matrix products, products and norms."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,16 +15,17 @@ Kind = Literal['convolution', 'linear', 'product', 'norm']
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """One call of an operation, as the counter sees it.
+    """One call of an operation.
 
     Args:
         kind: ``'convolution'``, ``'linear'``, ``'product'`` or ``'norm'``.
-        input: What may be spikes, ``[B, ...]``.
-        dense: Multiply-accumulates if every input counts, zeros and padding included.
+        input: The operand that may be spikes, ``[B, ...]``.
+        dense: Multiply-accumulates for a dense input, including zeros and padding.
         weights: Number of weights.
         outputs: Number of elements of the result.
-        reach: Additions that a spike causes, by its place: broadcasts to ``input``
-            without its first dimension, after a sum over the channels of convolutions.
+        reach: Number of additions per input spike, by its position: broadcasts to
+            ``input`` without its first dimension, for convolutions after a sum over the
+            channels.
     """
 
     kind: Kind
@@ -38,7 +39,7 @@ class Arithmetic:
 def _reach_1d(
     size: int, out_size: int, kernel: int, stride: int, pad: int, dil: int
 ) -> Tensor:
-    """Return for each of ``size`` places how many outputs of a convolution it is in."""
+    """Return how many outputs of a convolution use each of ``size`` positions."""
     reach = torch.zeros(size, dtype=torch.float64)
     starts = torch.arange(out_size) * stride - pad
     for k in range(kernel):
@@ -51,7 +52,7 @@ def _reach_1d(
 def _reach_1d_transposed(
     size: int, out_size: int, kernel: int, stride: int, pad: int, dil: int
 ) -> Tensor:
-    """Return how many outputs of a transposed convolution each place is spread to."""
+    """Return how many outputs of a transposed convolution each position adds to."""
     starts = torch.arange(size) * stride - pad
     places = starts[:, None] + torch.arange(kernel) * dil
     return ((places >= 0) & (places < out_size)).sum(1).double()
@@ -115,7 +116,7 @@ def is_binary(x: Tensor) -> bool:
 
 
 def _product(args: Sequence[Any], out: Tensor) -> Arithmetic | None:
-    """Product of two tensors, the larger or else the spiking one being the input."""
+    """Element-wise product; the input is the binary factor of full size, if any."""
     factors = [arg for arg in args if isinstance(arg, Tensor) and arg.dim()]
     if len(factors) < 2 or out.dim() < 2:
         return None
@@ -153,4 +154,4 @@ ARITHMETIC: dict[Any, Callable[[Sequence[Any], Any], Arithmetic | None]] = {
     aten.native_group_norm: _norm,
     aten.native_layer_norm: _norm,
 }
-"""How each of ATen's operations is counted."""
+"""The counting function of each ATen operation."""

@@ -1,4 +1,4 @@
-"""From counted operations to energy, by stated costs and stated rules."""
+"""Energy of counted operations, given costs per operation and counting rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from .operations import (
 
 @dataclass(frozen=True)
 class LayerEnergy:
-    """What a layer costs for an image on average.
+    """Operations and energy of a layer, averaged over the images.
 
     Args:
-        name: The module's name; or of all layers together, ``'total'``, or of a part.
-        kind: Of the operations, or ``'neuron'``, ``'part'``, ``'total'``.
+        name: Name of the module, name of a part, or ``'total'`` for all layers.
+        kind: Kind of the operations, or ``'neuron'``, ``'part'``, ``'total'``.
         part: See :func:`mmsnn.analysis.model_parts.find_parts`.
-        values: What the layer was fed; None where that is not one thing.
+        values: Kind of the layer's input; None for neurons and sums.
         macs: Multiply-accumulates.
         accumulations: Accumulations.
         energy_pj: Energy in pJ.
@@ -40,13 +40,13 @@ class LayerEnergy:
 
 @dataclass(frozen=True)
 class EnergyEstimate:
-    """What a model costs for an image on average.
+    """Operations and energy of a model, averaged over the images.
 
     Args:
-        layers: What is counted, in the order of first use.
-        model: The costs.
-        rules: What is counted.
-        num_images: Over how many images the average is.
+        layers: The counted layers, in the order of first use.
+        model: Energy per operation.
+        rules: Rules that state what is counted.
+        num_images: Number of images.
     """
 
     layers: tuple[LayerEnergy, ...]
@@ -70,7 +70,7 @@ class EnergyEstimate:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """Costs and rules as sentences, to stand beside every number."""
+        """Energies and rules as sentences, to be reported with the numbers."""
         return (str(self.model), *self.rules)
 
 
@@ -91,16 +91,16 @@ def estimate_energy(
     model: EnergyModel | str = 'SG',
     rules: CountingRules | None = None,
 ) -> EnergyEstimate:
-    """Return what counted operations cost.
+    """Return the energy of counted operations.
 
     Args:
-        operations: What :class:`~mmsnn.analysis.OperationCounter` counted.
-        model: Costs, or the name of some in ``ENERGY_MODELS``.
-        rules: What is counted; None is the papers' way with nothing left out but norms
-            and updates of potentials.
+        operations: Result of :class:`~mmsnn.analysis.OperationCounter`.
+        model: An energy model, or its name in ``ENERGY_MODELS``.
+        rules: Counting rules; None uses the papers' rules and counts everything except
+            norms and updates of membrane potentials.
 
     Raises:
-        TypeError: If the model is neither a name nor costs.
+        TypeError: If the energy model is neither a name nor an :class:`EnergyModel`.
         ValueError: If the name is unknown.
     """
     costs = find_energy_model(model)
@@ -165,12 +165,11 @@ def _neuron_energy(neuron: NeuronOperations, costs: EnergyModel) -> LayerEnergy:
 
 
 def without_spikes(operations: Operations) -> Operations:
-    """Return the operations of the same network without spikes, an ordinary ANN.
+    """Return the operations of the same network without spikes (an ANN).
 
     Every layer runs once, on analog values; spike decoders and the attention of gated
-    attention coding are left out. Of a network that is no spiking one it changes
-    nothing but that. So a backbone's saving is seen beside what a detector's neck and
-    head go on to cost.
+    attention coding are left out. The comparison shows how much of a detector's energy
+    the spiking backbone saves, given the cost of its neck and head.
     """
     layers = tuple(
         replace(

@@ -1,4 +1,4 @@
-"""What an operation costs, and which operations are counted."""
+"""Energy per operation, and rules that state which operations are counted."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from mmsnn.utils import check_bool, check_choice, check_positive
 
 @dataclass(frozen=True)
 class EnergyModel:
-    """What an operation costs.
+    """Energy per operation.
 
     Args:
         name: Short name.
-        mac_pj: Energy of a multiply-accumulate in pJ.
+        mac_pj: Energy of a multiply-accumulate (MAC) in pJ.
         accumulation_pj: Energy of an accumulation (AC) in pJ.
-        source: Where the numbers are from.
+        source: Source of the numbers.
 
     Raises:
         TypeError: If an energy is not a number.
@@ -73,34 +73,34 @@ ENERGY_MODELS: Mapping[str, EnergyModel] = MappingProxyType(
         )
     }
 )
-"""Costs by name. For others, build an :class:`EnergyModel`."""
+"""Energy models by name. For other costs, create an :class:`EnergyModel`."""
 
 
 @dataclass(frozen=True)
 class CountingRules:
-    """What is counted, where papers differ or are silent.
+    """Rules for counting operations, on which papers differ or which they do not state.
 
     Args:
         spikes: ``'rate'``: accumulations are the dense operations times the mean value
             of the layer's input (Zhang et al. 2023, Eq. 19; Qiu et al., Eq. 11).
-            ``'exact'``: one for each weight that a spike really meets, which padding
-            and strides make fewer.
-        encoder: ``'mac'``: what enters the encoder is multiplied, unless it is spikes
-            in {0, 1}, as rate coding's. ``'values'``: integers, such as frames of
-            events, are accumulated there too.
+            ``'exact'``: one accumulation per spike and weight applied to it; padding
+            and strides reduce their number.
+        encoder: ``'mac'``: the encoder's input is multiplied unless it is binary, as
+            with rate coding. ``'values'``: integers, such as event frames, are
+            accumulated in the encoder as well.
         integer: ``'accumulations'``: a spike of value k costs k accumulations.
-            ``'mac'``: layers fed with other integers than 0 and 1 (behind an ADD merge)
-            multiply.
-        projections: Whether convolutions on shortcuts count. Table 5 of Zhang et al.
-            leaves them out.
-        products: Whether the element-wise products of encoders and decoders count.
-        neuron_updates: Whether updates of potentials count: an accumulation for IF, a
-            MAC for LIF and PLIF, for every neuron and step.
-        norms: Whether norms count, a MAC an element; otherwise they are taken as folded
-            into the convolutions.
+            ``'mac'``: inputs with integers other than 0 and 1 (after an ADD merge) are
+            multiplied.
+        projections: Whether to count convolutions on shortcuts. Table 5 of Zhang et al.
+            does not.
+        products: Whether to count the element-wise products in encoders and decoders.
+        neuron_updates: Whether to count updates of membrane potentials: per neuron and
+            time step, one accumulation for IF, one MAC for LIF and PLIF.
+        norms: Whether to count norms, one MAC per element; otherwise they are assumed
+            to be folded into the convolutions.
 
     Raises:
-        TypeError: If a switch is no bool.
+        TypeError: If a switch is not a bool.
         ValueError: If a choice is unknown.
     """
 
@@ -151,10 +151,10 @@ class CountingRules:
 
 
 def find_energy_model(model: EnergyModel | str) -> EnergyModel:
-    """Return the costs of a name.
+    """Return the energy model with a name.
 
     Raises:
-        TypeError: If it is neither a name nor costs.
+        TypeError: If it is neither a name nor an :class:`EnergyModel`.
         ValueError: If the name is unknown.
     """
     if isinstance(model, EnergyModel):
@@ -164,14 +164,14 @@ def find_energy_model(model: EnergyModel | str) -> EnergyModel:
 
 
 def energy_pj(macs: float, accumulations: float, model: EnergyModel | str) -> float:
-    r"""Return the energy of operations that were counted elsewhere.
+    r"""Return the energy of given numbers of operations.
 
     :math:`E = E_{MAC}\,n_{MAC} + E_{AC}\,n_{AC}` (Qiu et al., Eq. 11).
 
     Args:
-        macs: Multiply-accumulates.
-        accumulations: Accumulations.
-        model: Costs, or the name of some in ``ENERGY_MODELS``.
+        macs: Number of multiply-accumulates.
+        accumulations: Number of accumulations.
+        model: An energy model, or its name in ``ENERGY_MODELS``.
 
     Returns:
         Energy in pJ.

@@ -1,4 +1,4 @@
-"""How much memory a model's layers read and write: apart from energy of arithmetic."""
+"""Memory traffic of a model's layers; not part of the energy of the arithmetic."""
 
 import math
 from collections.abc import Mapping
@@ -12,21 +12,21 @@ from .operations import LayerOperations, Operations
 MEMORY_PJ_PER_BYTE: Mapping[str, float] = MappingProxyType(
     {'sram-8kB': 1.25, 'sram-32kB': 2.5, 'sram-1MB': 12.5, 'dram': 162.5}
 )
-"""Energy of an access in 45 nm: 10, 20 and 100 pJ for 64 bits of a cache of that size,
-at least 1.3 nJ of DRAM (Horowitz 2014, Fig. 1.1.9)."""
+"""Access energy per byte in 45 nm: 10, 20 and 100 pJ per 64 bits for caches of these
+sizes, at least 1.3 nJ per 64 bits for DRAM (Horowitz 2014, Fig. 1.1.9)."""
 
 
 @dataclass(frozen=True)
 class LayerMemory:
-    """Bytes that a layer moves for one image.
+    """Memory traffic of a layer in bytes per image.
 
     Args:
-        name: The module's name.
+        name: Name of the module.
         part: See :func:`mmsnn.analysis.model_parts.find_parts`.
-        weights_bytes: Weights, read once a time step.
-        inputs_bytes: Its input, read once.
-        outputs_bytes: Its output, written once.
-        potentials_bytes: Membrane potentials, read and written once a time step.
+        weights_bytes: Weights, read once per time step.
+        inputs_bytes: Input, read once.
+        outputs_bytes: Output, written once.
+        potentials_bytes: Membrane potentials, read and written once per time step.
     """
 
     name: str
@@ -38,18 +38,18 @@ class LayerMemory:
 
     @property
     def total_bytes(self) -> float:
-        """All of them."""
+        """Sum of all bytes."""
         moved = self.weights_bytes + self.inputs_bytes + self.outputs_bytes
         return moved + self.potentials_bytes
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes that a model moves for one image.
+    """Memory traffic of a model in bytes per image.
 
     Args:
-        layers: What each layer moves.
-        word_bits: Size of weights, potentials and analog values.
+        layers: Traffic of each layer.
+        word_bits: Size of weights, potentials and analog values in bits.
     """
 
     layers: tuple[LayerMemory, ...]
@@ -68,7 +68,7 @@ class MemoryEstimate:
         )
 
     def energy_pj(self, memory: str) -> float:
-        """Return the energy in pJ if everything moves to and from one memory.
+        """Return the energy in pJ if all traffic uses one kind of memory.
 
         Args:
             memory: A name in ``MEMORY_PJ_PER_BYTE``.
@@ -81,20 +81,20 @@ class MemoryEstimate:
 
 
 def estimate_memory(operations: Operations, word_bits: int = 32) -> MemoryEstimate:
-    """Return the traffic of a model executed layer by layer, nothing fused or cached.
+    """Return the memory traffic of a model run layer by layer, unfused and uncached.
 
-    Spikes in {0, 1} are a bit, integers as many bits as their largest value needs,
-    everything else is a word. The papers leave memory out; on most hardware it costs
-    more than the arithmetic, and weights that are read again at every time step are the
-    price of a spiking network there.
+    Binary spikes take 1 bit, integers as many bits as their largest value needs, and
+    all other values one word. The papers do not include memory traffic. On most
+    hardware, it costs more energy than the arithmetic, and spiking networks read their
+    weights again at every time step.
 
     Args:
-        operations: What :class:`~mmsnn.analysis.OperationCounter` counted.
-        word_bits: Size of weights, potentials and analog values.
+        operations: Result of :class:`~mmsnn.analysis.OperationCounter`.
+        word_bits: Size of weights, potentials and analog values in bits.
 
     Raises:
-        TypeError: If ``word_bits`` is no integer.
-        ValueError: If it is less than 1.
+        TypeError: If ``word_bits`` is not an integer.
+        ValueError: If ``word_bits`` is less than 1.
     """
     check_positive_int('word_bits', word_bits)
     layers = [

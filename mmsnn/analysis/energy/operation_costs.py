@@ -1,4 +1,4 @@
-"""What an operation costs, by what it is fed: spikes, their sums, analog values."""
+"""Operation counts by kind of input: binary spikes, integers or analog values."""
 
 import torch
 from torch import Tensor
@@ -12,22 +12,22 @@ from .operations import VALUES, ImageOperations, Synaptic
 def count_synaptic(
     arithmetic: Arithmetic, x: Tensor | None, n: int, silent: Values
 ) -> tuple[list[ImageOperations], int, float]:
-    """Return what an operation costs each image.
+    """Return the operation counts of each image.
 
     Args:
         arithmetic: The operation.
-        x: Its input as ``[steps, N, ...]``; None if images cannot be told apart.
+        x: Its input as ``[steps, N, ...]``; None if it cannot be split into images.
         n: Number of images N.
-        silent: What an input of zeros is taken for.
+        silent: Kind of values that an all-zero input counts as.
 
     Returns:
-        The images' operations, the widest range of values as an index of ``VALUES``,
-        and the largest absolute value.
+        The operations of each image, the widest kind of values as an index of
+        ``VALUES``, and the largest absolute value.
     """
     dense = arithmetic.dense / n
     if arithmetic.kind == 'norm':
         return [ImageOperations(analog=Synaptic(dense))] * n, 2, 0.0
-    # one row an image, or a single one where they cannot be told apart
+    # one row per image, or a single one if the input cannot be split into images
     whole = arithmetic.input.detach()[None, None] if x is None else x
     rows = whole.transpose(0, 1).flatten(1)
     size = rows.abs()
@@ -54,7 +54,7 @@ def count_synaptic(
 
 
 def _reached(arithmetic: Arithmetic, x: Tensor) -> Tensor:
-    """Return the additions that each image's spikes cause.
+    """Return the number of additions of each image's spikes.
 
     Args:
         arithmetic: The operation.

@@ -1,4 +1,4 @@
-"""Counts what each layer computes: multiplications, accumulations, spikes."""
+"""Counter of each layer's operations: multiply-accumulates, accumulations, spikes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from .operations import (
 
 @dataclass
 class _Tally:
-    """A layer while it is counted, over a batch or over all."""
+    """Running counts of a layer, for one batch or for all batches."""
 
     steps: int
     weights: int
@@ -40,7 +40,7 @@ class _Tally:
     range: int = 0
 
     def add(self, other: '_Tally') -> None:
-        """Add what does not belong to single images."""
+        """Add the counts that are not kept per image."""
         self.inputs += other.inputs
         self.outputs += other.outputs
         self.peak = max(self.peak, other.peak)
@@ -48,7 +48,7 @@ class _Tally:
 
 
 class _Watch(TorchDispatchMode):
-    """Shows every operation to the counter, after those that consist of others fell."""
+    """Passes every operation to the counter, after decomposing composite ones."""
 
     def __init__(self, counter: 'OperationCounter') -> None:
         super().__init__()
@@ -78,24 +78,25 @@ class _Watch(TorchDispatchMode):
 class OperationCounter(Collector):
     """Counts the operations of every call of the model, layer by layer.
 
-    What is counted is what PyTorch executes inside the model's forward pass, not what
-    modules promise: convolutions and matrix products wherever they are called from,
-    element-wise products in encoders and spike decoders, norms. Left out are merges,
-    pooling, activation functions, up-sampling and the detector's post-processing, which
-    are additions, comparisons and rounding errors beside the convolutions. ::
+    The operations that PyTorch executes in the forward pass are counted, independently
+    of the modules that call them: convolutions, matrix products, element-wise products
+    in encoders and spike decoders, and norms. Merges, pooling, activation functions,
+    up-sampling and the detector's post-processing are not counted; their cost is
+    negligible compared with the convolutions. ::
 
         with OperationCounter(model) as counter, torch.no_grad():
             model.test_step(batch)
         operations = counter.result()
 
-    Counts are of single images, whatever the batch. That holds where the first
-    dimension of a layer's input is folded from steps and images, steps first, as in
-    mmsnn; where it is not a multiple of the batch size (the regions of a two-stage
-    detector), a batch's operations are shared evenly between its images. Dense counts
-    do not depend on the mode; spikes in training mode depend on the batch by its norms.
+    Counts are kept per image for any batch size. This requires that the first
+    dimension of a layer's input folds time steps and images, time steps first, as in
+    mmsnn; if it is not a multiple of the batch size (the regions of a two-stage
+    detector), the operations of a batch are distributed evenly over its images. Dense
+    counts are the same in training and evaluation mode; in training mode, spikes depend
+    on the batch through the norms.
 
     Args:
-        model: A detector, a classifier or a backbone; spiking or not.
+        model: A detector, a classifier or a backbone, spiking or not.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -117,7 +118,7 @@ class OperationCounter(Collector):
         self._only_spiking = _spiking_only(self.model)
 
     def attach(self) -> Iterator[RemovableHandle]:
-        """See :class:`Collector`."""
+        """Register the hooks; yield their handles."""
         for name, module in self.model.named_modules():
             enter = self._start if module is self.model else partial(self._enter, name)
             leave = self._finish if module is self.model else self._leave
@@ -129,10 +130,10 @@ class OperationCounter(Collector):
                 yield module.register_forward_hook(partial(self._fired, name))
 
     def result(self) -> Operations:
-        """Return what was counted so far.
+        """Return the counts so far.
 
         Raises:
-            ValueError: If the model was not called while it was watched.
+            ValueError: If the model was not called while the collector was entered.
         """
         if not self._num_images:
             raise ValueError(
@@ -158,7 +159,7 @@ class OperationCounter(Collector):
         )
 
     def looks_at(self, func: Any) -> bool:
-        """Return whether the operation is one to count where it is called."""
+        """Return whether an operation is counted in the module that is running."""
         if not self._stack or isinstance(self._stack[-1][1], BaseNeuron):
             return False
         products = (torch.ops.aten.mul, torch.ops.aten.addcmul)
@@ -191,17 +192,17 @@ class OperationCounter(Collector):
         tally.add(_Tally(1, 0, [], size, arithmetic.outputs, peak, kind))
 
     def _may_spike(self, name: str) -> bool:
-        """Return whether an input of zeros is silence, not an analog map of zeros."""
+        """Return whether an all-zero input counts as spikes, not as analog values."""
         return self._spiking and self._parts[name] in ('encoder', 'backbone')
 
     def _by_image(self, x: Tensor, kind: str, lead: int) -> Tensor | None:
-        """Return the input as ``[steps, N, ...]``; None if it cannot be told apart."""
+        """Return the input as ``[steps, N, ...]``; None if it cannot be split."""
         n = self._batch_size
         if kind == 'product' and x.dim() == 5 and x.shape[1] == n:
             return x
         rows = x.shape[0]
         if kind == 'linear' and rows != lead:
-            # several rows an image: [lead * L, C] of [lead, L, C]
+            # several rows per image: [lead * L, C] of [lead, L, C]
             if not lead or rows % lead or lead % n:
                 return None
             return x.reshape(lead // n, n, -1, x.shape[-1])
@@ -218,7 +219,7 @@ class OperationCounter(Collector):
     def _finish(self, module: nn.Module, args: Any, out: Any) -> None:
         self._stop_watching()
         n = self._batch_size
-        if out is not None:  # as it is behind an exception: then the batch is dropped
+        if out is not None:  # None after an exception: the batch is not counted
             for key, batch in self._batch.items():
                 missed = [ImageOperations()] * self._num_images
                 known = self._tallies.setdefault(
@@ -228,7 +229,7 @@ class OperationCounter(Collector):
                 known.images += batch.images
             self._num_images += n
             for tally in self._tallies.values():
-                # a layer that this batch did not use
+                # layers that this batch did not use
                 missed = [ImageOperations()] * (self._num_images - len(tally.images))
                 tally.images += missed
             for name, spikes in self._batch_spikes.items():
@@ -294,7 +295,7 @@ class OperationCounter(Collector):
 
 
 def _spiking_only(model: nn.Module) -> list[str]:
-    """Return the names of what a network without spikes has not."""
+    """Return the names of the modules that a network without spikes does not have."""
     parts = find_parts(model)
     names = [name for name, part in parts.items() if part == 'decoder']
     for name, module in model.named_modules():
@@ -308,7 +309,7 @@ def _is_inside(name: str, other: str) -> bool:
 
 
 def _is_projection(name: str) -> bool:
-    """Return whether a layer is on a shortcut, ours or another ResNet's."""
+    """Return whether a layer is on a shortcut, in mmsnn's or another ResNet."""
     return any(part in ('projection', 'downsample') for part in name.split('.'))
 
 

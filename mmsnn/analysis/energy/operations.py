@@ -1,4 +1,4 @@
-"""What a model computes for an image, layer by layer: the counter's results."""
+"""Results of the operation counter: operations per image, layer by layer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -15,12 +15,13 @@ class Synaptic:
     """Operations of one image in one layer, over all time steps.
 
     Args:
-        dense: Multiply-accumulates of the whole kernel at every output, whatever the
-            input holds, padding included: the papers' FLOPs, times the steps.
-        accumulations: What spikes really cause: one addition for each weight that a
-            spike meets, k for an integer spike of value k; 0 for an analog input.
-        rate_accumulations: The papers' estimate of it, ``dense`` times the mean of the
-            input's absolute values (Zhang et al. 2023, Eq. 19); 0 for an analog input.
+        dense: Multiply-accumulates of the whole kernel at every output, independent of
+            the input and including padding: the papers' FLOPs times the time steps.
+        accumulations: Exact number of additions: one per spike and weight applied to
+            it, k for an integer spike of value k; 0 for an analog input.
+        rate_accumulations: The papers' estimate of the accumulations, ``dense`` times
+            the mean of the input's absolute values (Zhang et al. 2023, Eq. 19); 0 for
+            an analog input.
     """
 
     dense: float = 0.0
@@ -28,26 +29,26 @@ class Synaptic:
     rate_accumulations: float = 0.0
 
     def __add__(self, other: 'Synaptic') -> 'Synaptic':
-        """Return the sum, number by number."""
+        """Return the sum of each field."""
         return Synaptic(
             *(getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
         )
 
     def __truediv__(self, number: float) -> 'Synaptic':
-        """Return the quotient, number by number."""
+        """Divide each field by a number."""
         return Synaptic(*(getattr(self, f.name) / number for f in fields(self)))
 
 
 @dataclass(frozen=True)
 class ImageOperations:
-    """What one image costs in a layer, by what the layer was fed.
+    """Operations of one image in a layer, by the kind of the layer's input.
 
     Args:
-        spikes_in: Sum of the input's absolute values, over all steps, where they are
-            spikes; 0 for an analog input.
+        spikes_in: Sum of the absolute values of the input spikes over all time steps;
+            0 for an analog input.
         binary: Operations on inputs in {0, 1}.
         integer: Operations on other integers, such as sums of spikes.
-        analog: Operations on all else.
+        analog: Operations on all other inputs.
     """
 
     spikes_in: float = 0.0
@@ -57,17 +58,17 @@ class ImageOperations:
 
     @property
     def dense(self) -> float:
-        """Multiply-accumulates if nothing is sparse."""
+        """Dense multiply-accumulates of all kinds of input."""
         return self.binary.dense + self.integer.dense + self.analog.dense
 
     def __add__(self, other: 'ImageOperations') -> 'ImageOperations':
-        """Return the sum, number by number."""
+        """Return the sum of each field."""
         return ImageOperations(
             *(getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
         )
 
     def __truediv__(self, number: float) -> 'ImageOperations':
-        """Return the quotient, number by number."""
+        """Divide each field by a number."""
         return ImageOperations(*(getattr(self, f.name) / number for f in fields(self)))
 
 
@@ -77,24 +78,24 @@ def _mean(images: Sequence[ImageOperations]) -> ImageOperations:
 
 @dataclass(frozen=True)
 class LayerOperations:
-    """One layer of a model.
+    """Operations of one layer of a model.
 
     Args:
-        name: The module's name in the model.
-        kind: ``'convolution'``, ``'linear'``, ``'product'`` (of two tensors, element by
-            element, in encoders and decoders) or ``'norm'``.
+        name: Name of the module in the model.
+        kind: ``'convolution'``, ``'linear'``, ``'product'`` (element-wise, in encoders
+            and decoders) or ``'norm'``.
         part: See :func:`mmsnn.analysis.model_parts.find_parts`.
-        projection: Whether it is the convolution of a shortcut.
-        spiking_only: Whether the same network without spikes has no such layer: spike
-            decoders, and the attention of gated attention coding.
-        steps: How often the layer's weights are applied to an image: T behind the
-            encoder, 1 for the convolution of a static image.
-        weights: Number of its weights.
-        inputs: Elements of its input, of one image, over all steps.
-        outputs: Elements of its output, likewise.
-        values: The widest range that its input had in any image.
-        peak: The largest absolute value of its input.
-        images: What each image cost, in the order in which they were seen.
+        projection: Whether it is a convolution on a shortcut.
+        spiking_only: Whether the same network without spikes does not have the layer:
+            spike decoders, and the attention of gated attention coding.
+        steps: How often the weights are applied per image: T after the encoder, 1 for
+            the convolution of a static image.
+        weights: Number of weights.
+        inputs: Number of input elements per image, over all time steps.
+        outputs: Number of output elements per image, over all time steps.
+        values: Widest kind of input values over all images.
+        peak: Largest absolute input value.
+        images: Operations of each image, in the order of the calls.
     """
 
     name: str
@@ -112,21 +113,21 @@ class LayerOperations:
 
     @property
     def mean(self) -> ImageOperations:
-        """What an image cost on average."""
+        """Mean over the images."""
         return _mean(self.images)
 
 
 @dataclass(frozen=True)
 class NeuronOperations:
-    """One layer of spiking neurons.
+    """Operations of one layer of spiking neurons.
 
     Args:
-        name: The module's name in the model.
+        name: Name of the module in the model.
         part: See :func:`mmsnn.analysis.model_parts.find_parts`.
         num_steps: Number of time steps T.
-        leaky: Whether the potential is multiplied at every step (LIF, PLIF).
-        updates: Updates of a potential, of one image: neurons times steps.
-        spikes_out: Spikes of each image.
+        leaky: Whether the potential is multiplied at every time step (LIF, PLIF).
+        updates: Updates of membrane potentials per image: neurons times time steps.
+        spikes_out: Number of spikes of each image.
     """
 
     name: str
@@ -138,21 +139,22 @@ class NeuronOperations:
 
     @property
     def firing_rate(self) -> float:
-        """Spikes a neuron and step."""
+        """Spikes per neuron per time step."""
         return sum(self.spikes_out) / len(self.spikes_out) / self.updates
 
 
 @dataclass(frozen=True)
 class Operations:
-    """What a model computes for an image.
+    """Operations of a model.
 
     Args:
         layers: Layers in the order of their first use.
-        neurons: Layers of spiking neurons, likewise; none in an ordinary network.
-        num_images: How many images were counted.
+        neurons: Layers of spiking neurons in the order of their first use; empty for a
+            network without spikes.
+        num_images: Number of images.
         parameters: Number of the model's parameters.
-        uncounted: Names of modules that were used and have weights, but whose
-            operations are not known (deformable convolutions, for one).
+        uncounted: Names of modules with weights that were called but whose operations
+            are not counted (for example, deformable convolutions).
     """
 
     layers: tuple[LayerOperations, ...]

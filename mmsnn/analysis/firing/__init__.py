@@ -1,4 +1,4 @@
-"""How often neurons and residual blocks fire."""
+"""Firing rates of neurons and residual blocks."""
 
 from .block_firing import BlockFiring, expected_mean
 from .firing_rates import Firing, FiringRates, NeuronFiring

@@ -1,4 +1,4 @@
-"""What residual blocks do with spikes, and what is expected of their merges."""
+"""Firing rates in residual blocks, and the expected mean values of their merges."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -13,28 +13,29 @@ from .spike_counts import MeanTally
 
 @dataclass(frozen=True)
 class BlockFiring:
-    r"""What a residual block does with spikes (Fang et al. 2021, Section 4).
+    r"""Firing rates and mean values in a residual block (Fang et al. 2021, Section 4).
 
-    Sums of spikes are no spikes: where blocks add them, the "firing rate" in the
-    paper's figures is the mean value, and so it is here.
+    Sums of spikes are not spikes: if blocks add them, the "firing rate" in the paper's
+    figures is the mean value, as here.
 
     Attributes:
-        name: The module's name in the model.
+        name: Name of the module in the model.
         part: See :func:`mmsnn.analysis.model_parts.find_parts`.
         merge: Class of the merge; None without a shortcut.
         downsamples: Whether the shortcut is a projection, not the identity.
-        last_firing_rate: Of :math:`A^l`, the block's last spiking neurons: those that
-            end the branch or, behind an addition of currents, the block. None if
-            neither ends with neurons: then the block returns currents.
+        last_firing_rate: Firing rate of :math:`A^l`, the block's last spiking neurons:
+            those at the end of the branch or, after an addition of currents, at the end
+            of the block. None if neither ends with neurons and the block returns
+            currents.
         shortcut_mean: Mean value of the merge's other input; None if it is analog.
         output_mean: Mean value of the block's output :math:`O^l`; None if it is analog.
-        output_values: What the output was, in any image.
-        expected_mean: Mean of what the merge would return of independent inputs, see
-            :meth:`mmsnn.models.residual.Merge.expected_mean`; None if they are not
-            spikes. In a network they are not quite independent: both come from the
-            block's input, and rates differ between channels and places.
+        output_values: Widest kind of output values over all images.
+        expected_mean: Mean output of the merge for independent inputs, see
+            :meth:`mmsnn.models.residual.Merge.expected_mean`; None if the inputs are
+            not spikes. In a network the inputs are not independent: both depend on the
+            block's input, and rates differ between channels and positions.
         sum_mean: In a densely additive stage, mean value of the sum of the outputs up
-            to this block's, which the next one sees; None elsewhere.
+            to this block, which is the next block's input; None in other stages.
     """
 
     name: str
@@ -55,8 +56,8 @@ def expected_mean(merge: Merge, residual: float, shortcut: float) -> float | Non
 
 
 Means = dict[tuple[str, str], MeanTally]
-"""Mean values by block and by what they are of: its merge's residual and shortcut, and
-its output."""
+"""Mean values by name of the block and role: the merge's ``'residual'`` and
+``'shortcut'``, and the block's ``'output'``."""
 
 
 def _ends_with_neurons(unit: nn.Module | None) -> bool:
@@ -66,14 +67,14 @@ def _ends_with_neurons(unit: nn.Module | None) -> bool:
 def summarise_block(
     name: str, part: str, block: ResidualBlock, means: Means, before: float | None
 ) -> BlockFiring:
-    """Return the summary of a block; ``before`` is the mean of the sum it was fed."""
+    """Return a block's summary; ``before`` is the mean of the sum that is its input."""
     output = means[name, 'output']
     residual = shortcut = expected = None
     binary = True
     branch_fires = _ends_with_neurons(block.branch[-1])
     projection = block.projection
     if block.merge is not None:
-        # zeroed norms make zeros of what is analog: the layers tell more than values
+        # zero-initialised norms return zeros, so the values do not show what is analog
         if branch_fires:
             residual = means[name, 'residual'].of_spikes
         if projection is None or _ends_with_neurons(projection):

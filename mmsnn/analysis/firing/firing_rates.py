@@ -1,4 +1,4 @@
-"""How often neurons fire: by layer, time step, image and residual block."""
+"""Firing rates by layer, time step, image and residual block."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,20 +26,21 @@ from .spike_counts import UNUSED, MeanTally, NeuronCall, NeuronTally, firing_rat
 
 @dataclass(frozen=True)
 class NeuronFiring:
-    """How often the neurons of one layer fire.
+    """Firing rates of one layer of neurons.
 
-    Rates are spikes a neuron and step, ``#spikes / (#neurons T)`` (Qiu et al., Eq. 12).
+    Rates are spikes per neuron per time step, ``#spikes / (#neurons T)`` (Qiu et al.,
+    Eq. 12).
 
     Attributes:
-        name: The module's name in the model.
+        name: Name of the module in the model.
         part: See :func:`mmsnn.analysis.model_parts.find_parts`.
-        num_neurons: Neurons of one image; the mean, where images differ in size.
-        firing_rate: Of all images.
-        step_firing_rates: Of all images, at each of the T steps.
-        image_firing_rates: Of each image, in the order in which they were seen; NaN
-            where it did not pass this layer.
-        silent_share: Share of the neurons that no image made fire. A neuron is a
-            channel at a place, counted from the upper left corner.
+        num_neurons: Number of neurons per image; the mean if images differ in size.
+        firing_rate: Firing rate over all images.
+        step_firing_rates: Firing rate over all images at each of the T time steps.
+        image_firing_rates: Firing rate of each image, in the order of the calls; NaN
+            for images that did not pass through this layer.
+        silent_share: Share of the neurons that did not fire for any image. A neuron is
+            a channel at a position, counted from the upper left corner.
     """
 
     name: str
@@ -53,15 +54,15 @@ class NeuronFiring:
 
 @dataclass(frozen=True)
 class Firing:
-    """How often the neurons of a network fire.
+    """Firing rates of a network.
 
     Attributes:
-        num_images: How many images were seen.
-        num_neurons: Neurons of all layers, of one image (the mean).
-        firing_rate: Spikes a neuron and step, over all neurons.
-        image_firing_rates: The same of each image.
-        neurons: Each layer of neurons that was used.
-        blocks: Each residual block that was used.
+        num_images: Number of images.
+        num_neurons: Mean number of neurons per image, over all layers.
+        firing_rate: Spikes per neuron per time step, over all neurons.
+        image_firing_rates: Firing rate of each image.
+        neurons: The layers of neurons that were called.
+        blocks: The residual blocks that were called.
     """
 
     num_images: int
@@ -77,12 +78,11 @@ def _add_mean(means: Means, key: tuple[str, str], mean: MeanTally) -> None:
 
 
 class FiringRates(Collector):
-    """Counts the spikes of every call of the model, by layer, step and image.
+    """Counts the spikes of every call of the model, by layer, time step and image.
 
-    An image's rates in evaluation mode do not depend on the batch that it is in, unless
-    it is padded there to the size of a larger one. Calls of the model itself count, not
-    of its parts alone, nor what activation checkpointing computes again. Of a call that
-    fails nothing is counted. ::
+    In evaluation mode, an image's rates do not depend on its batch unless it is padded
+    to the size of a larger image. Only calls of the model itself are counted: not calls
+    of its parts, recomputation by activation checkpointing, or calls that fail. ::
 
         with FiringRates(model) as rates, torch.no_grad():
             model.test_step(batch)
@@ -92,7 +92,7 @@ class FiringRates(Collector):
         model: A detector, a classifier or a bare backbone, in any mode.
 
     Raises:
-        ValueError: If it has no spiking neurons; when it is called, if not with images.
+        ValueError: If the model has no spiking neurons, or is called without images.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -102,13 +102,13 @@ class FiringRates(Collector):
         self._layers: dict[str, NeuronTally] = {}
         self._means: Means = {}
         self._num_images = 0
-        # of the running call, which may fail; outside of one there are no images
+        # counts of the current call, dropped if it fails; the size is 0 between calls
         self._batch_size = 0
         self._batch_calls: dict[str, list[NeuronCall]] = {}
         self._batch_means: Means = {}
 
     def attach(self) -> Iterator[RemovableHandle]:
-        """See :class:`Collector`."""
+        """Register the hooks; yield their handles."""
         yield self.model.register_forward_pre_hook(self._begin, with_kwargs=True)
         for name, neuron in self._neurons:
             yield neuron.register_forward_hook(partial(self._see_spikes, name))
@@ -160,15 +160,15 @@ class FiringRates(Collector):
             _add_mean(self._means, key, mean)
         self._num_images += self._batch_size
         for layer in self._layers.values():
-            # of those that this call did not use
+            # layers that this call did not use
             layer.images += [UNUSED] * (self._num_images - len(layer.images))
         self._batch_size = 0
 
     def result(self) -> Firing:
-        """Return what was seen so far.
+        """Return the firing rates so far.
 
         Raises:
-            ValueError: If the model was not called while it was watched.
+            ValueError: If the model was not called while the collector was entered.
         """
         if not self._layers:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What :class:`~mmsnn.analysis.FiringRates` adds up: spikes, and mean values."""
+"""Running counts of :class:`~mmsnn.analysis.FiringRates`: spikes and mean values."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,18 +13,18 @@ from mmsnn.models.residual import Values
 
 
 class ImageTally(NamedTuple):
-    """What one image did in a layer: spikes at each step, and of how many neurons."""
+    """Spikes of one image in a layer at each time step, and the number of neurons."""
 
     steps: tuple[float, ...] = ()
     neurons: int = 0
 
 
 UNUSED = ImageTally()
-"""Of an image that does not pass a layer."""
+"""Counts of an image that did not pass through a layer."""
 
 
 def firing_rate(images: Iterable[ImageTally]) -> float:
-    """Return spikes a neuron and step; NaN where no neuron is."""
+    """Return the spikes per neuron per time step; NaN without neurons."""
     spikes = possible = 0.0
     for image in images:
         spikes += sum(image.steps)
@@ -33,11 +33,12 @@ def firing_rate(images: Iterable[ImageTally]) -> float:
 
 
 class NeuronCall(NamedTuple):
-    """What one call of a layer of neurons did.
+    """Spikes of one call of a layer of neurons.
 
     Attributes:
-        counts: Spikes at each step of each image, ``[T, N]``.
-        fired: Of each neuron, 2 if an image made it fire, else 1; 8-bit integers.
+        counts: Number of spikes at each time step of each image, ``[T, N]``.
+        fired: For each neuron, 2 if it fired for any image, otherwise 1; 8-bit
+            integers.
     """
 
     counts: Tensor
@@ -53,7 +54,7 @@ class NeuronCall(NamedTuple):
 
 
 def _larger(one: Tensor, other: Tensor) -> Tensor:
-    """Return the maximum of maps that may differ in size, zeros behind the smaller."""
+    """Return the maximum of two maps, zero-padded at the end to the same size."""
     pads = []
     for size, other_size in zip(one.shape, other.shape, strict=True):
         pads.append((max(other_size - size, 0), max(size - other_size, 0)))
@@ -66,12 +67,12 @@ def _larger(one: Tensor, other: Tensor) -> Tensor:
 
 @dataclass
 class NeuronTally:
-    """A layer of neurons, which a call of the model may call several times.
+    """Counts of a layer of neurons, which the model may call several times.
 
     Attributes:
-        images: All images.
-        fired: Of each call by the model, a map of the neurons: 2 if one ever fired, 1
-            if it never did, 0 if no image was so large.
+        images: Counts of all images.
+        fired: One map of the neurons per call in a forward pass: 2 if a neuron ever
+            fired, 1 if it never did, 0 if no image was large enough to contain it.
     """
 
     images: list[ImageTally] = field(default_factory=list)
@@ -90,17 +91,17 @@ class NeuronTally:
 
     @property
     def used(self) -> list[ImageTally]:
-        """The images that passed the layer."""
+        """The images that passed through the layer."""
         return [image for image in self.images if image.neurons]
 
     @property
     def num_neurons(self) -> float:
-        """Neurons of one image, on average."""
+        """Mean number of neurons per image."""
         return sum(image.neurons for image in self.used) / len(self.used)
 
     @property
     def step_firing_rates(self) -> tuple[float, ...]:
-        """Spikes a neuron at each step."""
+        """Spikes per neuron at each time step."""
         neurons = sum(image.neurons for image in self.used)
         steps = zip(*(image.steps for image in self.used), strict=True)
         return tuple(sum(step) / neurons for step in steps)
@@ -113,7 +114,7 @@ class NeuronTally:
 
 
 class MeanTally(NamedTuple):
-    """Sum and number of values, and whether they are whole, and in {0, 1}."""
+    """Sum and number of values, and whether all are integers and all are in {0, 1}."""
 
     total: float = 0.0
     numel: int = 0
@@ -122,7 +123,7 @@ class MeanTally(NamedTuple):
 
     @classmethod
     def of(cls, x: Tensor) -> 'MeanTally':
-        """Add up a tensor."""
+        """Return the tally of a tensor."""
         x = x.detach()
         whole = bool((x == x.round()).all())
         low, high = x.aminmax()
@@ -130,7 +131,7 @@ class MeanTally(NamedTuple):
         return cls(x.sum(dtype=torch.float64).item(), x.numel(), whole, binary)
 
     def and_of(self, other: 'MeanTally') -> 'MeanTally':
-        """Return the tally of both."""
+        """Return the combined tally."""
         return MeanTally(
             self.total + other.total,
             self.numel + other.numel,
@@ -140,12 +141,12 @@ class MeanTally(NamedTuple):
 
     @property
     def values(self) -> Values:
-        """What the values are."""
+        """Kind of the values."""
         return 'binary' if self.binary else 'integer' if self.whole else 'analog'
 
     @property
     def of_spikes(self) -> float | None:
-        """The mean value; None if values are analog."""
+        """Mean value; None if the values are analog."""
         return self.total / self.numel if self.whole else None
 
 

@@ -1,4 +1,4 @@
-"""Gradients along the depth of a network."""
+"""Gradients over the depth of a network."""
 
 from .gradient_flow import BlockGradient, GradientFlow, Gradients, LayerGradient
 from .gradient_stability import GradientStability, NeuronStability, Stability

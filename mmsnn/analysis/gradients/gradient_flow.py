@@ -1,7 +1,8 @@
-"""How gradients reach shallow blocks: their norms, as Fang et al. 2021 plot them.
+"""Gradient flow: norms of the gradients of residual blocks over the depth.
 
-(*Deep residual learning in spiking neural networks*, Figs. 6 to 8.) The neurons' own
-part in it is measured in :mod:`mmsnn.analysis.gradients.gradient_stability`.
+As plotted by Fang et al. 2021, *Deep residual learning in spiking neural networks*,
+Figs. 6 to 8. The derivatives of the neurons alone are measured in
+:mod:`mmsnn.analysis.gradients.gradient_stability`.
 """
 
 import math
@@ -23,15 +24,15 @@ from mmsnn.utils import check_bool
 
 
 def gradient_norm(gradient: Tensor) -> float:
-    """Return the L2 norm, in double precision: in fp32 squares may overflow."""
+    """Return the L2 norm, in double precision because fp32 squares may overflow."""
     return gradient.detach().double().norm().item()
 
 
 def norm_ratio(norms: Sequence[float]) -> float:
-    """Return the first norm in units of the last.
+    """Return the ratio of the first norm to the last.
 
-    It is infinite where the first has left fp32's range, or the last alone is zero, and
-    zero where the first is.
+    It is infinite if the first norm is not finite or only the last is zero, and zero if
+    the first is zero.
     """
     first, last = norms[0], norms[-1]
     if not first:
@@ -41,17 +42,17 @@ def norm_ratio(norms: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class BlockGradient:
-    """The gradient of the loss by what a block passes on.
+    """The gradient of the loss with respect to the output of a block.
 
-    In a densely additive stage that is the sum of all blocks so far.
+    In a densely additive stage, the output is the sum of all blocks so far.
 
     Args:
-        name: Of the block in the model.
-        stage: Of the module that holds it.
-        shape: Of what it passes on, ``(C, H, W)``, in the latest pass.
-        norm: L2 norm over the batch and all steps, of several backward passes the root
-            mean square. None where no gradient came: the block is frozen, or the loss
-            does not depend on it.
+        name: Name of the block in the model.
+        stage: Name of the module that contains the block.
+        shape: Shape of the output, ``(C, H, W)``, in the latest forward pass.
+        norm: L2 norm over the batch and all time steps; the root mean square over
+            several backward passes. None without a gradient: the block is frozen, or
+            the loss does not depend on it.
         passes: Number of backward passes.
     """
 
@@ -64,12 +65,12 @@ class BlockGradient:
 
 @dataclass(frozen=True)
 class LayerGradient:
-    """The gradient of the loss by a layer's own parameters.
+    """The gradient of the loss with respect to a layer's own parameters.
 
     Args:
-        name: Of the layer in the model.
-        norm: L2 norm over all its parameters, of several backward passes the root mean
-            square. None where no gradient came.
+        name: Name of the layer in the model.
+        norm: L2 norm over all its parameters; the root mean square over several
+            backward passes. None without a gradient.
         passes: Number of backward passes.
     """
 
@@ -83,8 +84,8 @@ class Gradients:
     """Norms of gradients, in the model's order.
 
     Args:
-        blocks: One a residual block, or a stage where there are no blocks.
-        layers: One a layer with parameters that learn; empty unless asked for.
+        blocks: One per residual block, or per stage in networks without blocks.
+        layers: One per layer with trainable parameters; empty without ``weights``.
     """
 
     blocks: tuple[BlockGradient, ...]
@@ -92,11 +93,12 @@ class Gradients:
 
     @property
     def gain(self) -> float | None:
-        """How much gradients grow on their way through all blocks that keep the size.
+        """Growth of the gradients from deep to shallow blocks of the same size.
 
-        Of each stage it is the norm behind its first block over the norm behind its
-        last, and their product over the stages: below 1 gradients vanish, above 1 they
-        grow. None if no two blocks follow each other in a size, or a norm is missing.
+        For each stage, the ratio of the norm after its first block to the norm after
+        its last block; the gain is the product over the stages. Gradients vanish below
+        1 and grow above 1. None if no two consecutive blocks have the same size, or if
+        a norm is missing.
         """
         gains = []
         for _, run in groupby(self.blocks, key=lambda b: (b.stage, b.shape)):
@@ -112,14 +114,14 @@ class Gradients:
 def watch_passed(
     model: nn.Module, seen: Callable[[str, Tensor], None]
 ) -> Iterator[RemovableHandle]:
-    """Register hooks that tell what each block passes on, in order, with its graph.
+    """Register hooks that report the output of each block, in order, with its graph.
 
     Args:
         model: Any model; without residual blocks, the stages of its spiking backbones
-            are watched.
-        seen: Called in the forward pass with a block's name and its value,
+            are used.
+        seen: Called in the forward pass with a block's name and its output,
             ``[T * N, C, H, W]``; in a densely additive stage the sum of all blocks so
-            far, which is what the next one is fed with.
+            far, which is the next block's input.
 
     Yields:
         The hooks' handles.
@@ -152,7 +154,7 @@ def child_name(parent: str, child: str) -> str:
 
 
 def _passing_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return the residual blocks, or else the stages of spiking backbones."""
+    """Return the residual blocks or, if there are none, the backbones' stages."""
     blocks: list[tuple[str, nn.Module]] = [*named_blocks(model)]
     return blocks or [
         (child_name(name, f'stages.{i}'), stage)
@@ -163,24 +165,24 @@ def _passing_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 class GradientFlow(Collector):
-    """Watches the gradients of a loss, while entered, in forward and backward passes.
+    """Measures the norms of a loss's gradients in forward and backward passes.
 
-    Forward and backward are the user's, and both belong inside::
+    Run both the forward and the backward pass in the context::
 
         with GradientFlow(model) as flow:
             model(images).mean().backward()
         flow.result().gain
 
-    Norms are taken while the backward pass runs, and kept as numbers.
+    Norms are computed during the backward pass and kept as numbers.
 
     Args:
-        model: A spiking network: a backbone or what holds one. In evaluation mode the
-            gradients are those of fixed norms.
-        weights: Whether the gradients by weights are measured too.
+        model: A spiking network: a backbone or a model that contains one. In evaluation
+            mode, batch norms use their running statistics.
+        weights: Whether to measure the gradients with respect to the weights as well.
 
     Raises:
         ValueError: If the model has no spiking neurons.
-        TypeError: If ``weights`` is no bool.
+        TypeError: If ``weights`` is not a bool.
     """
 
     def __init__(self, model: nn.Module, weights: bool = False) -> None:
@@ -191,7 +193,7 @@ class GradientFlow(Collector):
         self._norms: dict[str, list[float]] = defaultdict(list)
 
     def attach(self) -> Iterator[RemovableHandle]:
-        """See :class:`Collector`."""
+        """Register the hooks; yield their handles."""
         yield from watch_passed(self.model, self._watch)
         if self.weights:
             for name, parameters in self._layers():
@@ -200,7 +202,7 @@ class GradientFlow(Collector):
                     yield parameter.register_hook(keep)
 
     def _layers(self) -> Iterator[tuple[str, dict[str, nn.Parameter]]]:
-        """Yield the layers with parameters of their own that learn."""
+        """Yield the layers that have trainable parameters of their own."""
         for name, module in self.model.named_modules():
             parameters = {
                 key: parameter
@@ -213,14 +215,14 @@ class GradientFlow(Collector):
     def _watch(self, name: str, value: Tensor) -> None:
         self._shapes[name] = tuple(value.shape[1:])
         if value.requires_grad:
-            # removed with the others, so that nothing is added after the exit
+            # removed with the other hooks, so that nothing is added after the exit
             self._handles.append(value.register_hook(partial(self._keep, name)))
 
     def _keep(self, name: str, gradient: Tensor) -> None:
         self._norms[name].append(gradient_norm(gradient))
 
     def result(self) -> Gradients:
-        """Return the norms so far.
+        """Return the gradient norms so far.
 
         Raises:
             RuntimeError: If no forward pass was run while the collector was entered.
@@ -251,7 +253,7 @@ class GradientFlow(Collector):
 
 
 def _mean_norm(norms: Sequence[float]) -> float | None:
-    """Return the root mean square, None of nothing."""
+    """Return the root mean square, or None for an empty sequence."""
     return math.hypot(*norms) / math.sqrt(len(norms)) if norms else None
 
 

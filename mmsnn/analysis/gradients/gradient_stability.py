@@ -2,8 +2,8 @@ r"""Gradient stability: the amplitude of the neurons' derivatives :math:`dO/dV`.
 
 Li et al., *Rethinking residual connection in training large-scale spiking neural
 networks* (DANet), Section V-E, Figs. 8 and 10, Tables IV and V. The paper multiplies
-amplitudes "by the chain rule", without saying over which layers; both readings are
-here, see :class:`Stability`.
+amplitudes "by the chain rule" without stating over which layers; both interpretations
+are implemented, see :class:`Stability`.
 """
 
 import math
@@ -27,17 +27,17 @@ from .gradient_flow import child_name
 
 @dataclass(frozen=True)
 class NeuronStability:
-    r"""The derivative of a layer's spikes by its potentials.
+    r"""The derivative of a layer's spikes with respect to its membrane potentials.
 
-    It is the surrogate's, :math:`dO/dV = \sigma'(h - v_{th})`.
+    It is the derivative of the surrogate, :math:`dO/dV = \sigma'(h - v_{th})`.
 
     Args:
-        name: Of the layer in the model.
-        amplitude: Mean over all neurons, images and steps; without unit.
-        step_amplitudes: Mean of each step.
-        on_main_path: Whether every path from the image to the last stage's features
-            that takes no shortcut leads through the layer. Layers in projections and
-            those that close shallower stages are not.
+        name: Name of the layer in the model.
+        amplitude: Mean over all neurons, images and time steps; dimensionless.
+        step_amplitudes: Mean at each time step.
+        on_main_path: Whether the layer is on every path from the image to the features
+            of the last stage that takes no shortcut. Layers in projections and layers
+            that close shallower stages are not.
     """
 
     name: str
@@ -51,18 +51,19 @@ class Stability:
     r"""Gradient stability of a network, by layer and overall.
 
     Args:
-        neurons: One a layer of neurons that was used, in the model's order.
-        overall: Product of the amplitudes on the main path, the chain rule without
+        neurons: One per layer of neurons that was called, in the model's order.
+        overall: Product of the amplitudes on the main path: the chain rule without
             shortcuts.
-        with_shortcuts: The chain rule with them, block by block:
+        with_shortcuts: The chain rule with shortcuts. It is the product over the blocks
+            of
 
             .. math:: p\,(q + b), \quad\text{densely additive}\; 1 + p\,(q + b),
 
             where b, q and p are the products of the amplitudes in the branch, in the
-            shortcut's projection (1 without neurons) and behind the addition; times the
-            amplitudes outside blocks. It takes convolutions and norms to pass
-            gradients unchanged. None for networks without blocks, and for merges that
-            do not add: theirs pass gradients on depending on the spikes.
+            shortcut's projection (1 without neurons) and after the addition; times the
+            amplitudes outside blocks. Convolutions and norms are assumed to pass
+            gradients unchanged. None for networks without blocks and for merges that do
+            not add, because their gradients depend on the spikes.
     """
 
     neurons: tuple[NeuronStability, ...]
@@ -71,13 +72,13 @@ class Stability:
 
 
 class GradientStability(Collector):
-    """Watches the potentials of a network's neurons, while entered, in forward passes.
+    """Measures the derivatives of a network's neurons in forward passes.
 
     No backward pass is needed. "The closer the amplitude is to 1, the more stable the
     gradients" (Li et al., Section V-E).
 
     Args:
-        model: A spiking network. Its potentials are as its mode makes them.
+        model: A spiking network, in training or evaluation mode.
 
     Raises:
         ValueError: If the model has no spiking neurons.
@@ -86,11 +87,11 @@ class GradientStability(Collector):
     def __init__(self, model: nn.Module) -> None:
         super().__init__(model)
         self._neurons = named_neurons(self.model)
-        # of each layer and step: the sum of derivatives, and their number
+        # sum and number of the derivatives, per layer and time step
         self._sums: dict[str, dict[int, list[float]]] = {}
 
     def attach(self) -> Iterator[RemovableHandle]:
-        """See :class:`Collector`."""
+        """Register the hooks; yield their handles."""
         for name, neuron in self._neurons:
             yield neuron.register_forward_pre_hook(partial(self._add, name))
 
@@ -133,7 +134,7 @@ def _inside(name: str, module: str) -> bool:
 
 
 def _side_paths(model: nn.Module) -> list[str]:
-    """Return the modules off the main path: projections, and all exits but the last."""
+    """Return modules off the main path: projections and all closings but the last."""
     aside = [child_name(name, 'projection') for name, _ in named_blocks(model)]
     for name, module in model.named_modules():
         if isinstance(module, SpikingBackbone):

@@ -1,4 +1,4 @@
-"""Scalars whose gradients are analysed: a training loss, or a projection."""
+"""Scalars whose gradients are analysed: the training loss or a random projection."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def is_annotated(batch: dict[str, Any]) -> bool:
-    """Return whether a detector's or a classifier's loss can be taken of a batch."""
+    """Return whether a batch has the annotations that a loss needs."""
     samples = batch.get('data_samples') or []
     return bool(samples) and all(
         'gt_label' in sample
@@ -25,7 +25,7 @@ def loss_of(model: BaseModel, batch: dict[str, Any]) -> Tensor:
 
 
 def projection_of(model: BaseModel, batch: dict[str, Any], seed: int) -> Tensor:
-    """Return a weighted sum of a batch's features, whose gradient has norm 1."""
+    """Return a random weighted sum of the features; its gradient has norm 1."""
     inputs = model.data_preprocessor(batch, training=False)['inputs']
     features = model.extract_feat(inputs)
     generator = torch.Generator().manual_seed(seed)

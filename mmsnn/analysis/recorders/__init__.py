@@ -1,4 +1,4 @@
-"""Spikes, potentials and attention weights, recorded for one image."""
+"""Recorders of spikes, membrane potentials and attention weights for one image."""
 
 from .attention_recorder import (
     AttentionCapture,

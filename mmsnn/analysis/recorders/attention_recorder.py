@@ -1,4 +1,4 @@
-"""How attention weighs time, channels and places for one image."""
+"""Attention weights of time steps, channels and positions for one image."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from mmsnn.models.stems import BaseStem
 from .one_image import InputImage, OneImage
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Of the gate, see :class:`GateAttention`."""
+"""Quantiles of the gate, see :class:`GateAttention`."""
 
-# The attentions of a decoder, and where the batch is in the shape of their weights.
+# The attention modules of a decoder, and the batch dimension of their weights.
 _PARTS = {'temporal': 1, 'channel': 0, 'spatial': 0}
 
 
@@ -27,10 +27,10 @@ class DecoderAttention:
     """The weights of an attention spike decoder for one image, all in (0, 1).
 
     Attributes:
-        name: The decoder's name in the model.
-        temporal: Of the time steps, ``[T]``.
-        channel: Of the channels, ``[C]``.
-        spatial: Of the places, ``[H, W]``.
+        name: Name of the decoder in the model.
+        temporal: Weights of the time steps, ``[T]``.
+        channel: Weights of the channels, ``[C]``.
+        spatial: Weights of the positions, ``[H, W]``.
     """
 
     name: str
@@ -41,14 +41,15 @@ class DecoderAttention:
 
 @dataclass(frozen=True, eq=False)
 class GateAttention:
-    """How a gated attention stem weighs the time steps for one image.
+    """The weights of a gated attention stem per time step for one image.
 
     Attributes:
-        name: The stem's name in the model.
-        temporal: The temporal attention's scores, of either sign, ``[T]``.
-        gate_mean: Mean of the gate (in (0, 1); what spikes are multiplied with) over
-            channels and places, ``[T]``.
-        gate_quantiles: Its quantiles over them, those of ``QUANTILES``, ``[T, 5]``.
+        name: Name of the stem in the model.
+        temporal: Scores of the temporal attention, positive or negative, ``[T]``.
+        gate_mean: Mean of the gate over channels and positions, ``[T]``. Spikes are
+            multiplied by the gate, which is in (0, 1).
+        gate_quantiles: Quantiles ``QUANTILES`` of the gate over channels and positions,
+            ``[T, 5]``.
     """
 
     name: str
@@ -63,8 +64,8 @@ class ImageAttention:
 
     Attributes:
         image: The image.
-        decoders: One entry an attention spike decoder, that is a feature level.
-        gates: Of stems with temporal attention.
+        decoders: One entry per attention spike decoder, that is per feature level.
+        gates: One entry per stem with temporal attention.
     """
 
     image: InputImage
@@ -73,7 +74,7 @@ class ImageAttention:
 
 
 def has_attention(model: nn.Module) -> bool:
-    """Return whether there is something for :class:`AttentionCapture` to see."""
+    """Return whether :class:`AttentionCapture` can record attention of a model."""
     return any(_is_attentive(module) for module in model.modules())
 
 
@@ -86,7 +87,7 @@ def _is_attention_decoder(module: nn.Module) -> bool:
 
 
 def _temporal_part(stem: nn.Module) -> nn.Module | None:
-    """Return what scores the time steps in a stem."""
+    """Return the temporal attention of a stem; None if it has none."""
     if not isinstance(stem, BaseStem) or 'temporal' not in stem.attention_parts:
         return None
     part: Any = stem.temporal
@@ -94,15 +95,15 @@ def _temporal_part(stem: nn.Module) -> nn.Module | None:
 
 
 class AttentionCapture(OneImage):
-    """Keeps the weights of attention spike decoders and gated stems for one image.
+    """Records the weights of attention spike decoders and gated stems for one image.
 
     Args:
         model: A detector, a classifier or a part of one.
-        image: Which image of the batch, from 0.
+        image: Index of the image in the batch.
 
     Raises:
-        ValueError: If the model has no such attention, or ``image`` is no index; when
-            the model is called, if there is no such image.
+        ValueError: If the model has no such attention or ``image`` is not an index, or,
+            when the model is called, if the batch has no such image.
     """
 
     def __init__(self, model: nn.Module, image: int = 0) -> None:
@@ -122,7 +123,7 @@ class AttentionCapture(OneImage):
         ]
 
     def watch(self) -> Iterator[RemovableHandle]:
-        """See :class:`OneImage`."""
+        """Register the hooks of the layers; yield their handles."""
         for name, decoder in self.decoders:
             for part, batch_dim in _PARTS.items():
                 hook = self._keep(f'{name}.{part}', batch_dim)
@@ -147,7 +148,7 @@ class AttentionCapture(OneImage):
     def _keep_scores(
         self, key: str, module: nn.Module, args: tuple[Tensor], output: Tensor
     ) -> None:
-        """Keep scores ``[steps, C, H, W]``; a static image has them for one step."""
+        """Keep scores ``[steps, C, H, W]``, where steps is 1 for a static image."""
         steps = output.detach().unflatten(0, (-1, self._batch_size))
         self._seen[key] = steps[:, self.image]
 
@@ -157,7 +158,7 @@ class AttentionCapture(OneImage):
         temporal = self._seen.pop(f'{name}.temporal').flatten()
         scores = self._seen.pop(f'{name}.spatial_channel', torch.ones(1, 1))
         means, spread = [], []
-        # one step at a time: all at once are T times as large as what the stem has
+        # one time step at a time, to avoid a tensor T times as large as the scores
         for t, score in enumerate(temporal):
             gate = (float(score) * scores[t if len(scores) > 1 else 0]).sigmoid()
             values = gate.float().cpu().numpy()
@@ -168,10 +169,10 @@ class AttentionCapture(OneImage):
         )
 
     def result(self) -> ImageAttention:
-        """Return the weights of the last call.
+        """Return the attention weights of the last call.
 
         Raises:
-            RuntimeError: If the model, or one of the layers, has not been called.
+            RuntimeError: If the model or one of the layers has not been called.
         """
         decoders = []
         for name, _ in self.decoders:

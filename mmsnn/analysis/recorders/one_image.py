@@ -1,4 +1,4 @@
-"""What collectors share that look at one image of a batch."""
+"""Base class of collectors that record one image of a batch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from mmsnn.utils import describe
 
 @dataclass(frozen=True, eq=False)
 class InputImage:
-    """An image as the network sees it, normalised and padded.
+    """An input image of the network, normalised and padded.
 
     Attributes:
         values: An image ``[C, H, W]`` or frames ``[T, C, H, W]``.
-        height: Rows without the padding.
-        width: Columns without the padding.
+        height: Number of rows without the padding.
+        width: Number of columns without the padding.
     """
 
     values: np.ndarray
@@ -29,11 +29,11 @@ class InputImage:
 
 
 class OneImage(Collector):
-    """Watches one image of a batch; of several calls it keeps the last.
+    """Base class of collectors that record one image of a batch, in the last call.
 
     Args:
         model: The model.
-        image: Which image of the batch, from 0.
+        image: Index of the image in the batch.
     """
 
     def __init__(self, model: nn.Module, image: int = 0) -> None:
@@ -49,7 +49,7 @@ class OneImage(Collector):
         self._seen: dict[str, Any] = {}
 
     def attach(self) -> Iterator[RemovableHandle]:
-        """See :class:`Collector`."""
+        """Register the hooks; yield their handles."""
         yield self.model.register_forward_pre_hook(self._begin, with_kwargs=True)
         yield from self.watch()
 
@@ -76,10 +76,10 @@ class OneImage(Collector):
         self._seen.clear()
 
     def seen(self, names: Sequence[str]) -> tuple[InputImage, list[Any]]:
-        """Return the image and what was kept of the layers of these names.
+        """Return the image and the records of the layers with these names.
 
         Raises:
-            RuntimeError: If the model, or one of the layers, has not been called.
+            RuntimeError: If the model or one of the layers has not been called.
         """
         missing = [name for name in names if name not in self._seen]
         if self._input is None or missing:

@@ -1,4 +1,4 @@
-"""What chosen layers of neurons do for one image: spikes and potentials."""
+"""Spikes and membrane potentials of chosen layers of neurons for one image."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,13 @@ class PotentialTrace:
     """The membrane potential of one neuron, in the units of its threshold.
 
     Attributes:
-        neuron: Its index in the layer, ``(channel, row, column)`` of convolutions.
-        potentials: Before the reset, ``h_t``, at each step.
-        fired: Whether it spiked, ``h_t >= v_threshold``, at each step.
-        v_threshold: Its threshold.
+        neuron: Index of the neuron in the layer, ``(channel, row, column)`` after a
+            convolution.
+        potentials: Potential before the reset, ``h_t``, at each time step.
+        fired: Whether the neuron fired, ``h_t >= v_threshold``, at each time step.
+        v_threshold: Threshold.
         v_reset: Potential after a spike; None subtracts the threshold.
-        rest: Potential before the first step.
+        rest: Potential before the first time step.
     """
 
     neuron: tuple[int, ...]
@@ -39,7 +40,7 @@ class PotentialTrace:
 
     @property
     def potentials_after(self) -> tuple[float, ...]:
-        """The potentials behind the reset, ``v_t``, at each step."""
+        """Potential after the reset, ``v_t``, at each time step."""
         return tuple(
             (h - self.v_threshold if self.v_reset is None else self.v_reset)
             if fired
@@ -50,12 +51,12 @@ class PotentialTrace:
 
 @dataclass(frozen=True, eq=False)
 class LayerSpikes:
-    """What a layer of neurons did for one image.
+    """Spikes of a layer of neurons for one image.
 
     Attributes:
-        name: The layer's name in the model.
-        spikes: Booleans ``[T, ...]``, ``[T, C, H, W]`` behind a convolution.
-        traces: Potentials of some neurons.
+        name: Name of the layer in the model.
+        spikes: Booleans ``[T, ...]``, ``[T, C, H, W]`` after a convolution.
+        traces: Membrane potentials of some neurons.
     """
 
     name: str
@@ -64,23 +65,23 @@ class LayerSpikes:
 
     @property
     def firing_rate(self) -> float:
-        """Spikes a neuron and step."""
+        """Spikes per neuron per time step."""
         return float(self.spikes.mean())
 
     @property
     def firing_rates(self) -> np.ndarray:
-        """Spikes a step of each neuron, ``[...]``."""
+        """Spikes per time step of each neuron, ``[...]``."""
         return self.spikes.mean(0)
 
     @property
     def firing_rate_per_step(self) -> tuple[float, ...]:
-        """Spikes a neuron at each step."""
+        """Spikes per neuron at each time step."""
         return tuple(step.mean().item() for step in self.spikes)
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSpikes:
-    """What chosen layers of neurons did for one image."""
+    """Spikes of the chosen layers of neurons for one image."""
 
     image: InputImage
     layers: tuple[LayerSpikes, ...]
@@ -89,15 +90,15 @@ class ImageSpikes:
 def choose_neurons(
     model: nn.Module, layers: str | Sequence[str]
 ) -> list[tuple[str, BaseNeuron]]:
-    """Return the layers of neurons with a name or a prefix, in the model's order.
+    """Return the layers of neurons with given names or prefixes, in the model's order.
 
     Args:
         model: The model.
-        layers: Names, whole or up to a dot: ``'backbone.stages.1'`` is every layer of
-            neurons in that stage.
+        layers: Full names, or prefixes that end before a dot: ``'backbone.stages.1'``
+            selects every layer of neurons in that stage.
 
     Raises:
-        ValueError: If the model has no neurons, or none of such a name.
+        ValueError: If the model has no neurons, or none with such a name.
     """
     neurons = named_neurons(unwrap(model))
     wanted = (layers,) if isinstance(layers, str) else tuple(layers)
@@ -116,19 +117,19 @@ def choose_neurons(
 
 
 def spread_neurons(spikes: Tensor, number: int) -> list[tuple[int, ...]]:
-    """Return neurons that fire differently often, from the busiest to the quietest.
+    """Return neurons with different spike counts, from the highest to the lowest.
 
-    Of the spike counts that occur, ``number`` are taken at equal distances, and of each
-    one neuron; if fewer occur, several of each. Neurons of one count are taken at equal
-    distances, in their order in the layer.
+    Evenly spaced spike counts are chosen from those that occur, and one neuron per
+    count; if fewer than ``number`` counts occur, several neurons per count. Neurons
+    with the same count are evenly spaced in the layer.
 
     Args:
-        spikes: ``[T, ...]``.
-        number: How many neurons; fewer are returned if the layer has no more.
+        spikes: Spikes ``[T, ...]``.
+        number: Number of neurons; fewer are returned if the layer has fewer.
     """
     counts = torch.zeros(spikes.shape[1:], dtype=torch.int16, device=spikes.device)
     for step in spikes:
-        # in place: a sum over steps takes ten times as long
+        # in place: ten times as fast as a sum over the time steps
         counts += step
     counts = counts.flatten().cpu()
     sizes = torch.bincount(counts).tolist()
@@ -166,7 +167,7 @@ def _check_indices(
 
 
 def _select(x: Tensor, neurons: Sequence[tuple[int, ...]]) -> Tensor:
-    """Return ``[T, n]``, what n neurons have in ``[T, ...]``, without a copy of all."""
+    """Return the values ``[T, n]`` of n neurons in ``[T, ...]`` without a full copy."""
     chosen = []
     for neuron in neurons:
         values = x
@@ -177,22 +178,23 @@ def _select(x: Tensor, neurons: Sequence[tuple[int, ...]]) -> Tensor:
 
 
 class SpikeCapture(OneImage):
-    """Keeps the spikes of chosen layers for one image, and some neurons' potentials.
+    """Records spikes of chosen layers and potentials of some neurons for one image.
 
-    A bit of information a neuron and step is kept as a byte, of one image only; of a
-    layer that is called several times in one call of the model, the last call counts.
+    Spikes are stored as one byte per neuron per time step. If a layer is called several
+    times in one call of the model, its last call is kept.
 
     Args:
         model: A detector, a classifier or a bare backbone.
         layers: Names or prefixes, see :func:`choose_neurons`.
-        image: Which image of the batch, from 0.
-        traces: How many neurons' potentials, see :func:`spread_neurons`, or the indices
-            of these neurons, ``(channel, row, column)``.
+        image: Index of the image in the batch.
+        traces: Number of neurons whose potentials are recorded, see
+            :func:`spread_neurons`, or the indices of these neurons,
+            ``(channel, row, column)``.
 
     Raises:
         TypeError: If a number is not an integer.
-        ValueError: If there are no such layers, or a number is out of range; when the
-            model is called, if there is no such image or neuron.
+        ValueError: If there are no such layers or a number is out of range, or, when
+            the model is called, if there is no such image or neuron.
     """
 
     def __init__(
@@ -211,7 +213,7 @@ class SpikeCapture(OneImage):
         )
 
     def watch(self) -> Iterator[RemovableHandle]:
-        """See :class:`OneImage`."""
+        """Register the hooks of the layers; yield their handles."""
         for name, neuron in self.neurons:
             yield neuron.register_forward_hook(partial(self._keep, name))
 
@@ -235,7 +237,7 @@ class SpikeCapture(OneImage):
         currents: Tensor,
         spikes: Tensor,
     ) -> tuple[PotentialTrace, ...]:
-        """Return the potentials of the neurons of these indices, and no others'."""
+        """Return the potentials of the neurons with these indices only."""
         currents = _select(self._of_image(currents, neuron.num_steps), indices)
         with torch.no_grad():
             potentials = neuron.potentials(currents).T.tolist()
@@ -255,14 +257,14 @@ class SpikeCapture(OneImage):
         )
 
     def _of_image(self, x: Tensor, num_steps: int) -> Tensor:
-        """Return ``[T, ...]`` of the image."""
+        """Return the values of the image, ``[T, ...]``."""
         return steps_and_images(x, num_steps)[:, self.image]
 
     def result(self) -> ImageSpikes:
-        """Return what the last call did.
+        """Return the spikes and potentials of the last call.
 
         Raises:
-            RuntimeError: If the model, or one of the layers, has not been called.
+            RuntimeError: If the model or one of the layers has not been called.
         """
         image, layers = self.seen([name for name, _ in self.neurons])
         return ImageSpikes(image, tuple(layers))

@@ -1,4 +1,4 @@
-"""Event camera data sets: reading, integrating to frames, keeping the frames."""
+"""Event camera data sets: reading, integration to frames, caching of the frames."""
 
 from .base import EVENT_DATASETS
 from .cifar10_dvs import CIFAR10DVS

@@ -1,4 +1,4 @@
-"""What data sets of events share."""
+"""Base class and helpers of the event data sets."""
 
 import os
 from abc import abstractmethod
@@ -26,26 +26,27 @@ class EventDataset(BaseDataset):
         data_root: Folder of the data set.
         split: ``'train'`` or ``'test'``.
         pipeline: Configs of the transforms.
-        indices: Only these samples, or the first so many; None is all.
-        serialize_data: Whether the list of samples is kept as bytes that data loader
-            workers share.
-        test_mode: Whether a sample that cannot be had is an error at once.
-        lazy_init: Whether the folder is looked into only when it is needed.
+        indices: Indices of the samples to use, or a number n to use the first n; None
+            uses all.
+        serialize_data: Whether to serialise the list of samples, so that data loader
+            workers share its memory.
+        test_mode: Whether a sample that cannot be loaded raises immediately.
+        lazy_init: Whether to read the folder only when it is needed.
 
     Attributes:
-        NAME: Of the data set, in lower case.
+        NAME: Name of the data set in lower case.
         split: The split.
 
     Raises:
-        TypeError: If ``data_root`` is no path.
-        ValueError: If the split is unknown, or the folder lacks what is expected
+        TypeError: If ``data_root`` is not a path.
+        ValueError: If the split is unknown, or expected files are missing in the folder
             (:class:`~mmsnn.utils.errors.UserError`).
     """
 
     NAME: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
-        """Add a class that has a name to :data:`EVENT_DATASETS`."""
+        """Add classes that define ``NAME`` to :data:`EVENT_DATASETS`."""
         super().__init_subclass__()
         if 'NAME' in vars(cls):
             EVENT_DATASETS.register(cls.NAME, cls)
@@ -81,7 +82,7 @@ class EventDataset(BaseDataset):
             split: ``'train'`` or ``'test'``.
 
         Raises:
-            UserError: If the folder lacks what is expected.
+            UserError: If expected files are missing in the folder.
         """
 
     def load_data_list(self) -> list[dict[str, Any]]:
@@ -99,15 +100,15 @@ class EventDataset(BaseDataset):
 
 
 EVENT_DATASETS: NamedRows[type[EventDataset]] = NamedRows('event data set', type, {})
-"""The data sets by ``NAME``; classes derived from EventDataset add themselves."""
+"""Event data sets by ``NAME``; subclasses of EventDataset are added automatically."""
 
 
 def check_root(data_root: str | os.PathLike[str]) -> Path:
     """Return ``data_root`` as the path of an existing folder.
 
     Raises:
-        TypeError: If it is no path.
-        UserError: If it is no folder.
+        TypeError: If it is not a path.
+        UserError: If it is not a folder.
     """
     if not isinstance(data_root, str | os.PathLike):
         raise TypeError(f'data_root must be a path, but got {describe(data_root)}')
@@ -119,7 +120,13 @@ def check_root(data_root: str | os.PathLike[str]) -> Path:
 
 
 def find_folder(root: Path, places: Sequence[str], marks: Sequence[str]) -> Path | None:
-    """Return the first place in ``root`` that holds any of the marks, or None."""
+    """Return the first subfolder of ``root`` that contains any of the marks, or None.
+
+    Args:
+        root: The folder to search.
+        places: Subfolders in the order in which they are tried.
+        marks: Names of files or folders.
+    """
     for place in places:
         if any((root / place / mark).exists() for mark in marks):
             return root / place
@@ -127,9 +134,9 @@ def find_folder(root: Path, places: Sequence[str], marks: Sequence[str]) -> Path
 
 
 def list_names(folder: Path, suffix: str) -> list[str]:
-    """List files with a suffix as SpikingJelly and torchvision do: by their names.
+    """List files with a suffix, sorted by name as in SpikingJelly and torchvision.
 
-    So ``cifar10_cat_10`` comes before ``cifar10_cat_2``.
+    Thus ``cifar10_cat_10`` comes before ``cifar10_cat_2``.
 
     Raises:
         UserError: If the folder cannot be read.

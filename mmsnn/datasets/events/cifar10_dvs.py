@@ -1,4 +1,4 @@
-"""CIFAR10-DVS: images of CIFAR-10, moved on a screen in front of an event camera."""
+"""CIFAR10-DVS: an event camera's recordings of CIFAR-10 images moving on a screen."""
 
 import logging
 import math
@@ -28,7 +28,7 @@ CLASSES = (
     'truck',
 )
 
-# Where the class folders may be: as published; as SpikingJelly extracts them.
+# Possible locations of the class folders: as published, and as SpikingJelly extracts.
 _PLACES = ('.', 'extract', 'events_np')
 _TRAIN_SHARE = 0.9
 _PUBLISHED = 1000
@@ -36,18 +36,18 @@ _PUBLISHED = 1000
 
 @DATASETS.register_module()
 class CIFAR10DVS(EventDataset):
-    """CIFAR10-DVS (Li et al. 2017), 1000 recordings of each of ten classes.
+    """CIFAR10-DVS (Li et al. 2017): ten classes with 1000 recordings each.
 
-    ``data_root`` holds one folder a class with, as published, AEDAT 2 files such as
-    ``airplane/cifar10_airplane_0.aedat`` or, as SpikingJelly converts them, ``.npz``;
-    or it has these folders in ``extract`` or ``events_np``.
+    ``data_root``, or its subfolder ``extract`` or ``events_np``, contains one folder
+    per class. The files are AEDAT 2 as published, such as
+    ``airplane/cifar10_airplane_0.aedat``, or ``.npz`` as converted by SpikingJelly.
 
-    The data set has no split of its own. As in the code of the SEW paper the first 90 %
-    of every class, in the order of the files' names as text, are for training
-    (rounded up) and the others for testing: 9000 and 1000. Later papers split at
-    random, or by number, which gives other accuracies.
+    The data set has no official split. As in the code of the SEW paper, the first 90 %
+    of every class (rounded up), in alphabetical order of the file names, are used for
+    training and the others for testing: 9000 and 1000. Later papers split randomly or
+    by number, so their accuracies are not comparable.
 
-    The options are :class:`EventDataset`'s.
+    The arguments are those of :class:`EventDataset`.
     """
 
     NAME = 'cifar10_dvs'

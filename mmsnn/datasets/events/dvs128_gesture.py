@@ -1,4 +1,4 @@
-"""DVS128 Gesture: people gesturing in front of an event camera."""
+"""DVS128 Gesture: hand and arm gestures recorded by an event camera."""
 
 from collections import Counter
 from pathlib import Path
@@ -25,10 +25,10 @@ CLASSES = (
     'other_gestures',
 )
 
-# Where the recordings may be: as published; as SpikingJelly extracts them.
+# Possible locations of the recordings: as published, and as SpikingJelly extracts them.
 _PLACES = ('.', 'DvsGesture', 'extract/DvsGesture')
 _LISTS = {'train': 'trials_to_train.txt', 'test': 'trials_to_test.txt'}
-# Where SpikingJelly's converted samples may be, a folder a split and class.
+# Possible locations of SpikingJelly's converted samples: a folder per split and class.
 _CONVERTED = ('events_np', '.')
 
 
@@ -36,15 +36,16 @@ _CONVERTED = ('events_np', '.')
 class DVS128Gesture(EventDataset):
     """DVS128 Gesture (Amir et al. 2017): eleven gestures of 29 people.
 
-    ``data_root`` is the published folder ``DvsGesture``, or holds it:
+    ``data_root`` is the published folder ``DvsGesture`` or contains it:
     ``user01_fluorescent.aedat`` (AEDAT 3.1) and ``user01_fluorescent_labels.csv`` for
-    each recording, ``trials_to_train.txt`` and ``trials_to_test.txt``. Or it has what
-    SpikingJelly made of them: ``events_np/train/0/user01_fluorescent_0.npz``.
+    each recording, ``trials_to_train.txt`` and ``trials_to_test.txt``. Alternatively,
+    it contains the files converted by SpikingJelly, such as
+    ``events_np/train/0/user01_fluorescent_0.npz``.
 
-    A sample is a row of a ``_labels.csv``: 1176 for training (users 1 to 23) and 288
-    for testing (users 24 to 29), by the published lists.
+    A sample is a row of a ``_labels.csv``. The published lists have 1176 training
+    samples (users 1 to 23) and 288 test samples (users 24 to 29).
 
-    The options are :class:`EventDataset`'s.
+    The arguments are those of :class:`EventDataset`.
     """
 
     NAME = 'dvs128_gesture'
@@ -93,10 +94,11 @@ def _find_recordings(root: Path, folder: Path, split: str) -> list[EventFile]:
 
 
 def _read_labels(recording: Path, split: str) -> dict[str, EventSample]:
-    """Read the samples of a recording from the table beside it.
+    """Read the samples of a recording from its ``_labels.csv``.
 
-    Its columns are the class from 1, begin and end in microseconds. Keys are the names
-    that SpikingJelly gives: class folder and number of the recording's sample of it.
+    Its columns are the class, from 1, and the begin and end in microseconds. Keys are
+    SpikingJelly's names: split, class, and the sample's number among the recording's
+    samples of that class.
     """
     path = recording.with_name(f'{recording.stem}_labels.csv')
     lines = [line for line in _read_text(path).splitlines() if line.strip()]
@@ -130,11 +132,11 @@ def _read_text(path: Path) -> str:
     """Read a text file of the data set.
 
     Raises:
-        UserError: If it is missing or no text.
+        UserError: If it is missing or not a text file.
     """
     try:
         if path.exists() and not path.is_file():
-            # opening a pipe would wait for ever
+            # opening a pipe would block forever
             raise UserError(f'{str(path)!r} is no regular file')
         return path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
@@ -142,7 +144,7 @@ def _read_text(path: Path) -> str:
 
 
 def _find_converted(root: Path, folder: Path, split: str) -> list[EventFile]:
-    """List the samples of a split that SpikingJelly made."""
+    """List the samples of a split that SpikingJelly converted."""
     files = []
     for label, name in enumerate(CLASSES):
         place = folder / split / str(label)

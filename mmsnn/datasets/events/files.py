@@ -1,4 +1,4 @@
-"""What a source file of an event data set holds."""
+"""Source files of event data sets and the samples in them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EventSample:
-    """A sample: all events of a source file, or those of a window of time.
+    """A sample: all events of a source file, or those in a time window.
 
     Attributes:
-        label: Index of its class.
+        label: Index of the class.
         window: Begin (inclusive) and end (exclusive) in microseconds of the file's
-            clock; None is the whole file.
+            clock; None selects the whole file.
     """
 
     label: int
@@ -24,12 +24,11 @@ class EventFile:
 
     Attributes:
         path: The file.
-        layout: How it is written, a key of :data:`.readers.LAYOUTS`.
-        dataset: Name of the data set, part of what its cached frames are found by.
-        data_root: Folder of the data set, where frames are cached unless another
-            folder is given.
-        samples: Key -> sample. A key is unique in the data set and does not change
-            with the layout.
+        layout: Format of the file, a key of :data:`.readers.LAYOUTS`.
+        dataset: Name of the data set, part of the path of the cached frames.
+        data_root: Folder of the data set, in which frames are cached by default.
+        samples: Samples by key. A key is unique in the data set and does not depend on
+            the layout.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Integrates events to frames and keeps the frames on disk."""
+"""Integration of events to frames, and the cache of frames on disk."""
 
 import json
 import logging
@@ -17,36 +17,36 @@ from .readers import import_spikingjelly, read_events
 from .values import SENSOR_SIZE, Events, check_events
 
 CACHE_FOLDER = 'event_frames'
-"""Folder in a data set's own for its frames, unless another is asked for."""
+"""Default subfolder of a data set's folder for cached frames."""
 
-# To be raised with every change of what frames the same events give.
+# Increment whenever the frames of the same events change.
 _VERSION = 2
 _METHOD = 'number'
-# Seconds after which nobody can still be writing a file; a write takes far below one.
+# Age in seconds above which a temporary file is a leftover: writes take less than 1 s.
 _STALE = 3600.0
-# Share of a sample's window without events at its end from which its file is reported.
+# Share of a sample's window without events at its end above which a warning is logged.
 _MAX_MISSING = 0.01
 
 
 def integrate(events: Events, num_steps: int, name: str) -> np.ndarray:
-    """Count the events of each pixel in slices of equal numbers of events.
+    """Count the events per pixel in slices with equal numbers of events.
 
-    With N events, slice j of T has events ``[j * (N // T), (j + 1) * (N // T))`` and
-    the last one all that remain (Fang et al. 2021, *Incorporating learnable membrane
-    time constant*, Section 4.1, the pre-processing of the SEW and SG papers).
+    With N events, slice j of T has events ``[j * (N // T), (j + 1) * (N // T))``; the
+    last slice also has all remaining events (Fang et al. 2021, *Incorporating learnable
+    membrane time constant*, Section 4.1; the pre-processing of the SEW and SG papers).
 
     Args:
         events: The events of a sample, see :func:`.values.check_events`.
         num_steps: Number of slices T.
-        name: Of the sample, for messages.
+        name: Name of the sample for messages.
 
     Returns:
-        ``[T, 2, H, W]``, H and W those of the sensor, in the smallest unsigned type:
-        the numbers of events by slice, polarity, row and column.
+        Number of events per slice, polarity, row and column, ``[T, 2, H, W]``, in the
+        smallest unsigned integer type. H and W are the sensor's height and width.
 
     Raises:
-        UserError: If there are fewer events than slices, or values that they cannot
-            have, such as coordinates outside the sensor.
+        UserError: If there are fewer events than slices or events have invalid values,
+            such as coordinates outside the sensor.
     """
     height, width = SENSOR_SIZE
     try:
@@ -68,7 +68,7 @@ def integrate(events: Events, num_steps: int, name: str) -> np.ndarray:
 def integrate_sample(
     file: EventFile, key: str, events: Events, num_steps: int
 ) -> np.ndarray:
-    """Integrate one sample of a file whose events were read; see :func:`integrate`."""
+    """Integrate one sample of a file given the file's events, see :func:`integrate`."""
     window = file.samples[key].window
     name = f'event file {file.path!r}'
     if window is not None:
@@ -88,20 +88,20 @@ def integrate_sample(
 
 
 class FrameCache:
-    """Frames of a data set's samples for one T, a file each.
+    """Cache of a data set's frames for one number of frames T, one file per sample.
 
-    A file is written under a name of its own and then renamed: it is there whole or not
-    at all, and of two processes that make the same one, either's stays. Whatever cannot
-    be read, or was made from a source file of another name, size or window, is made
-    again. So preparing may stop at any time and go on later.
+    A file is written under a unique temporary name and then renamed, so it is always
+    complete, also if several processes write the same one. Frames are recomputed if
+    their file cannot be read or was made from a source file with another name, size or
+    window. Preparation can therefore be interrupted and continued at any time.
 
     Args:
-        root: Folder for all data sets and T.
+        root: Folder of the caches of all data sets and T.
         dataset: Name of the data set.
         num_steps: Number of frames T.
 
     Attributes:
-        folder: Folder of this data set, T, way of integrating and version.
+        folder: Folder for this data set, T, integration method and version.
     """
 
     def __init__(
@@ -113,8 +113,8 @@ class FrameCache:
     def load(self, file: EventFile, key: str) -> np.ndarray:
         """Return the frames of a sample, ``[T, 2, H, W]`` unsigned integers.
 
-        Where they have to be made, those of the file's other samples that are not there
-        are made as well: reading a recording costs far more than integrating it.
+        If they are not cached, missing frames of the file's other samples are computed
+        as well, because reading a recording takes far longer than integrating it.
 
         Raises:
             UserError: If the source file is damaged or frames cannot be written.
@@ -132,10 +132,10 @@ class FrameCache:
         return frames
 
     def prepare(self, file: EventFile) -> int:
-        """Make the frames of all samples of a file that are not there or are damaged.
+        """Compute all frames of a file that are missing or damaged.
 
         Returns:
-            How many were made.
+            The number of samples whose frames were computed.
 
         Raises:
             UserError: If the source file is damaged or frames cannot be written.
@@ -148,7 +148,7 @@ class FrameCache:
         return len(missing)
 
     def remove_stale(self) -> None:
-        """Remove what processes that were killed in the middle of a write left."""
+        """Remove temporary files of processes that were killed while writing."""
         for part in self.folder.rglob('*.part'):
             if time.time() - part.stat().st_mtime > _STALE:
                 part.unlink(missing_ok=True)
@@ -157,12 +157,12 @@ class FrameCache:
         return self.folder / f'{key}.npz'
 
     def _read(self, file: EventFile, key: str) -> np.ndarray | None:
-        """Return the frames of a sample if they are there, whole and up to date."""
+        """Return the frames of a sample if they are cached, intact and up to date."""
         try:
             with np.load(self._path(key), allow_pickle=False) as entry:
                 origin, frames = str(entry['origin']), entry['frames']
         except Exception:
-            # Whatever is wrong with it, it is made anew.
+            # The frames are recomputed, whatever the error is.
             return None
         shape = (self.num_steps, 2, *SENSOR_SIZE)
         known = (
@@ -194,10 +194,10 @@ class FrameCache:
 
 
 def _describe_origin(file: EventFile, key: str) -> str:
-    """Return what the frames of a sample are made from, as text.
+    """Return a description of the source of a sample's frames.
 
-    The size tells a file that was fetched again from the one that was cut off; a time
-    of change would not survive a copy of the data set.
+    It includes the file size, which differs if a truncated file is replaced. A
+    modification time would change when the data set is copied.
 
     Raises:
         UserError: If the file is missing.

@@ -1,4 +1,4 @@
-"""Makes the frames of a whole data set ahead of training."""
+"""Computation of the frames of a whole data set before training."""
 
 import os
 import sys
@@ -16,18 +16,18 @@ from .base import EVENT_DATASETS, SPLITS, check_root
 from .files import EventFile
 from .frames import CACHE_FOLDER, FrameCache
 
-# How many damaged files are named.
+# Number of damaged files that are named in an error.
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class PreparedFrames:
-    """What :func:`prepare_event_frames` made.
+    """Result of :func:`prepare_event_frames`.
 
     Attributes:
-        folder: Where the frames are.
-        samples: Split -> number of samples.
-        made: How many samples' frames were made; the others' were there already.
+        folder: Folder of the frames.
+        samples: Number of samples by split.
+        made: Number of samples whose frames were computed; the others were cached.
     """
 
     folder: Path
@@ -43,27 +43,27 @@ def prepare_event_frames(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> PreparedFrames:
-    """Make the frames of all samples of a data set that are not there yet.
+    """Compute the frames of all samples of a data set that are not cached yet.
 
-    May be interrupted and called again, also by several processes at a time. A damaged
-    file does not keep the others from being prepared.
+    It can be interrupted and called again, also by several processes at once. If files
+    are damaged, the others are still prepared.
 
     Args:
         dataset: A key of :data:`EVENT_DATASETS`, such as ``'cifar10_dvs'``.
         data_root: Folder of the data set.
-        num_steps: Number of frames T of a sample.
+        num_steps: Number of frames T per sample.
         workers: Number of processes.
-        cache_dir: Folder to keep frames in, as LoadEventFrames takes it.
-        progress: Whether a progress bar is printed.
+        cache_dir: Folder for the frames, as in LoadEventFrames.
+        progress: Whether to print a progress bar.
 
     Returns:
-        What was made.
+        The folder and the numbers of samples.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument is out of range, the folder lacks what is expected,
-            or files are damaged (:class:`~mmsnn.utils.errors.UserError`); then all
-            others are prepared.
+        ValueError: If an argument is out of range, expected files are missing in the
+            folder, or, after all other files are prepared, if files are damaged
+            (:class:`~mmsnn.utils.errors.UserError`).
     """
     check_choice('dataset', dataset, EVENT_DATASETS)
     check_positive_int('num_steps', num_steps)
@@ -96,7 +96,7 @@ def prepare_event_frames(
 def _prepare_all(
     cache: FrameCache, files: Sequence[EventFile], workers: int
 ) -> Iterator[int | str]:
-    """Yield for each file, as they are done, what :func:`_prepare` returns."""
+    """Yield the result of :func:`_prepare` for each file, in order of completion."""
     if workers == 1:
         yield from (_prepare(cache, file) for file in files)
         return
@@ -110,7 +110,7 @@ def _prepare_all(
 
 
 def _prepare(cache: FrameCache, file: EventFile) -> int | str:
-    """Return how many samples of a file were made, or what is wrong with it."""
+    """Return the number of samples whose frames were computed, or an error message."""
     try:
         return cache.prepare(file)
     except UserError as error:

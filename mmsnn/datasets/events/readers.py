@@ -1,7 +1,6 @@
-"""Reads event files with SpikingJelly's readers, and refuses damaged ones.
+"""Event file readers of SpikingJelly, with checks that reject damaged files.
 
-The readers themselves take a file that was cut off for a complete one, or fail without
-naming it.
+Without the checks, the readers accept truncated files or fail without naming the file.
 """
 
 import importlib
@@ -29,9 +28,9 @@ _POLARITY = 1
 def import_spikingjelly(name: str) -> ModuleType:
     """Import the module ``spikingjelly.datasets.NAME`` without the other data sets.
 
-    The package's ``__init__`` imports all of them, and with the spoken ones torchaudio,
-    which cannot be loaded where its build is not exactly PyTorch's. A package in its
-    place that has only a path lets Python import one module.
+    The package's ``__init__`` imports all data sets and, for the audio ones,
+    torchaudio, which fails to load if its build does not match PyTorch's. An empty
+    package with only a path takes its place while the single module is imported.
     """
     package = 'spikingjelly.datasets'
     if package in sys.modules:
@@ -73,7 +72,7 @@ def _read_aedat3(path: Path) -> Events:
 
 
 def _check_packets(path: Path) -> None:
-    """Check that an AEDAT 3.1 file has its header and only whole packets."""
+    """Check that an AEDAT 3.1 file has a header and only complete packets."""
     size = path.stat().st_size
     with path.open('rb') as file:
         line = file.readline()
@@ -97,7 +96,7 @@ def _check_packets(path: Path) -> None:
                     f'it was cut off in the packet at byte {start}, at {size} bytes'
                 )
             if kind == _POLARITY and (event_size, number) != (8, capacity):
-                # the reader takes what is unused for events, too
+                # the reader would count unused slots as events
                 raise ValueError(
                     f'the packet at byte {start} must be full of events of 8 bytes, '
                     f'but has {number} of {capacity}, of {event_size} bytes'
@@ -106,7 +105,7 @@ def _check_packets(path: Path) -> None:
 
 
 def _read_npz(path: Path) -> Events:
-    """Read an archive of the arrays t, x, y and p, as SpikingJelly writes them."""
+    """Read an archive with the arrays t, x, y and p, as written by SpikingJelly."""
     with path.open('rb') as file:
         if not zipfile.is_zipfile(file):
             raise ValueError('it is no zip archive, or was cut off')
@@ -116,12 +115,13 @@ def _read_npz(path: Path) -> Events:
 
 @dataclass(frozen=True)
 class EventLayout:
-    """How event files are written.
+    """A format of event files.
 
     Args:
-        suffix: Of the files' names, with its dot.
-        read: Returns the events of a file as arrays ``t`` (microseconds), ``x``, ``y``,
-            ``p`` (polarity); any exception means that the file is damaged.
+        suffix: Suffix of the file names, with the dot.
+        read: Function that returns the events of a file as arrays ``t``
+            (microseconds), ``x``, ``y`` and ``p`` (polarity). Any exception means that
+            the file is damaged.
     """
 
     suffix: str
@@ -147,22 +147,22 @@ def read_events(path: str | os.PathLike[str], layout: str) -> Events:
         path: The file.
         layout: A key of :data:`LAYOUTS`: ``'aedat2'`` (8 bytes per event, big-endian,
             in CIFAR10-DVS's address layout), ``'aedat3'`` (AEDAT 3.1), ``'npz'``
-            (SpikingJelly's arrays) or one that was registered.
+            (SpikingJelly's arrays) or a registered one.
 
     Returns:
         Arrays ``t``, ``x``, ``y``, ``p`` of equal length.
 
     Raises:
-        UserError: If the file is missing, damaged, or written in another layout, or its
-            events have values that they cannot have.
+        UserError: If the file is missing, damaged or in another layout, or its events
+            have invalid values.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            # opening a pipe would wait for ever
+            # opening a pipe would block forever
             raise ValueError('it is no regular file')
         return check_events(LAYOUTS[layout].read(Path(path)))
     except Exception as error:
-        # In damaged bytes each parser fails in its own way.
+        # Parsers raise various exceptions for damaged files.
         reason = str(error) if type(error) is ValueError else first_line(error)
         raise UserError(
             f'event file {os.fspath(path)!r} cannot be read as {layout}: {reason}; '

@@ -1,4 +1,4 @@
-"""Checks the values of events, whatever file they come from."""
+"""Checks of the values of events, for all file formats."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,32 +6,31 @@ from typing import Any
 import numpy as np
 
 Events = Mapping[str, np.ndarray]
-"""Events in order of time: ``t`` (microseconds), ``x``, ``y``, ``p`` (0 or 1)."""
+"""Events in temporal order: ``t`` (microseconds), ``x``, ``y``, ``p`` (0 or 1)."""
 
 SENSOR_SIZE = (128, 128)
 """Height and width in pixels of the DVS128, which recorded both data sets."""
 
-# Floating-point numbers are exact up to here; in microseconds it is 285 years.
+# Floating-point integers are exact up to here; in microseconds it is 285 years.
 _LATEST = 2**53
-# Buffers of cameras swap events that are milliseconds apart; what runs back further is
-# another clock, and its order is unknown.
+# Camera buffers reorder events by milliseconds; larger steps back mean another clock.
 _MAX_STEP_BACK = 1_000_000
 
 
 def check_events(events: Mapping[str, Any]) -> Events:
-    """Return events as integers in order of time, polarities as 0 and 1.
+    """Return events as integers in temporal order, with polarities 0 and 1.
 
-    What has one meaning only is converted: whole floating-point numbers to integers,
-    booleans and the polarities -1 and 1 to 0 and 1, and events that are up to a second
-    out of order are sorted; those of equal times keep their order.
+    Unambiguous values are converted: integral floating-point numbers to integers, and
+    booleans and the polarities -1 and 1 to 0 and 1. Events that are up to a second out
+    of order are sorted; events with equal times keep their order.
 
     Args:
         events: Arrays ``t``, ``x``, ``y`` and ``p`` of equal length.
 
     Raises:
-        ValueError: If an array is missing, or has another shape or type; if there are
-            no events; or if a value is no whole number, or out of range. The message
-            says "it" of what the events are from.
+        ValueError: If an array is missing or has another shape or type, if there are no
+            events, or if a value is not an integer or out of range. The message calls
+            the source of the events "it".
     """
     missing = sorted(set('txyp') - set(events))
     if missing:
@@ -53,11 +52,11 @@ def check_events(events: Mapping[str, Any]) -> Events:
 
 
 def _check_range(name: str, values: np.ndarray, low: int, high: int) -> np.ndarray:
-    """Return ``values`` as integers, or raise if one is not from low to high."""
+    """Return ``values`` as integers; raise if one is not in [low, high]."""
     kind = values.dtype.kind
     if kind not in 'iuf':
         raise ValueError(f'{name} must be whole numbers, but has dtype {values.dtype}')
-    # written so that NaN is outside
+    # negated, so that NaN is out of range
     bad = ~((values >= low) & (values <= high))
     if kind == 'f':
         bad |= np.floor(values) != values
@@ -83,7 +82,7 @@ def _check_polarity(values: np.ndarray) -> np.ndarray:
 
 
 def _sort(events: dict[str, np.ndarray]) -> Events:
-    """Return events in order of time."""
+    """Return events in temporal order."""
     t = events['t']
     if not (t[1:] < t[:-1]).any():
         return events

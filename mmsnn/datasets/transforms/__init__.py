@@ -1,4 +1,4 @@
-"""Transforms of event data; ``mmpretrain.PackInputs`` packs what they give."""
+"""Transforms of event data; ``mmpretrain.PackInputs`` packs their results."""
 
 from .frames import (
     RandomFlipFrames,

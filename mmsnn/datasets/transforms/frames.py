@@ -1,7 +1,7 @@
-"""Augmentations of event frames: in time, by mirroring, by shifting, in size.
+"""Transforms of event frames: random temporal delete, flip, roll and resize.
 
-All take and give ``results['frames']``, ``[T, 2, H, W]``, treat all frames of a sample
-alike, and draw from NumPy's generator, which MMEngine seeds in every worker.
+They change ``results['frames']``, ``[T, 2, H, W]``, apply the same operation to all
+frames of a sample, and use NumPy's global generator, which MMEngine seeds per worker.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_choice, check_number, check_positive_int, describe
 from mmsnn.utils.errors import UserError
 
-# What MMCV's and MMDetection's transforms call annotations that have a place.
+# Keys of annotations with positions in MMCV's and MMDetection's transforms.
 _PLACED = (
     'gt_bboxes',
     'gt_instances',
@@ -31,15 +31,15 @@ _PLACED = (
 
 
 class MovingTransform(BaseTransform):
-    """A transform that moves pixels of frames, and could not move annotations along.
+    """Base class of transforms that move pixels of frames but not annotations.
 
     Raises:
-        ValueError: When called with annotations that have a place, such as
+        ValueError: When called with annotations that have positions, such as
             ``gt_bboxes`` (:class:`~mmsnn.utils.errors.UserError`).
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Check that there are no such annotations, then move the frames."""
+        """Check that no annotation has positions, then transform the frames."""
         placed = [key for key in _PLACED if results.get(key) is not None]
         if placed:
             raise UserError(
@@ -49,22 +49,23 @@ class MovingTransform(BaseTransform):
         return self.move(results)
 
     def move(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Move the frames."""
+        """Transform the frames."""
         raise NotImplementedError(f'{type(self).__name__} defines no move')
 
 
 @TRANSFORMS.register_module()
 class RandomTemporalDelete(BaseTransform):
-    """Keeps frames drawn at random, in their order, and deletes the others.
+    """Keeps a random subset of the frames, in their order, and deletes the others.
 
-    Against overfitting, in training only (SEW paper, A.2, with 12 of 16).
+    It reduces overfitting and is used in training only (SEW paper, A.2: 12 of 16).
 
     Args:
-        num_keep: Number of frames that are kept.
+        num_keep: Number of frames to keep.
 
     Raises:
-        TypeError: If ``num_keep`` is no integer.
-        ValueError: If it is less than 1; when called, if there are fewer frames.
+        TypeError: If ``num_keep`` is not an integer.
+        ValueError: If ``num_keep`` is less than 1 or, when called, exceeds the number
+            of frames.
     """
 
     def __init__(self, num_keep: int) -> None:
@@ -91,9 +92,10 @@ class RandomTemporalDelete(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomFlipFrames(MovingTransform):
-    """Mirrors the frames left to right, sometimes.
+    """Flips the frames horizontally with a given probability.
 
-    Not for DVS128 Gesture: it makes a right hand's gesture a left hand's.
+    Do not use it with DVS128 Gesture, which has separate classes for the right and the
+    left hand.
 
     **Added keys:** flip, flip_direction.
 
@@ -101,8 +103,8 @@ class RandomFlipFrames(MovingTransform):
         prob: Probability, 0 to 1.
 
     Raises:
-        TypeError: If ``prob`` is no number.
-        ValueError: If it is not from 0 to 1.
+        TypeError: If ``prob`` is not a number.
+        ValueError: If ``prob`` is not in [0, 1].
     """
 
     def __init__(self, prob: float = 0.5) -> None:
@@ -115,11 +117,11 @@ class RandomFlipFrames(MovingTransform):
         return bool(np.random.random() < self.prob)
 
     def move(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Mirror the frames if the draw says so."""
+        """Flip the frames with probability ``prob``."""
         results['flip'] = self._draw()
         results['flip_direction'] = 'horizontal' if results['flip'] else None
         if results['flip']:
-            # a tensor cannot share memory that is read backwards
+            # PyTorch does not support negative strides
             results['frames'] = np.ascontiguousarray(results['frames'][..., ::-1])
         return results
 
@@ -129,14 +131,15 @@ class RandomFlipFrames(MovingTransform):
 
 @TRANSFORMS.register_module()
 class RandomRollFrames(MovingTransform):
-    """Shifts the frames in both directions; what leaves at an edge enters opposite.
+    """Shifts the frames cyclically by random numbers of rows and columns.
 
     Args:
-        max_shift: Largest shift in pixels, drawn from -max_shift to max_shift.
+        max_shift: Largest shift in pixels; shifts are drawn uniformly from -max_shift
+            to max_shift.
 
     Raises:
-        TypeError: If ``max_shift`` is no integer.
-        ValueError: If it is less than 1.
+        TypeError: If ``max_shift`` is not an integer.
+        ValueError: If ``max_shift`` is less than 1.
     """
 
     def __init__(self, max_shift: int = 5) -> None:
@@ -160,11 +163,11 @@ class RandomRollFrames(MovingTransform):
 class ResizeFrames(MovingTransform):
     """Resizes the frames.
 
-    ``'nearest'`` (the usual one in the event literature) and ``'bilinear'``
-    (anti-aliased) keep the density of events: a pixel stays a number of events of the
-    sensor's pixel size, and the sum over the frame changes with its area. ``'sum'``
-    keeps the events: each is counted in the coarser pixel that it falls into, as if the
-    sensor were coarser, so sums stay; it only makes frames smaller.
+    ``'nearest'`` (common in the event literature) and ``'bilinear'`` (anti-aliased)
+    preserve the event density: values are still events per pixel of the sensor, and the
+    sum over the frame changes with its area. ``'sum'`` preserves the number of events:
+    each event is counted in the coarser pixel that contains it, as with a sensor of
+    lower resolution. It can only reduce the size.
 
     **Changed keys:** frames, img_shape.
 
@@ -173,9 +176,9 @@ class ResizeFrames(MovingTransform):
         interpolation: ``'nearest'``, ``'bilinear'`` or ``'sum'``.
 
     Raises:
-        TypeError: If a size is no integer.
-        ValueError: If a size is less than 1 or the interpolation unknown; when called,
-            if ``'sum'`` is to enlarge.
+        TypeError: If a size is not an integer.
+        ValueError: If a size is less than 1 or the interpolation is unknown, or, when
+            called, if ``'sum'`` would enlarge the frames.
     """
 
     def __init__(
@@ -196,7 +199,7 @@ class ResizeFrames(MovingTransform):
         if self.interpolation == 'sum':
             frames = self._sum(self._sum(frames, -2, self.height), -1, self.width)
         else:
-            # here, since it takes long to import and nothing else needs it
+            # imported lazily, because the import is slow
             from torchvision.transforms import InterpolationMode
             from torchvision.transforms.functional import resize
 
@@ -209,7 +212,7 @@ class ResizeFrames(MovingTransform):
         return results
 
     def _sum(self, frames: np.ndarray, axis: int, size: int) -> np.ndarray:
-        """Add up along an axis: pixel i of n goes to ``i * size // n``."""
+        """Sum pixels along an axis: pixel i of n is added to ``i * size // n``."""
         length = frames.shape[axis]
         if size > length:
             raise ValueError(

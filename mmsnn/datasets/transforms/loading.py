@@ -1,4 +1,4 @@
-"""Loads a sample of an event data set as frames."""
+"""Loading of samples of event data sets as frames."""
 
 import os
 from pathlib import Path
@@ -16,10 +16,11 @@ from mmsnn.utils import check_bool, check_positive_int, describe
 
 @TRANSFORMS.register_module()
 class LoadEventFrames(BaseTransform):
-    """Integrates events to T frames of equal numbers of events, or finds them made.
+    """Loads the T frames of a sample from the cache, or integrates its events.
 
-    ``frame[p, y, x]`` is the number of events of polarity p at column x and row y in a
-    slice of the sample; see :func:`mmsnn.datasets.events.frames.integrate`.
+    ``frame[p, y, x]`` is the number of events with polarity p at column x and row y in
+    a slice of the sample. Slices have equal numbers of events, see
+    :func:`mmsnn.datasets.events.frames.integrate`.
 
     **Required keys:** event_file, event_key.
 
@@ -28,15 +29,15 @@ class LoadEventFrames(BaseTransform):
 
     Args:
         num_steps: Number of frames T.
-        cache_dir: Folder in which frames are kept; None is ``event_frames`` in the data
-            set's own.
-        use_cache: Whether frames are kept. Without it a recording of DVS128 Gesture is
-            read, for seconds, for each of its samples.
+        cache_dir: Folder of the cache; None uses ``event_frames`` in the data set's
+            folder.
+        use_cache: Whether to cache frames. Without the cache, a recording of DVS128
+            Gesture is read again for each of its samples, which takes seconds.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``num_steps`` is less than 1; when called, if the file is damaged
-            or has too few events, or frames cannot be written
+        ValueError: If ``num_steps`` is less than 1, or, when called, if the file is
+            damaged, has too few events, or frames cannot be written
             (:class:`~mmsnn.utils.errors.UserError`).
     """
 

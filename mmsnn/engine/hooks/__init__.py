@@ -1,4 +1,4 @@
-"""Hooks of MMEngine's Runner."""
+"""Hooks for MMEngine's Runner."""
 
 from .checkpoint import AtomicCheckpointHook
 from .checkpoint_keys import CheckpointKeysHook

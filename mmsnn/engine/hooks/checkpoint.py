@@ -1,4 +1,4 @@
-"""Checkpoints that survive a kill at any moment, and resume as if there was none."""
+"""Atomic checkpoints: safe if training is killed, and exact when it is resumed."""
 
 import os
 from collections import deque
@@ -28,15 +28,15 @@ STATE = 'mmsnn'
 class AtomicCheckpointHook(CheckpointHook):
     """MMEngine's ``CheckpointHook``, safe against kills and full disks.
 
-    Files, best checkpoints and ``last_checkpoint`` among them, are written under a
-    temporary name, flushed to the disk and renamed; only then is an older checkpoint
-    deleted. There is a whole checkpoint at any moment after the first is saved. The
-    states of all random number generators are saved too, and whether the evaluation
-    that follows has been run, so that a resumed training continues as the interrupted
-    one would have.
+    All files, including best checkpoints and ``last_checkpoint``, are written under a
+    temporary name, flushed to the disk and renamed; older checkpoints are deleted only
+    afterwards. After the first save, a complete checkpoint exists at all times. The
+    states of all random number generators are saved as well, and whether the evaluation
+    that follows has been run, so that resumed training continues exactly as it would
+    have without the interruption.
 
     The arguments are those of ``CheckpointHook``. On backends other than the local
-    disk, files are written as the backend does it.
+    disk, files are written by the backend.
     """
 
     backend_args: dict[str, Any] | None
@@ -44,14 +44,14 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._evaluated = False  # what is trained now
-        self._saved_evaluated = False  # what was saved last
+        self._evaluated = False  # whether the current weights are evaluated
+        self._saved_evaluated = False  # whether the last saved weights are evaluated
         self._state: dict[str, Any] | None = None
         self._resumed: dict[str, Any] | None = None
         self._previous_best: dict[str, str | None] = {}  # while new ones are saved
 
     def before_train(self, runner: Runner) -> None:
-        """Check the disk, and restore what a resumed training needs.
+        """Check the free disk space, and restore the state of resumed training.
 
         Raises:
             UserError: If there is not enough free space.
@@ -74,7 +74,7 @@ class AtomicCheckpointHook(CheckpointHook):
             kept = map(self._path_of, self.keep_ckpt_ids)
             num_full -= sum(map(self.file_backend.isfile, kept))
         best = self._best_paths() if self.save_best else {}
-        # one more while the new one is written and the old one is still there
+        # one more, because the old one is deleted after the new one is written
         num_best = bool(best) + sum(path is None for path in best.values())
         check_room(runner, self.out_dir, num_full, num_best)
 
@@ -112,18 +112,18 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_save_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
-        """Add the state to a checkpoint that training can be resumed from."""
+        """Add the state to checkpoints for resuming."""
         if self._state is not None:
             checkpoint[STATE] = self._state
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the worker processes of the data loader which epoch begins."""
+        """Pass the epoch to the worker processes of the data loader."""
         dataset = getattr(runner.train_dataloader, 'dataset', None)
         if isinstance(dataset, EpochSeededDataset):
             dataset.start_epoch(runner.epoch)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any]) -> None:
-        """Save the best checkpoint, and that the evaluation has been run."""
+        """Save the best checkpoint, and record that the evaluation has been run."""
         self._evaluated = True
         super().after_val_epoch(runner, metrics)
         if self.last_ckpt is None or self._saved_evaluated:
@@ -140,16 +140,16 @@ class AtomicCheckpointHook(CheckpointHook):
     def _save_checkpoint_with_step(
         self, runner: Runner, step: int, meta: dict[str, Any]
     ) -> None:
-        """Save, name the file in ``last_checkpoint``, and then delete older ones."""
+        """Save a checkpoint, update ``last_checkpoint``, then delete older ones."""
         outdated = self._keep(runner, step)
         self.last_ckpt = self._path_of(step)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
-        # On all processes, although the first one alone saves.
+        # On all processes, although only the main process saves.
         states = all_gather_object(get_generator_states())
         self._state = {
             'generators': states,
             'evaluated': self._evaluated,
-            # Resuming deletes what a kill leaves over.
+            # Deleted on resuming, if training is killed before they are deleted.
             'outdated': [Path(path).name for path in self._replaced_best()],
         }
         with self._explain_failure(runner):
@@ -173,19 +173,19 @@ class AtomicCheckpointHook(CheckpointHook):
             self._remove(path)
 
     def _keep(self, runner: Runner, step: int) -> list[str]:
-        """Note that ``step`` is kept; return the files to delete once it is saved."""
+        """Record that ``step`` is kept; return the files to delete after saving it."""
         if self.max_keep_ckpts <= 0:
             return []
         steps = list(self.keep_ckpt_ids)
         if step not in steps:
             steps.append(step)
-        # With the outdated ones: resuming deletes what a kill leaves over.
+        # Includes outdated ones, so that resuming deletes them if training is killed.
         runner.message_hub.update_info('keep_ckpt_ids', steps)
         self.keep_ckpt_ids = deque(steps, self.max_keep_ckpts)
         return [self._path_of(old) for old in steps[: -self.max_keep_ckpts]]
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
-        """Save the best checkpoints and then delete those that they replace.
+        """Save the best checkpoints, then delete those that they replace.
 
         Raises:
             UserError: If a metric of ``save_best`` has not been evaluated.
@@ -199,7 +199,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 f'{", ".join(metrics)}, but got {", ".join(sorted(unknown))}'
             )
         self._previous_best = self._best_paths()
-        # MMEngine deletes the files named here before it saves.
+        # Cleared, because MMEngine deletes these files before saving.
         self._set_best_paths(dict.fromkeys(self._previous_best))
         with self._explain_failure(runner):
             super()._save_best_checkpoint(runner, metrics)
@@ -212,7 +212,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self._remove(path)
 
     def _replaced_best(self) -> set[str]:
-        """Return the best checkpoints for which better ones have been found."""
+        """Return the previous best checkpoints that better ones replace."""
         previous = self._previous_best
         current = self._best_paths() if previous else {}
         kept = {new or previous[key] for key, new in current.items()}
@@ -231,7 +231,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = paths
 
     def _num_done(self, runner: Runner) -> int:
-        """Return the epochs or iterations done, once an evaluation can follow."""
+        """Return the number of completed epochs or iterations."""
         return int(runner.epoch if self.by_epoch else runner.iter)
 
     def _path_of(self, step: int) -> str:
@@ -239,7 +239,7 @@ class AtomicCheckpointHook(CheckpointHook):
         return str(self.file_backend.join_path(self.out_dir, name))
 
     def _remove(self, path: str) -> None:
-        # A path can come from a resumed checkpoint: nothing elsewhere is touched.
+        # The path may come from a resumed checkpoint: only delete files in out_dir.
         if not is_main_process() or Path(path).parent != Path(self.out_dir):
             return
         if self.file_backend.isfile(path):
@@ -250,7 +250,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _explain_failure(self, runner: Runner) -> Iterator[None]:
-        """Turn a full disk, or one that cannot be written, into one line."""
+        """Report a full or unwritable disk in one line."""
         try:
             yield
         except OSError as error:
@@ -262,7 +262,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
 
 def _seed_loaders(runner: Runner) -> None:
-    """Make the loaders draw the same numbers in a resumed training."""
+    """Seed the data loaders, so that resumed training draws the same numbers."""
     seed = runner.seed + runner.rank
     for loop in (runner.train_loop, runner.val_loop):
         loader = getattr(loop, 'dataloader', None)
@@ -273,7 +273,7 @@ def _seed_loaders(runner: Runner) -> None:
 
 
 def _is_evaluation_due(runner: Runner, by_epoch: bool) -> bool:
-    """Return whether MMEngine's loop would evaluate after what has been trained."""
+    """Return whether MMEngine's loop evaluates at the current epoch or iteration."""
     loop: Any = runner.train_loop
     kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
     if runner.val_loop is None or not isinstance(loop, kind):

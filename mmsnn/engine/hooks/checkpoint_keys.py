@@ -1,4 +1,4 @@
-"""Checkpoints brought to one form before other hooks read them."""
+"""Hook that unifies the keys of checkpoints before other hooks read them."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from mmsnn.utils.checkpoint_keys import unify_keys
 
 @HOOKS.register_module()
 class CheckpointKeysHook(Hook):
-    """Unwraps the weights of a loaded checkpoint, for all hooks after it.
+    """Unifies the keys of a loaded checkpoint before other hooks read it.
 
-    MMEngine's Runner takes a bare state dict for a checkpoint and removes the prefix
-    ``module.``, but only after its hooks have read the file: ``EMAHook`` finds nothing,
-    and the average that is tested keeps its initial values. tools/train.py and
-    tools/test.py register this hook.
+    MMEngine's Runner accepts a bare state dict and removes the prefix ``module.``, but
+    only after its hooks have read the checkpoint: ``EMAHook`` then finds no weights,
+    and the tested average keeps its initial values. ``tools/train.py`` and
+    ``tools/test.py`` register this hook.
     """
 
     priority = 'VERY_HIGH'

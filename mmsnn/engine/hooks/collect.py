@@ -1,4 +1,4 @@
-"""A hook that measures single training iterations with a collector."""
+"""Base class of hooks that measure single training iterations with a collector."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 
 class CollectHook(Hook):
-    """Watches the model in every ``interval``-th training iteration, and logs it.
+    """Measures the model in every ``interval``-th training iteration, and logs it.
 
-    Derived classes say what is collected, and which numbers it comes to. One of them
-    goes to the run's log under the name :attr:`key`, where it stands until the next
-    one; all others are curves ``key/...`` of the visualisation backends (TensorBoard,
-    ``scalars.json``) at the iteration that they are of.
+    Derived classes define the collector and the logged numbers. One number is written
+    to the run's log as :attr:`key` and repeated until the next measurement; the others
+    are curves ``key/...`` in the visualisation backends (TensorBoard,
+    ``scalars.json``) at the measured iteration.
 
-    In between nothing is registered on the model, and nothing is kept. Where several
-    processes train, the first measures its own share of the batch. When an iteration
-    fails or is interrupted, the model is let go by the Runner's next iteration,
+    Between measurements, no hooks are registered on the model. In distributed training,
+    the main process measures its own share of the batch. If an iteration fails or is
+    interrupted, the collector is removed from the model at the Runner's next iteration,
     training, validation or test.
 
     Args:
-        interval: Training iterations from one measurement to the next.
+        interval: Number of training iterations between measurements.
 
     Attributes:
-        key: Name of the numbers.
+        key: Name of the logged numbers.
 
     Raises:
-        TypeError: If ``interval`` is no integer.
-        ValueError: If it is less than 1; before training, if the model has nothing to
-            measure.
+        TypeError: If ``interval`` is not an integer.
+        ValueError: If ``interval`` is less than 1, or, before training, if there is
+            nothing to measure in the model.
     """
 
     key: ClassVar[str]
@@ -48,19 +48,19 @@ class CollectHook(Hook):
         self._collector: Collector | None = None
 
     def make_collector(self, model: nn.Module) -> 'Collector':
-        """Return a collector of ``model``, not yet entered.
+        """Return a collector for ``model``, not yet entered.
 
         Raises:
-            ValueError: If the model has nothing to measure.
+            ValueError: If there is nothing to measure in the model.
         """
         raise NotImplementedError(f'{type(self).__name__} defines no collector')
 
     def scalars(self, collector: Any) -> tuple[float, Mapping[str, float]]:
-        """Return the number for the log, and those for curves by name."""
+        """Return the number for the log, and the numbers for the curves by name."""
         raise NotImplementedError(f'{type(self).__name__} defines no scalars')
 
     def before_train(self, runner: Runner) -> None:
-        """Check that there is something to measure.
+        """Check that there is something to measure in the model.
 
         Raises:
             UserError: If there is not; it is a ValueError.
@@ -74,7 +74,7 @@ class CollectHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
     ) -> None:
-        """Start to watch, if it is time."""
+        """Enter the collector in every ``interval``-th iteration."""
         self._let_go()
         if self.every_n_train_iters(runner, self.interval) and is_main_process():
             self._collector = self.make_collector(runner.model).__enter__()
@@ -86,7 +86,7 @@ class CollectHook(Hook):
         data_batch: DATA_BATCH = None,
         outputs: dict | None = None,
     ) -> None:
-        """Log what was seen, if it was watched."""
+        """Log the measurement if the iteration was measured."""
         collector = self._collector
         if collector is None:
             return
@@ -94,7 +94,7 @@ class CollectHook(Hook):
         mean, curves = self.scalars(collector)
         runner.message_hub.update_scalar(f'train/{self.key}', mean)
         iteration = runner.iter + 1
-        # the entries that tools which read scalars.json look for in a training's
+        # tools that read scalars.json expect these entries in training
         place = {'iter': iteration}
         if runner.log_processor.by_epoch:
             place = {'epoch': runner.epoch + 1, **place}
@@ -102,15 +102,15 @@ class CollectHook(Hook):
         runner.visualizer.add_scalars({**named, **place}, step=iteration)
 
     def after_train(self, runner: Runner) -> None:
-        """Let the model go."""
+        """Exit the collector."""
         self._let_go()
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Let the model go after an interruption."""
+        """Exit the collector after an interruption."""
         self._let_go()
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Let the model go after an interruption."""
+        """Exit the collector after an interruption."""
         self._let_go()
 
     def _let_go(self) -> None:

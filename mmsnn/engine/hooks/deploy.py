@@ -1,4 +1,4 @@
-"""Tests a model as it would be used: norms folded, bf16, weights of 8 bits."""
+"""Hook that tests a model as it is deployed: folded norms, bf16 or int8 weights."""
 
 from copy import deepcopy
 from typing import Any
@@ -19,30 +19,31 @@ from mmsnn.utils.errors import UserError
 
 @HOOKS.register_module()
 class DeployHook(Hook):
-    """Tests a copy of the model that computes faster.
+    """Tests an optimised copy of the model.
 
     In a config::
 
         custom_hooks = [dict(type='mmsnn.DeployHook', bf16=True)]
 
-    The model itself, which is given back after the test, stays as it is.
+    The original model is not changed; it is restored after the test.
 
     Args:
-        fold: Whether norms are folded into convolutions, see
+        fold: Whether to fold norms into convolutions, see
             :func:`mmsnn.deploy.fold_norms`.
-        bf16: Whether the backbone computes in bf16, which takes several times as long
-            as fp32 on a processor without instructions for it. Decoders return to the
-            precision of neck and head.
-        int8: Whether the backbone's weights are rounded to 8 bits, behind folded norms,
+        bf16: Whether to run the backbone in bf16. On processors without bf16
+            instructions, it is several times slower than fp32. Decoders convert back to
+            the precision of neck and head.
+        int8: Whether to quantise the backbone's weights to int8 after folding norms,
             see :func:`mmsnn.deploy.quantize_int8`.
 
     Raises:
-        TypeError: If an argument is no bool.
-        ValueError: If ``int8`` comes with ``bf16`` or without ``fold``; before the
-            test, if ``bf16`` or ``int8`` is asked of a backbone that is not mmsnn's.
+        TypeError: If an argument is not a bool.
+        ValueError: If ``int8`` is combined with ``bf16`` or used without ``fold``, or,
+            before the test, if ``bf16`` or ``int8`` is used with a backbone that is not
+            from mmsnn.
     """
 
-    # behind the hooks that load weights for the test, as EMAHook does
+    # after hooks that load weights for the test, such as EMAHook
     priority = 'VERY_LOW'
 
     def __init__(
@@ -58,10 +59,10 @@ class DeployHook(Hook):
             )
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Put the copy in the model's place.
+        """Replace the model with the optimised copy.
 
         Raises:
-            UserError: If the backbone is not mmsnn's; it is a ValueError.
+            UserError: If the backbone is not from mmsnn; it is a ValueError.
         """
         model = _inner(runner)
         model = fold_norms(model) if self.fold else deepcopy(model)
@@ -89,7 +90,7 @@ class DeployHook(Hook):
     def after_test_epoch(
         self, runner: Runner, metrics: dict[str, Any] | None = None
     ) -> None:
-        """Give the model back."""
+        """Restore the model."""
         _swap(runner, self._model)
 
 
@@ -97,7 +98,7 @@ def _spiking_backbone(model: nn.Module) -> SpikingBackbone:
     """Return a detector's or classifier's backbone.
 
     Raises:
-        UserError: If it is not mmsnn's, and would not cast its input.
+        UserError: If it is not from mmsnn, because it would not cast its input.
     """
     inner: Any = model.module if isinstance(model, BaseTTAModel) else model
     backbone = getattr(inner, 'backbone', None)
@@ -115,7 +116,7 @@ def _inner(runner: Runner) -> nn.Module:
 
 
 def _swap(runner: Runner, model: nn.Module) -> nn.Module:
-    """Put a model in the place of the runner's, and return that one."""
+    """Replace the runner's model and return the previous one."""
     before = _inner(runner)
     if is_model_wrapper(runner.model):
         runner.model.module = model

@@ -1,4 +1,4 @@
-"""What the network would cost, while it trains."""
+"""Hook that logs the estimated energy of a network during training."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,30 +17,31 @@ if TYPE_CHECKING:
 
 @HOOKS.register_module()
 class EnergyHook(CollectHook):
-    """Logs the energy of the network's operations for an image, every so often.
+    """Logs the estimated energy per image, every ``interval`` training iterations.
 
-    The log has ``energy_pj``, in pJ for an image of the training batch; the
-    visualisation backends also have ``energy_pj/PART`` of each part of the model, and
-    ``macs`` and ``accumulations`` of all. In a config::
+    The log has ``energy_pj``, in pJ per image of the training batch. The visualisation
+    backends also have ``energy_pj/PART`` for each part of the model, and
+    ``energy_pj/macs`` and ``energy_pj/accumulations`` for the whole model. In a
+    config::
 
         custom_hooks = [dict(type='mmsnn.EnergyHook', interval=500)]
 
-    Operations are those of a training iteration's forward pass, counted while it runs,
-    which takes a few times as long; in between nothing is measured. Norms work on the
-    batch then, and a detector's region heads on the proposals of training: numbers to
-    publish are those of ``tools/analysis_tools/energy.py``.
+    The operations of a training iteration's forward pass are counted, which makes it a
+    few times slower; other iterations are not affected. In training, norms use batch
+    statistics and a detector's region heads process training proposals: publish the
+    numbers of ``tools/analysis_tools/energy.py`` instead.
 
     Args:
-        interval: Training iterations from one measurement to the next.
-        costs: Name of the costs, see ``mmsnn.analysis.ENERGY_MODELS``, or a dict of
-            their ``mac_pj``, ``accumulation_pj`` and ``source``.
-        rules: What is counted: a dict of :class:`mmsnn.analysis.CountingRules`'s
-            arguments.
+        interval: Number of training iterations between measurements.
+        costs: Name of an energy model, see ``mmsnn.analysis.ENERGY_MODELS``, or a dict
+            with ``mac_pj``, ``accumulation_pj`` and ``source``.
+        rules: Counting rules: a dict of arguments of
+            :class:`mmsnn.analysis.CountingRules`.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If the interval is less than 1; before training, if the costs or the
-            rules are unknown.
+        ValueError: If the interval is less than 1, or, before training, if the costs or
+            the rules are unknown.
     """
 
     key: ClassVar[str] = 'energy_pj'
@@ -56,7 +57,7 @@ class EnergyHook(CollectHook):
         self.rules = dict(rules or {})
 
     def before_train(self, runner: Runner) -> None:
-        """Check costs and rules.
+        """Check the costs and the rules.
 
         Raises:
             UserError: If they are unknown; it is a ValueError.
@@ -76,7 +77,7 @@ class EnergyHook(CollectHook):
         super().before_train(runner)
 
     def make_collector(self, model: nn.Module) -> 'OperationCounter':
-        """See :class:`CollectHook`."""
+        """Return a counter of the model's operations."""
         from mmsnn.analysis import OperationCounter
 
         return OperationCounter(model)
@@ -84,7 +85,7 @@ class EnergyHook(CollectHook):
     def scalars(
         self, collector: 'OperationCounter'
     ) -> tuple[float, Mapping[str, float]]:
-        """See :class:`CollectHook`."""
+        """Return the energy in pJ, and the numbers for the curves by name."""
         from mmsnn.analysis import estimate_energy
 
         estimate = estimate_energy(collector.result(), self._model, self._rules)

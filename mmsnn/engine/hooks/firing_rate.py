@@ -1,4 +1,4 @@
-"""Firing rates of a network in training, in the run's log."""
+"""Hook that logs the firing rates of a network during training."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @HOOKS.register_module()
 class FiringRateHook(CollectHook):
-    """Logs how often neurons fire, every ``interval`` training iterations.
+    """Logs firing rates, every ``interval`` training iterations.
 
-    Rates are spikes a neuron and step, in the training mode, over the images of one
-    iteration. ``firing_rate`` is of all neurons and in the log; ``firing_rate/NAME`` is
-    of one layer and in the visualisation backends. In a config::
+    Rates are spikes per neuron per time step in training mode, over the images of one
+    iteration. The log has ``firing_rate`` of all neurons; the visualisation backends
+    have ``firing_rate/NAME`` of each layer. In a config::
 
         custom_hooks = [dict(type='mmsnn.FiringRateHook', interval=500)]
         visualizer = dict(vis_backends=[
@@ -28,25 +28,25 @@ class FiringRateHook(CollectHook):
     See :class:`CollectHook`.
 
     Args:
-        interval: Training iterations from one measurement to the next.
+        interval: Number of training iterations between measurements.
 
     Raises:
-        TypeError: If ``interval`` is no integer.
-        ValueError: If it is less than 1; before training, if the model has no spiking
-            neurons.
+        TypeError: If ``interval`` is not an integer.
+        ValueError: If ``interval`` is less than 1, or, before training, if the model
+            has no spiking neurons.
     """
 
     key: ClassVar[str] = 'firing_rate'
 
     def make_collector(self, model: nn.Module) -> 'FiringRates':
-        """See :class:`CollectHook`."""
-        # nobody else is to wait for the import
+        """Return a collector of the model's firing rates."""
+        # imported lazily, because the import is slow
         from mmsnn.analysis.firing.firing_rates import FiringRates
 
         return FiringRates(model)
 
     def scalars(self, collector: 'FiringRates') -> tuple[float, Mapping[str, float]]:
-        """See :class:`CollectHook`."""
+        """Return the firing rate of all neurons, and of each layer by name."""
         firing = collector.result()
         return firing.firing_rate, {
             layer.name: layer.firing_rate for layer in firing.neurons

@@ -1,4 +1,4 @@
-"""Norms of a network's gradients in training, in the run's log."""
+"""Hook that logs the gradient norms of a network during training."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @HOOKS.register_module()
 class GradientFlowHook(CollectHook):
-    """Logs the gradient behind each residual block, every ``interval`` iterations.
+    """Logs the gradient norm after each residual block, every ``interval`` iterations.
 
-    ``gradient_norm/NAME`` is the L2 norm of the loss's gradient by what a block passes
-    on, over the images of one iteration and all steps, and ``gradient_norm/gain`` how
-    much gradients grow through blocks that keep the size (see
-    :class:`mmsnn.analysis.Gradients`); both are in the visualisation
-    backends. ``gradient_norm``, the geometric mean over the blocks, is in the log.
-    Where the loss is scaled for fp16, norms are those of the loss itself; where
-    gradients are accumulated over iterations, of an iteration's share. In a config::
+    ``gradient_norm/NAME`` is the L2 norm of the gradient of the loss with respect to
+    the output of a block, over the images of one iteration and all time steps.
+    ``gradient_norm/gain`` is the growth of the gradients over blocks of the same size
+    (see :class:`mmsnn.analysis.Gradients`). Both are in the visualisation backends;
+    ``gradient_norm`` in the log is the geometric mean over the blocks. With loss
+    scaling for fp16, norms are those of the unscaled loss; with gradient accumulation,
+    those of one iteration. In a config::
 
         custom_hooks = [dict(type='mmsnn.GradientFlowHook', interval=500)]
         visualizer = dict(vis_backends=[
@@ -35,12 +35,12 @@ class GradientFlowHook(CollectHook):
     See :class:`CollectHook`.
 
     Args:
-        interval: Training iterations from one measurement to the next.
+        interval: Number of training iterations between measurements.
 
     Raises:
-        TypeError: If ``interval`` is no integer.
-        ValueError: If it is less than 1; before training, if the model has no spiking
-            neurons.
+        TypeError: If ``interval`` is not an integer.
+        ValueError: If ``interval`` is less than 1, or, before training, if the model
+            has no spiking neurons.
     """
 
     key: ClassVar[str] = 'gradient_norm'
@@ -50,8 +50,8 @@ class GradientFlowHook(CollectHook):
         self._loss_scale = 1.0
 
     def make_collector(self, model: nn.Module) -> 'GradientFlow':
-        """See :class:`CollectHook`."""
-        # nobody else is to wait for the import
+        """Return a collector of the model's gradients."""
+        # imported lazily, because the import is slow
         from mmsnn.analysis.gradients.gradient_flow import GradientFlow
 
         return GradientFlow(model)
@@ -59,15 +59,15 @@ class GradientFlowHook(CollectHook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
     ) -> None:
-        """See :class:`CollectHook`; note how the loss is going to be scaled."""
+        """Enter the collector at the interval, and keep the current loss scale."""
         super().before_train_iter(runner, batch_idx, data_batch)
         if self._collector is not None:
-            # after the iteration it may be another
+            # the scale may change after the iteration
             scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
             self._loss_scale = 1.0 if scaler is None else scaler.get_scale()
 
     def scalars(self, collector: 'GradientFlow') -> tuple[float, Mapping[str, float]]:
-        """See :class:`CollectHook`."""
+        """Return the mean gradient norm, and the norms and the gain by name."""
         gradients = collector.result()
         norms = {
             block.name: block.norm / self._loss_scale
@@ -81,7 +81,7 @@ class GradientFlowHook(CollectHook):
 
 
 def geometric_mean(norms: Collection[float]) -> float:
-    """Return the geometric mean, 0 if one is zero, NaN of nothing."""
+    """Return the geometric mean; 0 if a norm is zero, NaN if there are none."""
     if not norms:
         return math.nan
     if 0 in norms:

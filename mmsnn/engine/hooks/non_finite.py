@@ -1,4 +1,4 @@
-"""Stops a run whose values are no longer finite."""
+"""Hook that stops a run when values are not finite."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,9 +22,9 @@ from mmsnn.utils.finite import (
     non_finite_names,
 )
 
-# Gradients that overflow even when they are scaled down so far are not finite at all.
+# If gradients overflow even at this scale, the unscaled gradients are not finite.
 _MIN_LOSS_SCALE = 2.0**-16
-# How a sample may be named, the plainest first.
+# Keys that identify a sample in messages, in order of preference.
 _SAMPLE_KEYS = ('img_path', 'event_path', 'img_id', 'sample_idx')
 
 
@@ -32,40 +32,41 @@ _SAMPLE_KEYS = ('img_path', 'event_path', 'img_id', 'sample_idx')
 class NonFiniteHook(Hook):
     """Stops training when a loss, a parameter or an input is NaN or infinite.
 
-    Checked are
+    The hook checks
 
-    - in every training iteration the losses, before the optimizer's step, so that a
-      loss that is not finite never reaches the weights;
-    - every ``interval`` iterations, and whatever is about to be saved as a checkpoint,
-      the parameters and the statistics of norms;
-    - before training, validation and testing, the same, and the ``mean`` and ``std`` of
-      the data preprocessor;
-    - in all of them, images and frames that are floating-point numbers.
+    - the losses in every training iteration, before the optimizer step, so that a
+      non-finite loss never changes the weights;
+    - the parameters and the statistics of norms, every ``interval`` iterations and
+      before a checkpoint is saved;
+    - the parameters, the statistics of norms, and the data preprocessor's ``mean`` and
+      ``std``, before training, validation and testing;
+    - floating-point images and frames in every iteration.
 
-    The error names the iteration and the first of these that is not finite: samples of
-    the batch; parameters; the output of a module, for which the batch is run once more;
-    the losses. Steps that mixed precision skips because scaled gradients overflow are
-    no error, but a loss scale below 2^-16 is.
+    The error names the iteration and the first non-finite values among: samples of the
+    batch; parameters; the output of a module, found by running the batch again; the
+    losses. Steps that mixed precision skips because scaled gradients overflow are not
+    an error, but a loss scale below 2^-16 is.
 
-    The losses cost two small operations each and one wait for the device before the
-    optimizer's step. MMEngine itself waits for them after it, to log them, and mixed
-    precision and clipping of gradients wait before it. The other checks read each
-    tensor once, to sum it up.
+    The checks of the losses take two small operations per loss and one device
+    synchronisation before the optimizer step. MMEngine synchronises after the step
+    anyway, to log the losses, and mixed precision and gradient clipping synchronise
+    before it. The other checks read each tensor once to sum it.
 
-    With several processes the one that sees such a value stops, and the launcher ends
-    the others. The batch is run once more up to the outputs of the network, without the
-    losses, and not at all with synchronised norms or sharded parameters.
+    In distributed training, the process with the non-finite value stops, and the
+    launcher ends the others. The batch is then run again up to the outputs of the
+    network, without the losses, and not at all with synchronised norms or sharded
+    parameters.
 
     Args:
-        interval: Training iterations from one check of the parameters to the next.
+        interval: Number of training iterations between checks of the parameters.
 
     Raises:
-        TypeError: If ``interval`` is no integer.
-        ValueError: If it is less than 1; in a run, if a value is not finite
-            (:class:`~mmsnn.utils.errors.UserError`).
+        TypeError: If ``interval`` is not an integer.
+        ValueError: If ``interval`` is less than 1, or, during a run, if a value is not
+            finite (:class:`~mmsnn.utils.errors.UserError`).
     """
 
-    # after EMAHook has put its weights into a checkpoint, before it is written
+    # after EMAHook adds its weights to a checkpoint, before the checkpoint is written
     priority = 'LOW'
 
     def __init__(self, interval: int = 100) -> None:
@@ -74,21 +75,21 @@ class NonFiniteHook(Hook):
         self._handles: list[RemovableHandle] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Check the model that is to be trained."""
+        """Check the model before training."""
         self._check_model(runner.model, 'before training')
 
     def before_val(self, runner: Runner) -> None:
-        """Check the model that is to be validated."""
+        """Check the model before validation."""
         self._check_model(runner.model, 'before validation')
 
     def before_test(self, runner: Runner) -> None:
-        """Check the model that is to be tested."""
+        """Check the model before testing."""
         self._check_model(runner.model, 'before testing')
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
     ) -> None:
-        """Check the batch, and watch the losses and the optimizer's step."""
+        """Check the batch, and register the check of the losses."""
         self._release()
         _check_batch(data_batch, f'in iteration {runner.iter + 1}')
         self._handles.append(_inner(runner.model).register_forward_hook(self._note))
@@ -106,8 +107,8 @@ class NonFiniteHook(Hook):
         data_batch: DATA_BATCH = None,
         outputs: dict | None = None,
     ) -> None:
-        """Check losses of an iteration without a step, and at times the parameters."""
-        # of a step that was skipped, or is due after further iterations
+        """Check losses without an optimizer step and, at intervals, the parameters."""
+        # no step if it was skipped or gradients are accumulated
         self._check_losses(runner, data_batch)
         self._release()
         if self.every_n_train_iters(runner, self.interval):
@@ -128,10 +129,10 @@ class NonFiniteHook(Hook):
         _check_batch(data_batch, f'in test batch {batch_idx + 1}')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check the weights in a checkpoint, averaged ones among them.
+        """Check the weights in a checkpoint, including averaged ones.
 
         Raises:
-            UserError: If some are not finite: nothing is written then.
+            UserError: If some are not finite; the checkpoint is not written.
         """
         names = {name for name, _ in _inner(runner.model).named_parameters()}
         for key in ('state_dict', 'ema_state_dict'):
@@ -147,10 +148,10 @@ class NonFiniteHook(Hook):
                 )
 
     def _note(self, model: nn.Module, args: Any, output: Any) -> None:
-        """Keep the losses that a forward pass returns."""
+        """Store the losses that a forward pass returns."""
         if isinstance(output, Mapping):
             for name, value in output.items():
-                # what MMEngine adds up
+                # the entries that MMEngine sums
                 if 'loss' in name:
                     values = value if isinstance(value, Sequence) else [value]
                     self._losses += [
@@ -192,12 +193,12 @@ class NonFiniteHook(Hook):
 
 
 def _inner(model: Any) -> Any:
-    """Return the model inside a wrapper, if there is one."""
+    """Return the model inside a wrapper, or the model."""
     return model.module if is_model_wrapper(model) else model
 
 
 def _optimizers(wrapper: Any) -> Iterator[torch.optim.Optimizer]:
-    """Yield the optimizers in one wrapper or in a dict of them."""
+    """Yield the optimizers of an optimizer wrapper or a dict of wrappers."""
     for each in wrapper.values() if hasattr(wrapper, 'values') else (wrapper,):
         if isinstance(each.optimizer, torch.optim.Optimizer):
             yield each.optimizer
@@ -209,7 +210,7 @@ def _check_batch(batch: Any, moment: str) -> None:
 
 
 def _name_samples(batch: Any) -> list[str]:
-    """Return which samples of a collated batch have inputs that are not finite."""
+    """Return descriptions of a batch's samples with non-finite inputs."""
     inputs = batch.get('inputs') if isinstance(batch, Mapping) else None
     if not isinstance(inputs, Tensor | list | tuple):
         return []
@@ -239,13 +240,13 @@ def _check_loss_scale(wrapper: Any, moment: str) -> None:
 
 
 def _find_cause(runner: Runner, batch: DATA_BATCH) -> str | None:
-    """Say what in the model made a loss that is not finite, if it can be found."""
+    """Describe what in the model caused a non-finite loss, if it can be found."""
     model = _inner(runner.model)
-    # not the statistics of norms, which this forward pass has changed
+    # statistics of norms are skipped, because this forward pass changed them
     if bad := non_finite_names(model.named_parameters()):
         return f'{_list(bad)} not finite since an earlier step'
-    # collective operations of one process alone would wait for ever: none are left
-    # without losses and augmentations of the batch, except in the layers checked here
+    # a collective operation in one process would block forever: run without the losses
+    # and batch augmentations, and not with the layers checked here
     alone = get_world_size() == 1
     if not alone and not _is_local(runner.model):
         return None
@@ -258,18 +259,18 @@ def _find_cause(runner: Runner, batch: DATA_BATCH) -> str | None:
     try:
         return first_non_finite_module(model, forward)
     except Exception as error:
-        # the loss remains what is wrong
+        # the non-finite loss is still the error to report
         return f'running the batch again failed ({type(error).__name__})'
 
 
 def _is_local(model: nn.Module) -> bool:
-    """Return whether the forward pass of one of several processes needs no other."""
+    """Return whether the forward pass needs no communication between processes."""
     whole = not is_model_wrapper(model) or isinstance(model, MMDistributedDataParallel)
     return whole and not any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
 
 
 def _list(names: Sequence[str], most: int = 3) -> str:
-    """Return the first names and how many there are, and the verb that follows."""
+    """Return the first names, the number of further names, and "is" or "are"."""
     listed = ', '.join(names[:most])
     if len(names) > most:
         listed += f' and {len(names) - most} more'

@@ -1,4 +1,4 @@
-"""Training with another number of time steps than testing, in one run."""
+"""Hook for training with fewer time steps than testing."""
 
 from typing import Any
 
@@ -17,31 +17,31 @@ from mmsnn.utils.errors import UserError
 class TrainStepsHook(Hook):
     """Trains a network with fewer time steps than it is tested with.
 
-    Random temporal delete trains with T_train = 12 slices of T = 16 and tests with all
+    Random temporal delete trains with T_train = 12 of T = 16 slices and tests with all
     of them (Fang et al. 2021, *Deep residual learning in spiking neural networks*,
-    A.2). Stems, neurons and decoders work on the number of steps that they are built
-    for, T, and refuse another, though hardly any weight depends on it. This hook lets
-    them work on ``train_steps`` in training iterations; whenever else they are used, in
-    validation, in testing and after training, they are as built. In a config, beside a
-    training pipeline whose frames are ``train_steps``::
+    A.2). Stems, neurons and decoders are built for T time steps and reject other
+    inputs, although few weights depend on T. This hook sets their number of time steps
+    to ``train_steps`` in training iterations; it is T in validation, testing and after
+    training. In a config, with a training pipeline that returns ``train_steps``
+    frames::
 
         custom_hooks = [dict(type='mmsnn.TrainStepsHook', train_steps=12)]
 
-    All modules with an integer ``num_steps`` are changed. Those that are made for one
-    number of steps say so by the attribute ``fixed_num_steps`` (in their code) or
-    ``step_dims`` (in their parameters). Averaged models, such as
-    ``EMAHook``'s, are copies that never change, and whose weights are tested in the
-    network itself. When a training iteration fails or is interrupted, the network is
-    put right by the Runner's next validation, test or training, not at once.
+    All modules with an integer ``num_steps`` are changed. Modules that only support one
+    number of time steps have the attribute ``fixed_num_steps`` (fixed by their code) or
+    ``step_dims`` (fixed by their parameters). Averaged models, such as that of
+    ``EMAHook``, are copies that are not changed; their weights are tested in the
+    network itself. If a training iteration fails or is interrupted, the number of time
+    steps is restored by the Runner's next validation, test or training.
 
     Args:
         train_steps: Number of time steps in training, T_train.
 
     Raises:
-        TypeError: If ``train_steps`` is no integer.
-        ValueError: If it is less than 1; before the first iteration, if the network has
-            parts made for one number of steps only, such as attention over time, or
-            parts with different ones, or none.
+        TypeError: If ``train_steps`` is not an integer.
+        ValueError: If ``train_steps`` is less than 1, or, before the first iteration,
+            if modules have different numbers of time steps or none, or only support one
+            number, such as attention over time.
     """
 
     def __init__(self, train_steps: int) -> None:
@@ -50,12 +50,12 @@ class TrainStepsHook(Hook):
         self._num_steps = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Find the parts with time steps.
+        """Find the modules with time steps.
 
         Raises:
-            UserError: If they cannot work on ``train_steps``; it is a ValueError.
+            UserError: If they do not support ``train_steps``; it is a ValueError.
         """
-        # what an interrupted training before may have left changed
+        # interrupted training may have left train_steps set
         self._restore()
         self._parts = []
         parts = modules_with_steps(runner.model)
@@ -77,25 +77,25 @@ class TrainStepsHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
     ) -> None:
-        """Change the number of steps: not once an epoch, which may hold evaluations."""
+        """Set ``train_steps``, in every iteration because epochs may evaluate."""
         for part in self._parts:
             part.num_steps = self.train_steps
 
     def adapt_for_training(self, model: nn.Module) -> None:
-        """Change a copy of the model as the model is in training iterations."""
+        """Set ``train_steps`` in a copy of the model, as in training iterations."""
         for part in modules_with_steps(model):
             part.num_steps = self.train_steps
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Restore the number of steps."""
+        """Restore the number of time steps."""
         self._restore()
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Restore the number of steps, within an epoch or after an interruption."""
+        """Restore the number of time steps in an epoch or after an interruption."""
         self._restore()
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Restore the number of steps after an interruption."""
+        """Restore the number of time steps after an interruption."""
         self._restore()
 
     def _restore(self) -> None:
