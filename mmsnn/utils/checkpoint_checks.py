@@ -80,7 +80,7 @@ def check_values(state: Mapping[str, Any], path: str) -> None:
         numbers = value.float() if value.itemsize == 1 else value
         finite = torch.isfinite(numbers)
         if finite.all():
-            _check_variance(name, value, path)
+            _check_variance(name, numbers, path)
             continue
         if numbers.isnan().any() or numbers[finite].any():
             raise UserError(
@@ -114,8 +114,9 @@ def check_optimizer(optimizer: Optimizer, path: str) -> None:
 
 
 def _check_variance(name: str, value: torch.Tensor, path: str) -> None:
+    variance = name.rpartition('.')[2] == 'running_var' and not value.is_complex()
     # its square root would be NaN
-    if name.rpartition('.')[2] == 'running_var' and (value < 0).any():
+    if variance and (value < 0).any():
         raise UserError(
             f'checkpoint {path!r}: {name!r} must not be negative, but its least value '
             f'is {float(value.min()):.3g}'

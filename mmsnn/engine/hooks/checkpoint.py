@@ -152,7 +152,7 @@ class AtomicCheckpointHook(CheckpointHook):
             # Deleted on resuming, if training is killed before they are deleted.
             'outdated': [Path(path).name for path in self._replaced_best()],
         }
-        with self._explain_failure(runner):
+        with self._explain_failure():
             runner.save_checkpoint(
                 self.out_dir,
                 self.filename_tmpl.format(step),
@@ -201,7 +201,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._previous_best = self._best_paths()
         # Cleared, because MMEngine deletes these files before saving.
         self._set_best_paths(dict.fromkeys(self._previous_best))
-        with self._explain_failure(runner):
+        with self._explain_failure():
             super()._save_best_checkpoint(runner, metrics)
         replaced, current = self._replaced_best(), self._best_paths()
         self._set_best_paths(
@@ -249,15 +249,15 @@ class AtomicCheckpointHook(CheckpointHook):
             self.file_backend.rmtree(path)
 
     @contextmanager
-    def _explain_failure(self, runner: Runner) -> Iterator[None]:
+    def _explain_failure(self) -> Iterator[None]:
         """Report a full or unwritable disk in one line."""
         try:
             yield
         except OSError as error:
             raise UserError(
-                f'a checkpoint of epoch {runner.epoch}, iteration {runner.iter} cannot '
-                f'be saved in {self.out_dir!r} ({error.strerror or error}); older ones '
-                'are intact: train.py --resume continues from the newest'
+                f'the next checkpoint cannot be saved in {self.out_dir!r} '
+                f'({error.strerror or error}); older ones are intact: train.py '
+                '--resume continues from the newest'
             ) from error
 
 
