@@ -17,7 +17,7 @@ from .pixel_coding import LEVELS, CodedStem, CodedStemOptions
 class RateStem(CodedStem):
     """Rate coding: at each step a pixel fires with its intensity as probability.
 
-    (Van Rullen and Thorpe 2001.) Time steps are independent: the mean over T of them
+    See Van Rullen and Thorpe 2001. Time steps are independent: the mean over T of them
     has a standard deviation of up to ``0.5 / sqrt(T)``. Any number of time steps is
     allowed.
 

@@ -1,4 +1,4 @@
-"""Spikes in bits and small integers in bytes, in Triton.
+"""Packing of spikes into bits and small integers into bytes, in Triton.
 
 The flag ``exact`` stays on the device and is cleared by any program that finds a value
 that cannot be packed. The caller reads it, which synchronises.
