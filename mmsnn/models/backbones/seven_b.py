@@ -32,8 +32,8 @@ class SevenBNet(PooledResNet):
 
     Where the width changes, the paper's text has a 3x3 convolution, c128k3s1. Here it
     is 1x1, as in the authors' code and the paper's parameter count, which would be
-    1.26 M with 3x3. The authors' code has 1x1 for the first convolution too; there the
-    counts fit both, and the text is followed: 3x3.
+    1.26 M with 3x3. The first convolution is 3x3, as in the text; it is 1x1 in the
+    authors' code, which the parameter counts do not distinguish.
 
     The paper has the families plain, Spiking and SEW; ``'SG-BSG'`` is the 7B SG ResNet
     of Zhang et al. 2023. With one block per stage, densely additive families are the

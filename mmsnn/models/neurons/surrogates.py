@@ -23,7 +23,7 @@ class Surrogate:
     Derived classes define :meth:`derivative`, which is evaluated in PyTorch once for
     all time steps. Classes registered in :data:`mmsnn.registry.SURROGATES` can be used
     in configs by name. The built-in classes define a ``kind`` instead, whose formula
-    the operators implement; a class derived from them does not inherit it.
+    the operators implement for these exact classes only, not for derived ones.
 
     Args:
         alpha: Sharpness of the surrogate; positive and dimensionless.
