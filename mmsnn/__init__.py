@@ -2,8 +2,8 @@
 
 ``custom_imports = dict(imports=['mmsnn'])`` in a config registers the scope ``mmsnn``;
 a type such as ``'mmsnn.SGResNet'`` is imported when it is first built. Importing the
-package itself imports neither PyTorch nor MMDetection. To get its :mod:`thread policy
-<mmsnn.utils.threads>`, import it before ``torch``.
+package itself imports neither PyTorch nor MMDetection. Import it before ``torch`` to
+apply its :mod:`thread policy <mmsnn.utils.threads>`.
 """
 
 import importlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mmsnn import analysis, datasets, deploy, engine, models
     from mmsnn.registry import DATASETS, MODELS
 elif importlib.util.find_spec('mmengine') is not None:
-    # mmsnn.ops needs no MMEngine; everything else says so where it is missing
+    # mmsnn.ops works without MMEngine; all other subpackages raise if it is missing
     from mmsnn.registry import DATASETS, MODELS
 
 _SUBPACKAGES = ('analysis', 'datasets', 'deploy', 'engine', 'models')

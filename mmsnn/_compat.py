@@ -1,4 +1,4 @@
-"""Checks that the packages mmsnn is built on fit, before they are imported."""
+"""Check the versions of mmsnn's dependencies before they are imported."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ except ImportError as error:
 
 @dataclass(frozen=True)
 class Dependency:
-    """A package that mmsnn is built on, and the versions of it that work.
+    """A dependency of mmsnn and its supported versions.
 
     Attributes:
-        module: The name to import.
-        distributions: The names it is installed under. OpenMMLab's packages have
-            two: the original's and that of its maintained continuation.
-        versions: The range that works, as in a requirement.
-        tested: The version that mmsnn's tests run with.
-        install: The command that gets it.
+        module: Name of the module to import.
+        distributions: Names of the distributions that provide it. OpenMMLab's packages
+            have two: the original and its maintained continuation.
+        versions: Supported range, written as in a requirement.
+        tested: Version that mmsnn's tests run with.
+        install: Command that installs it.
         required: Whether the tools need it for every model.
-        extension: The name of a compiled submodule that must be there, if any.
+        extension: Name of a compiled submodule that must be present, if any.
     """
 
     module: str
@@ -44,12 +44,12 @@ class Dependency:
 
 
 DEPENDENCIES = (
-    # SpikingJelly 2 needs 2.6; nothing below a new major version is known to fail.
+    # SpikingJelly 2 needs 2.6; no version before the next major one is known to fail.
     Dependency(
         'torch', ('torch',), '>=2.6,<3', '2.10.0', 'see https://pytorch.org/get-started'
     ),
     # 0.10 has the lazy and the plain config styles and the registries used here;
-    # MMPretrain stops at 1.0.
+    # MMPretrain supports versions below 1.0.
     Dependency(
         'mmengine',
         ('onedl-mmengine', 'mmengine'),
@@ -57,7 +57,7 @@ DEPENDENCIES = (
         '0.10.12',
         "pip install 'onedl-mmengine==0.10.12'",
     ),
-    # MMPretrain refuses 2.4 and later; MMDetection 3.3 asks for more than 2.0.0.
+    # MMPretrain rejects 2.4 and later; MMDetection 3.3 requires more than 2.0.0.
     Dependency(
         'mmcv',
         ('onedl-mmcv', 'mmcv'),
@@ -66,7 +66,7 @@ DEPENDENCIES = (
         "pip install --no-build-isolation 'onedl-mmcv==2.3.6'",
         extension='_ext',
     ),
-    # 3.3 is the last of the originals, the continuation starts after it.
+    # 3.3 is the last release of the original; the continuation starts after it.
     Dependency(
         'mmdet',
         ('onedl-mmdetection', 'mmdet'),
@@ -74,7 +74,7 @@ DEPENDENCIES = (
         '3.5.1',
         "pip install 'onedl-mmdetection==3.5.1'",
     ),
-    # 2.0 made the stateless functional neurons.
+    # 2.0 introduced the stateless functional neurons.
     Dependency(
         'spikingjelly',
         ('spikingjelly',),
@@ -105,11 +105,11 @@ def is_installed(module: str) -> bool:
 
 
 def installed_version(dependency: Dependency) -> str | None:
-    """Return the version of an installed dependency, None if it is unknown.
+    """Return the version of an installed dependency, or None if it is unknown.
 
-    The distribution's metadata say it without importing the module. Where both
-    names of a package are installed, or neither (as in a source tree on the
-    path), the module itself decides.
+    It is read from the distribution's metadata, without importing the module. If
+    both distributions of a package are installed, or neither (as with a source tree
+    on the path), the module is imported and its ``__version__`` is used.
     """
     found = []
     for name in dependency.distributions:
@@ -131,13 +131,13 @@ def has_extension(module: str, extension: str) -> bool:
 
 
 def find_problem(dependency: Dependency) -> str | None:
-    """Return one line on what is wrong with a dependency, or None.
+    """Return a one-line description of a dependency's problem, or None.
 
     Args:
-        dependency: What to look for.
+        dependency: The dependency to check.
 
     Returns:
-        What was found, which versions work and how to install one.
+        What was found, which versions are supported and how to install one.
     """
     needs = (
         f'mmsnn works with {dependency.versions} (tested with {dependency.tested}); '
@@ -171,15 +171,15 @@ def find_problem(dependency: Dependency) -> str | None:
 
 
 def check_dependencies(dependencies: tuple[Dependency, ...] = DEPENDENCIES) -> None:
-    """Check that what mmsnn is built on is installed in versions that work.
+    """Check that mmsnn's dependencies are installed in supported versions.
 
     Args:
-        dependencies: What to check.
+        dependencies: The dependencies to check.
 
     Raises:
-        ImportError: Something required is missing, or something is installed in
-            a version that does not work. The message names all such packages,
-            what was found of each and which versions work.
+        ImportError: If a required dependency is missing, or one is installed in an
+            unsupported version. The message lists all of them, with the version found
+            and the supported versions.
     """
     problems = [text for text in map(find_problem, dependencies) if text]
     if problems:
@@ -189,10 +189,11 @@ def check_dependencies(dependencies: tuple[Dependency, ...] = DEPENDENCIES) -> N
 
 @functools.cache
 def require(*modules: str) -> None:
-    """Check the packages that a part of mmsnn imports.
+    """Check the dependencies of a part of mmsnn.
 
     Args:
-        modules: Of :data:`DEPENDENCIES`; also optional ones must be installed.
+        modules: Names of modules in :data:`DEPENDENCIES`; optional ones must be
+            installed too.
 
     Raises:
         ImportError: See :func:`check_dependencies`.

@@ -1,9 +1,9 @@
 """Registries of scope ``mmsnn``, children of MMEngine's root registries.
 
-A config only needs ``custom_imports = dict(imports=['mmsnn'])``; a type written
-``'mmsnn.SGResNet'`` is then found from MMDetection's and MMPretrain's scopes, because
-all of them share MMEngine's roots. The modules that define the types are imported when
-the first type is built.
+A config only needs ``custom_imports = dict(imports=['mmsnn'])``. A type such as
+``'mmsnn.SGResNet'`` is then found from the scopes of MMDetection and MMPretrain, since
+all of them share MMEngine's root registries. The modules that define the types are
+imported when the first type is built.
 """
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -17,7 +17,7 @@ from mmsnn._compat import is_installed
 from mmsnn.utils.checkpoint_readers import close_fallback
 from mmsnn.utils.shipped_configs import register_package
 
-# whatever uses the package imports this module
+# called here because every use of the package imports this module
 close_fallback()
 register_package()
 
@@ -30,7 +30,7 @@ DATASETS = Registry(
     scope='mmsnn',
     locations=[
         'mmsnn.datasets',
-        # derived from MMPretrain's data sets, which detection does not need
+        # derives from MMPretrain's data sets; detection does not need it
         *(['mmsnn.datasets.imagenet_subset'] if is_installed('mmpretrain') else []),
     ],
 )
@@ -52,7 +52,7 @@ WEIGHT_INITIALIZERS = Registry(
 )
 
 SURROGATES = Registry('surrogate', scope='mmsnn', locations=['mmsnn.models'])
-"""Derivatives of the firing step; classes derived from
+"""Surrogate derivatives of the firing step, classes derived from
 :class:`mmsnn.models.neurons.Surrogate`."""
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What makes a trained network ready for use."""
+"""Preparation of trained networks for inference."""
 
 from mmsnn._compat import require
 

@@ -1,4 +1,4 @@
-"""Norms folded into the convolutions before them, for inference."""
+"""Fold norms into the convolutions before them, for inference."""
 
 import inspect
 from collections import Counter
@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mmsnn.utils import describe
 
-# no subclasses: some, as mmcv's ConvWS2d, do more to their weights than convolve
+# no subclasses, since some transform their weights, such as mmcv's ConvWS2d
 _CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, wrappers.Conv2d, wrappers.Conv3d)
 _HOOKS = (
     '_forward_hooks',
@@ -25,10 +25,10 @@ _HOOKS = (
 
 
 class FoldedNorm(nn.Identity):
-    """Stands where a norm was that is now part of a convolution.
+    """Placeholder for a norm that is folded into a convolution.
 
-    It makes two mistakes errors that would otherwise pass unseen: to train the network,
-    and to load weights into it that are not folded.
+    Two mistakes that would otherwise pass silently raise: training the network, and
+    loading weights that are not folded.
     """
 
     def train(self, mode: bool = True) -> 'FoldedNorm':
@@ -54,7 +54,7 @@ class FoldedNorm(nn.Identity):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        # raised here since MMEngine only logs what is in error_msgs
+        # raised here since MMEngine only logs error_msgs
         if any(prefix + name in state_dict for name in ('weight', 'running_mean')):
             raise ValueError(
                 f'these weights have a norm, {prefix.removesuffix(".")}, that '
@@ -66,32 +66,33 @@ class FoldedNorm(nn.Identity):
 def fold_norms(model: nn.Module) -> nn.Module:
     r"""Return a copy for inference, without the norms that follow convolutions.
 
-    A batch norm in evaluation mode is linear, so that a convolution before it can do
-    its work: with :math:`a = \gamma / \sqrt{\sigma^2 + \epsilon}`, weights
-    :math:`a\,W` and bias :math:`a\,(b - \mu) + \beta`. Outputs change by rounding,
-    and a spike only where its potential meets the threshold by less than that.
+    A batch norm in evaluation mode is linear, so that it can be merged into the
+    convolution before it: with :math:`a = \gamma / \sqrt{\sigma^2 + \epsilon}`, the
+    convolution gets weights :math:`a\,W` and bias :math:`a\,(b - \mu) + \beta`. Outputs
+    differ by rounding errors, and a spike differs only if its potential is that close
+    to the threshold.
 
-    A norm is folded if what a module's ``forward`` does shows that the norm takes the
-    output of a convolution and that nothing else does. It is traced for this;
-    ``nn.Sequential`` is seen through. All others stay: norms before neurons or behind a
-    sum or pool, norms without running statistics, those of modules whose ``forward``
-    cannot be traced (it depends on its input's values or shape), and those that have
-    hooks, as their convolutions. Where modules share a convolution but not its norm,
-    each gets its own.
+    A norm is folded if tracing a module's ``forward`` shows that the norm, and nothing
+    else, takes the output of a convolution; ``nn.Sequential`` is traced through. All
+    other norms are kept: norms before neurons or after a sum or pool, norms without
+    running statistics, norms in modules whose ``forward`` cannot be traced (because it
+    depends on its input's values or shape), and norms that have hooks or follow a
+    convolution with hooks. If modules share a convolution but not its norm, each gets
+    its own convolution.
 
-    In training mode, or of weights that are not folded, the copy raises an error. Its
-    own weights do not fit the network that was given: save that one's. A whole network
-    in bf16 is folded first and cast then.
+    The copy raises an error if it is set to training mode or loads weights that are not
+    folded. Its weights do not fit the original model, so save the weights of the
+    original. To use a network in bf16, fold it first and then cast it.
 
     Args:
-        model: Any network: a backbone, a detector, a classifier. It stays as it is.
+        model: Any network: a backbone, a detector, a classifier. It is not changed.
 
     Returns:
-        A copy in evaluation mode, with :class:`FoldedNorm` in the place of each norm
-        that is folded.
+        A copy in evaluation mode, with a :class:`FoldedNorm` in place of each norm that
+        is folded.
 
     Raises:
-        TypeError: If ``model`` is no module, or wraps one for distributed training.
+        TypeError: If ``model`` is not a module, or wraps one for distributed training.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f'model must be an nn.Module, but got {describe(model)}')
@@ -101,7 +102,7 @@ def fold_norms(model: nn.Module) -> nn.Module:
             '.module'
         )
     folded = deepcopy(model)
-    folded.eval()  # some return nothing, as MMDetection's ResNet
+    folded.eval()  # eval() of some returns None, such as MMDetection's ResNet
     places = Counter(
         id(child) for module in folded.modules() for child in module._modules.values()
     )
@@ -117,7 +118,7 @@ def fold_norms(model: nn.Module) -> nn.Module:
 
 
 def _is_own(module: nn.Module, name: str, places: Mapping[int, int]) -> bool:
-    """Return whether what lies between a module and its part is nobody else's."""
+    """Return whether the modules between a module and its part are not shared."""
     parents = name.split('.')[:-1]
     return all(
         places[id(module.get_submodule('.'.join(parents[: i + 1])))] == 1
@@ -133,7 +134,7 @@ def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
     try:
         graph = _Tracer().trace(copy(module), _defaults(module.forward))
     except Exception:
-        # tracing calls code that was not written for it, which may raise anything
+        # code that cannot be traced may raise any exception
         return
     calls = [node for node in graph.nodes if node.op == 'call_module']
     counts = Counter(node.target for node in calls)
@@ -151,12 +152,12 @@ def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def _is_open(module: nn.Module) -> bool:
-    """Return whether a module is no more than its parts, one after the other."""
+    """Return whether a module only calls its parts in order, without hooks."""
     return isinstance(module, nn.Sequential) and not _has_hooks(module)
 
 
 def _visible_parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the parts of a module, in place of a Sequential its parts."""
+    """Yield the parts of a module, and of each Sequential the parts instead."""
     for name, part in module.named_children():
         if _is_open(part):
             yield from _visible_parts(part)
@@ -165,14 +166,14 @@ def _visible_parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 class _Tracer(fx.Tracer):
-    """Records which parts a module's ``forward`` calls, and with what."""
+    """Records which parts a module's ``forward`` calls, and with which arguments."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return not _is_open(m)
 
 
 def _defaults(forward: Callable[..., Any]) -> dict[str, Any]:
-    """Return the arguments that need not be given, by name, with their values."""
+    """Return the default values of optional arguments, by name."""
     parameters = inspect.signature(forward).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 

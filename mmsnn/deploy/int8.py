@@ -1,4 +1,4 @@
-"""Spiking backbones with weights of 8 bits and integer sums, for inference."""
+"""Spiking backbones with int8 weights and integer sums, for inference."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -16,23 +16,23 @@ from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.residual import Merge
 from mmsnn.utils import describe
 
-# no subclasses, which may do more to their weights than convolve
+# no subclasses, since some transform their weights
 _CONVS = (nn.Conv2d, wrappers.Conv2d)
 _PROBE_SIZE = 128
 _PASSES_ON = (Merge, nn.Identity, nn.Sequential)
-"""Leaves that make spikes of spikes, beside max-pools and neurons."""
+"""Modules whose output for spikes is spikes, other than max-pools and neurons."""
 
 
 @dataclass(frozen=True)
 class Int8Report:
-    """What :func:`quantize_int8` did.
+    """Report of :func:`quantize_int8`.
 
     Args:
-        converted: Names of the convolutions that have weights of 8 bits now, with the
-            largest number that can reach them: 1 for spikes, more for sums.
-        kept: Names of the other convolutions of the backbones, with the reason.
-        bytes_before: Bytes of the weights of those that are converted.
-        bytes_after: Bytes of their weights and scales now.
+        converted: Names of the convolutions with int8 weights, and their largest input:
+            1 for spikes, more for sums of spikes.
+        kept: Names of the other convolutions in the backbones, and the reason.
+        bytes_before: Bytes of the original weights of the converted convolutions.
+        bytes_after: Bytes of their int8 weights and scales.
     """
 
     converted: Mapping[str, int]
@@ -41,7 +41,7 @@ class Int8Report:
     bytes_after: int
 
     def __str__(self) -> str:
-        """Return a summary, and a line for each convolution that is kept."""
+        """Return a summary, and one line for each convolution that is kept."""
         lines = [
             f'{len(self.converted)} convolutions have weights of 8 bits: '
             f'{self.bytes_before:,} bytes before, {self.bytes_after:,} now'
@@ -52,31 +52,30 @@ class Int8Report:
 
 @torch.no_grad()
 def quantize_int8(model: nn.Module) -> tuple[nn.Module, Int8Report]:
-    """Return a copy for inference, with weights of 8 bits where spikes are convolved.
+    """Return a copy for inference, with int8 weights in convolutions of spikes.
 
-    Spikes and their sums are exact in 8 bits, so the weights alone are rounded, see
-    :class:`mmsnn.deploy.int8_layers.SpikingConv2d`. Inside of the backbones spikes
-    travel in bytes. The features that leave a backbone are in fp32 as before, and so
-    is all that is not fed with spikes: the encoder, projections of analog values,
-    decoders, necks and heads.
+    Spikes and their sums are exact in uint8, so only the weights are rounded, see
+    :class:`mmsnn.deploy.int8_layers.SpikingConv2d`. Inside the backbones spikes are
+    uint8. The outputs of a backbone stay in fp32, as do all layers whose input is not
+    spikes: the encoder, projections of analog values, decoders, necks and heads.
 
-    Which convolutions are fed with spikes is found by a forward pass in which every
-    neuron fires at every step; the sums that it meets are the largest there are.
+    The convolutions whose input is spikes are found by a forward pass in which every
+    neuron fires at every time step, which also gives the largest sums of spikes.
 
-    A checkpoint of the model does not fit the copy, and raises an error. To load what
-    was saved of a copy, build the model, fold its norms, quantise it, and load. The
-    collectors of :mod:`mmsnn.analysis` are for the model, not for its copy.
+    Loading a checkpoint of the model into the copy raises an error. To load the weights
+    of a copy, build the model, fold its norms, quantise it, and load them. Use the
+    collectors of :mod:`mmsnn.analysis` with the model, not with its copy.
 
     Args:
-        model: A spiking backbone, or what contains some: a detector or a classifier,
-            in evaluation mode, in fp32, with norms folded into the convolutions. It
-            stays as it is.
+        model: A spiking backbone, or a detector or classifier that contains some, in
+            evaluation mode, in fp32, with norms folded into the convolutions. It is not
+            changed.
 
     Returns:
-        The copy, and what was converted in it, what was not and why.
+        The copy, and a report of the convolutions that are converted and kept.
 
     Raises:
-        TypeError: If ``model`` is no module, or a backbone is not in fp32.
+        TypeError: If ``model`` is not a module, or a backbone is not in fp32.
         ValueError: If there is no spiking backbone, one is in training mode or
             quantised already, a batch norm follows a convolution, weights are not
             finite, or sums of spikes exceed
@@ -116,7 +115,7 @@ def quantize_int8(model: nn.Module) -> tuple[nn.Module, Int8Report]:
 
 
 def _check(backbone: SpikingBackbone) -> None:
-    """Raise what :func:`quantize_int8` raises of a backbone that it cannot convert."""
+    """Raise if :func:`quantize_int8` cannot convert a backbone."""
     if backbone.training:
         raise ValueError('quantize_int8 is for inference: call eval() on the model')
     if any(isinstance(module, SpikingConv2d) for module in backbone.modules()):
@@ -133,10 +132,10 @@ def _check(backbone: SpikingBackbone) -> None:
 
 
 def _largest_sums(backbone: SpikingBackbone) -> dict[str, int]:
-    """Return the leaves that are fed with spikes alone, with their largest sums.
+    """Return the leaf modules whose input is only spikes, with their largest sums.
 
-    In a copy, spikes are marked by their dtype: neurons return ones in int32, which
-    sums and concatenations of spikes keep and arithmetic with real numbers does not.
+    In a copy, spikes are marked by their dtype: neurons return int32 ones. Sums and
+    concatenations of spikes keep the dtype, arithmetic with real numbers does not.
     """
     twin = deepcopy(backbone)
     found: dict[str, int] = {}
@@ -176,7 +175,7 @@ def _largest_sums(backbone: SpikingBackbone) -> dict[str, int]:
 
 
 def _reasons(backbone: SpikingBackbone, sums: Mapping[str, int]) -> dict[str, str]:
-    """Return why each convolution stays as it is; nothing where it need not."""
+    """Return why each convolution is kept; an empty string if it is converted."""
     reasons = {}
     for name, module in backbone.named_modules():
         if not isinstance(module, nn.Conv2d):
@@ -193,7 +192,7 @@ def _reasons(backbone: SpikingBackbone, sums: Mapping[str, int]) -> dict[str, st
 
 
 def _use_bytes(backbone: SpikingBackbone, sums: Mapping[str, int]) -> None:
-    """Let neurons send bytes, and what ``sums`` names take them."""
+    """Make neurons return uint8, and the modules that ``sums`` names accept it."""
     for name in sums:
         module = backbone.get_submodule(name)
         if isinstance(module, nn.MaxPool2d):
@@ -204,13 +203,13 @@ def _use_bytes(backbone: SpikingBackbone, sums: Mapping[str, int]) -> None:
         if isinstance(module, BaseNeuron):
             module.in_bytes = True
             if type(module).forward is not BaseNeuron.forward:
-                # it may not know of bytes
+                # an overridden forward may ignore in_bytes
                 module.register_forward_hook(_return_bytes)
     backbone.register_forward_hook(_return_floats)
 
 
 def _take_bytes(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Forward pre-hook of what takes numbers in fp32 alone."""
+    """Forward pre-hook of modules that take only fp32."""
     return (args[0].float(), *args[1:])
 
 
@@ -222,5 +221,5 @@ def _return_bytes(_: nn.Module, args: tuple[Tensor, ...], spikes: Tensor) -> Ten
 def _return_floats(
     _: nn.Module, args: tuple[Tensor, ...], outs: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
-    """Forward hook of a backbone, whose features are in fp32."""
+    """Forward hook of a backbone, whose outputs are in fp32."""
     return tuple(out.float() for out in outs)

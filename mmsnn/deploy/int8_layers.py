@@ -1,4 +1,4 @@
-"""A convolution of spikes with weights of 8 bits, and a max-pool of spikes in bytes."""
+"""A convolution of spikes with int8 weights, and a max-pool of uint8 spikes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,18 +10,18 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 LARGEST_WEIGHT = 127
 LARGEST_SUM = 128
-"""Largest sum of spikes that is multiplied. Processors without VNNI add products in
-pairs to 16 bits, which two of 128 x 127 fit into and two of 255 x 127 do not."""
+"""Largest sum of spikes in an input. Processors without VNNI add products in pairs to
+16 bits, into which two of 128 x 127 fit and two of 255 x 127 do not."""
 
 _MAX_PACKED = 4
-"""Input shapes for which a layer holds packed weights."""
+"""Number of input shapes for which a layer keeps packed weights."""
 
 
 def is_traced() -> bool:
     """Return whether calls are being recorded, by export, compile, jit or a mode.
 
-    oneDNN's packed weights and quantized tensors can then be neither recorded nor
-    saved; the layers compute the same integers in fp32.
+    In this case oneDNN's packed weights and quantized tensors can be neither recorded
+    nor saved, and the layers compute the same integers in fp32.
     """
     return (
         torch.compiler.is_compiling()
@@ -31,31 +31,32 @@ def is_traced() -> bool:
 
 
 class SpikingConv2d(nn.Module):
-    r"""A convolution of spikes whose weights have 8 bits; for inference.
+    r"""A convolution of spikes with int8 weights, for inference.
 
     .. math::
         y_o = a_o \sum_{c, i, j} W_{ocij}\, s_{cij} + b_o, \qquad
         W_o = \mathrm{round}(w_o / a_o), \quad a_o = \max |w_o| / 127
 
-    Spikes are integers, so the sum is exact, in 32 bits; what differs from the
-    convolution with the weights :math:`w` is their rounding alone, by at most half of
-    :math:`a_o`, a scale for each output channel. On an x86 processor oneDNN computes
-    it (with VNNI four products in one instruction); elsewhere, and while the network is
-    traced or exported, it is computed in fp32 of the same integers, which is not
-    faster than fp32.
+    Spikes are integers, so the sum is exact, in int32. The only difference from the
+    convolution with the weights :math:`w` is their rounding, by at most half of
+    :math:`a_o`, the scale of an output channel. On an x86 processor oneDNN computes the
+    sum (with VNNI, four products in one instruction). Elsewhere, and while the network
+    is traced or exported, the same integers are computed in fp32, which is not faster
+    than an fp32 convolution.
 
     The state dict has ``weight`` (int8), ``scale`` and ``bias`` (fp32).
 
     Args:
-        conv: The convolution with weights in fp32; is not changed.
+        conv: The convolution with fp32 weights; it is not changed.
 
     Shape:
-        Spikes or sums of spikes ``[T * N, C_in, H, W]`` in bytes (uint8), at most
+        uint8 spikes or sums of spikes ``[T * N, C_in, H, W]``, at most
         :data:`LARGEST_SUM`, to fp32 currents ``[T * N, C_out, H', W']``.
 
     Raises:
         TypeError: If the weights are not in fp32.
-        ValueError: If they are not finite, or the padding is not of zeros.
+        ValueError: If they are not finite, the padding mode is not ``'zeros'``, or the
+            padding's size is not a number.
     """
 
     weight: Tensor
@@ -77,7 +78,7 @@ class SpikingConv2d(nn.Module):
         self.stride, self.padding = conv.stride, conv.padding
         self.dilation, self.groups = conv.dilation, conv.groups
         largest = weight.abs().amax((1, 2, 3))
-        # any scale will do where all weights are 0
+        # the scale is arbitrary if all weights are 0
         scale = torch.where(largest > 0, largest / LARGEST_WEIGHT, 1.0)
         rounded = (weight / scale[:, None, None, None]).round()
         self.register_buffer('weight', rounded.to(torch.int8))
@@ -88,14 +89,14 @@ class SpikingConv2d(nn.Module):
         super().train(False)
 
     def dequantized(self) -> Tensor:
-        """Return the weights that are computed with, in fp32."""
+        """Return the quantised weights in fp32."""
         return self.weight * self.scale[:, None, None, None]
 
     def forward(self, spikes: Tensor) -> Tensor:
-        """See the class.
+        """Return the currents for spikes.
 
         Raises:
-            TypeError: If the spikes are not in bytes.
+            TypeError: If the spikes are not uint8.
         """
         if spikes.dtype != torch.uint8:
             raise TypeError(f'spikes must be in uint8, but got {spikes.dtype}')
@@ -138,10 +139,10 @@ class SpikingConv2d(nn.Module):
         return self.stride, self.padding, self.dilation, self.groups
 
     def _pack(self, shape: torch.Size) -> Tensor:
-        """Return the weights as oneDNN lays them out for an input of that shape.
+        """Return the weights in oneDNN's layout for an input shape.
 
-        Of another layout it makes its own at every call, which for some shapes takes
-        ten times as long as the convolution.
+        oneDNN reorders weights in another layout on every call, which for some shapes
+        takes ten times as long as the convolution.
         """
         packed = self._packed.get(shape)
         if packed is None:
@@ -154,7 +155,7 @@ class SpikingConv2d(nn.Module):
         return packed
 
     def _forget(self) -> None:
-        """Drop what follows from the weights."""
+        """Drop the packed weights, and recreate the zero points."""
         self._packed: dict[torch.Size, Tensor] = {}
         self._zeros = torch.zeros_like(self.scale, dtype=torch.int64)
 
@@ -171,7 +172,7 @@ class SpikingConv2d(nn.Module):
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *args: Any
     ) -> None:
-        # copied into bytes, other weights would be cut to integers without a word
+        # copying other dtypes to int8 would silently truncate the weights
         weight = state_dict.get(f'{prefix}weight')
         if weight is not None and weight.dtype != torch.int8:
             raise ValueError(
@@ -182,7 +183,7 @@ class SpikingConv2d(nn.Module):
         self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the packed weights out, which can be neither copied nor saved."""
+        """Exclude the packed weights, which can be neither copied nor saved."""
         return {**self.__dict__, '_packed': {}}
 
     def extra_repr(self) -> str:
@@ -195,15 +196,15 @@ class SpikingConv2d(nn.Module):
 
 
 class SpikePool(nn.MaxPool2d):
-    """A max-pool that takes spikes in bytes too, and returns them so."""
+    """A max-pool that also takes uint8 spikes, and then returns uint8."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Return the maximum of each window."""
         if x.dtype != torch.uint8:
             return super().forward(x)
         if is_traced() or x.device.type != 'cpu':
             return super().forward(x.float()).to(torch.uint8)
-        # PyTorch's pool of bytes counts places in 8 bits, that of quantised tensors
-        # does not
+        # PyTorch's max-pool of uint8 counts positions in 8 bits; that of quantised
+        # tensors does not
         pooled = super().forward(torch._make_per_tensor_quantized_tensor(x, 1.0, 0))
         return pooled.int_repr()

@@ -1,4 +1,4 @@
-"""Build parts of a model from configs, with errors that say what is allowed."""
+"""Build parts of a model from configs, with errors that list the allowed values."""
 
 import inspect
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from mmsnn.utils import describe
 
 
 def known_parts(base: type[nn.Module]) -> list[str]:
-    """Return the names that are registered in scope ``mmsnn`` for classes of a base.
+    """Return the names of a base's subclasses that are registered in scope ``mmsnn``.
 
     Args:
         base: The base class of one kind of part, such as ``BaseNeuron``.
@@ -29,16 +29,17 @@ def build_part(
     """Build one part of a network from the ``mmsnn`` scope.
 
     Args:
-        what: What the part is, for error messages: ``'neuron'``, ``'decoder'``.
-        cfg: A dict with ``type`` and the part's own arguments. A class derived from
-            ``base`` and registered in :data:`mmsnn.registry.MODELS` is named as it is;
-            any other part with its scope, as in ``type='mypackage.MyNeuron'``.
+        what: Kind of part, for error messages: ``'neuron'``, ``'decoder'``.
+        cfg: A dict with ``type`` and the part's own arguments. The type is the name of
+            a class derived from ``base`` and registered in
+            :data:`mmsnn.registry.MODELS`, or any other registered type with its scope,
+            as in ``type='mypackage.MyNeuron'``.
         base: Base class of such parts.
         given: Arguments that the network determines, such as ``num_steps``.
 
     Raises:
-        TypeError: If ``cfg`` is no dict with a type, or an argument is unknown.
-        ValueError: If the type is unknown, or ``cfg`` sets what the network determines.
+        TypeError: If ``cfg`` is not a dict with a type, or an argument is unknown.
+        ValueError: If the type is unknown, or ``cfg`` sets an argument of ``given``.
     """
     if not isinstance(cfg, Mapping) or not isinstance(cfg.get('type'), (str, type)):
         raise TypeError(f'{what} must be a dict with a type, but got {describe(cfg)}')

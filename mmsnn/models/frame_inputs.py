@@ -1,4 +1,4 @@
-"""Refuses event frames where MMDetection would take them for images."""
+"""Reject event frames that MMDetection would mistake for images."""
 
 from functools import wraps
 from typing import Any
@@ -10,13 +10,13 @@ from mmsnn.utils.errors import UserError
 
 
 def refuse_frames() -> None:
-    """Make MMDetection's data preprocessors raise at frames ``[T, C, H, W]``.
+    """Make MMDetection's data preprocessors raise for frames ``[T, C, H, W]``.
 
-    ``DetDataPreprocessor`` takes the second and third dimension of a sample for its
-    height and width. Of frames it makes ``pad_shape = (C, H)``, by which the heads mask
-    most of their anchors, and no error tells of it. The check is in the base class,
-    which is imported anyway, and concerns preprocessors with that computation alone.
-    Calling this again changes nothing.
+    ``DetDataPreprocessor`` uses the second and third dimensions of a sample as height
+    and width. For frames it computes ``pad_shape = (C, H)``, with which the heads mask
+    most of their anchors, without an error. The check is added to the base class, which
+    is imported anyway, and applies only to preprocessors that compute ``pad_shape``.
+    Further calls have no effect.
     """
     forward = ImgDataPreprocessor.forward
     if hasattr(forward, '__wrapped__'):
@@ -34,7 +34,7 @@ def refuse_frames() -> None:
 
 
 def _check_images(name: str, inputs: Any) -> None:
-    """Raise if a sample is no ``[C, H, W]``."""
+    """Raise if a sample is not of shape ``[C, H, W]``."""
     for sample in inputs:
         if isinstance(sample, torch.Tensor) and sample.dim() > 3:
             raise UserError(

@@ -1,7 +1,7 @@
-"""Operators of spiking networks, known to PyTorch; they need nothing but torch.
+"""Custom PyTorch operators for spiking networks; they require only torch.
 
 Importing this package defines ``torch.ops.mmsnn.*`` for the CPU (compiled C++), the GPU
-(Triton) and, by PyTorch's operations, any other device.
+(Triton) and, with PyTorch operations, any other device.
 """
 
 from .dynamics import (

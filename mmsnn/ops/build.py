@@ -1,8 +1,8 @@
-"""Compiles the kernels on first use, and keeps them for later ones.
+"""Compile the C++ operators on first use and cache the library.
 
-A library is code that every later process runs. It is kept in a folder that only its
-user can enter, under a name that contains the digest of its content, and is opened if
-owner, permissions and digest are right.
+The cached library is code that later processes run. It is therefore stored in a private
+folder of the user, under a name that contains the digest of its content, and is loaded
+only if owner, permissions and digest are correct.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ FOLDER = 'MMSNN_CACHE'
 FLAGS = (
     '-O3',
     '-march=native',
-    # one rounding an operation, as in PyTorch: the spikes are the same to the bit
+    # one rounding per operation, as in PyTorch: the spikes are bit-identical
     '-ffp-contract=off',
     '-fno-math-errno',
     '-fno-trapping-math',
@@ -42,17 +42,17 @@ _PROCESSOR = Path('/proc/cpuinfo')
 
 
 class CompilerError(Exception):
-    """There is no compiler, or it fails."""
+    """Raised if there is no compiler or compilation fails."""
 
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """Return the compiled kernels; None if they are disabled or cannot be compiled.
 
-    They are compiled once per kind of machine, into the folder of the environment
-    variable ``MMSNN_CACHE`` or else the user's cache; ``MMSNN_KERNELS=0`` disables
-    them, as does Windows. If compilation fails, a warning is issued once and the slower
-    PyTorch path is used.
+    They are compiled once per kind of machine, into the folder that the environment
+    variable ``MMSNN_CACHE`` names, by default the user's cache. ``MMSNN_KERNELS=0``
+    disables them; they are not available on Windows. If compilation fails, a warning is
+    issued once and the slower PyTorch path is used.
     """
     if os.environ.get(SWITCH, '1') == '0' or os.name != 'posix':
         return None
@@ -68,15 +68,16 @@ def library() -> ctypes.CDLL | None:
 
 
 def compiled() -> Path:
-    """Return the compiled library, after compiling it if need be.
+    """Return the path of the compiled library, compiling it if necessary.
 
-    If the folder for it is not private or cannot be written, a warning is issued and
-    one in the folder of temporary files is used.
+    If the cache folder is not private or not writable, a warning is issued and a folder
+    in the directory for temporary files is used.
 
     Raises:
         CompilerError: If there is no compiler or it fails.
-        OSError: If there is no folder to write to.
-        RuntimeError: If there is not even a home.
+        OSError: If neither folder can be used.
+        RuntimeError: If there is no home directory and the second folder cannot be
+            used.
     """
     try:
         return _compiled_in(cache_folder())
@@ -90,7 +91,7 @@ def compiled() -> Path:
 
 
 def find_compiler() -> str:
-    """Return the path of a C++ compiler: ``CXX``, or one of the usual names.
+    """Return the path of a C++ compiler, ``CXX`` or one of the usual names.
 
     Raises:
         CompilerError: If there is none.
@@ -104,7 +105,7 @@ def find_compiler() -> str:
 
 
 def cache_folder() -> Path:
-    """Return where compiled kernels are kept."""
+    """Return the folder in which compiled libraries are cached."""
     if os.environ.get(FOLDER):
         return Path(os.environ[FOLDER])
     base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
@@ -112,9 +113,10 @@ def cache_folder() -> Path:
 
 
 def fingerprint() -> str:
-    """Return what a library depends on: source, flags, processor and C library.
+    """Return a digest of what a library depends on.
 
-    The compiler is not part of it, so that a library is found without one.
+    That is the source, flags, processor and C library. The compiler is not included, so
+    that a cached library is found without one.
     """
     libc = ''.join(platform.libc_ver())
     parts = [SOURCE.read_text(encoding='utf-8'), *FLAGS, libc, _processor()]
@@ -129,12 +131,12 @@ def _processor() -> str:
         lines = []
     kinds = ('model name', 'flags', 'Features', 'CPU part')
     known = [line for line in lines if line.startswith(kinds)]
-    # a machine of unknown features shares libraries with no other
+    # machines with unknown features do not share libraries
     return platform.machine() + '\n'.join(dict.fromkeys(known or [platform.node()]))
 
 
 def _compiled_in(folder: Path) -> Path:
-    """Return the library in a folder, after compiling it if need be.
+    """Return the library in a folder, compiling it if necessary.
 
     Raises:
         CompilerError: If there is no compiler or it fails.
@@ -152,10 +154,10 @@ def _compiled_in(folder: Path) -> Path:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder that only the user can enter, or check that it is private.
+    """Create a folder that only the user can enter, or check an existing one.
 
     Raises:
-        OSError: If it cannot be made, or is not private.
+        OSError: If it cannot be created, or is not private.
     """
     for place in (*reversed(folder.parents), folder):
         place.mkdir(0o700, exist_ok=True)
@@ -166,10 +168,10 @@ def _make_private(folder: Path) -> None:
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:
-    """Check that only the user can change what is at a path.
+    """Check that the user owns a path and nobody else can write to it.
 
     Raises:
-        PermissionError: If others can.
+        PermissionError: If that is not the case.
     """
     if status.st_uid != os.geteuid():
         raise PermissionError(f'{path} belongs to another user')
@@ -178,7 +180,7 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """Return the library of a name if it is the user's own and whole."""
+    """Return the library of a name if the user owns it and its digest is correct."""
     for path in folder.glob(f'{name}-*.so'):
         try:
             status = path.lstat()
@@ -196,15 +198,15 @@ def _digest(path: Path) -> str:
 
 @contextmanager
 def _only_builder(folder: Path) -> Iterator[None]:
-    """Wait until no other process compiles into a folder, and keep others waiting.
+    """Hold a folder's lock, so that only one process at a time compiles into it.
 
     Raises:
-        OSError: If the folder cannot be written, its file system has no locks, or it
-            takes too long.
+        OSError: If the folder cannot be written, its file system has no locks, or the
+            lock is not released in time.
     """
     import fcntl
 
-    # the system unlocks it when the process ends, in whatever way
+    # the operating system releases the lock even if the process is killed
     lock = os.open(folder / 'lock', os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         deadline = time.monotonic() + TIMEOUT_S
@@ -224,13 +226,13 @@ def _only_builder(folder: Path) -> Iterator[None]:
 
 
 def _build(folder: Path, name: str, compiler: str) -> Path:
-    """Compile the library of a name into a folder; nobody else does meanwhile.
+    """Compile the library of a name into a folder, whose lock the caller holds.
 
     Raises:
-        CompilerError: If the compiler fails or makes something else.
+        CompilerError: If the compiler fails or its output cannot be loaded.
         OSError: If the folder cannot be written.
     """
-    # what killed compilations left, and libraries that were refused
+    # remove files of interrupted compilations and rejected libraries
     for path in (*folder.glob('build-*'), *folder.glob(f'{name}-*.so')):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -250,10 +252,10 @@ def _build(folder: Path, name: str, compiler: str) -> Path:
 
 
 def _compile(compiler: str, made: Path) -> None:
-    """Compile the kernels into a file, with the compiler's own files next to it.
+    """Compile the source into a file, with the compiler's temporary files next to it.
 
     Raises:
-        CompilerError: If the compiler fails or makes something else.
+        CompilerError: If the compiler fails or its output cannot be loaded.
     """
     try:
         subprocess.run(
@@ -271,10 +273,10 @@ def _compile(compiler: str, made: Path) -> None:
 
 
 def _open(path: Path) -> ctypes.CDLL:
-    """Open a library that has all functions of the source.
+    """Load a library and check that it has all functions of the source.
 
     Raises:
-        OSError: If it is none, or lacks one.
+        OSError: If it cannot be loaded or lacks a function.
     """
     opened = ctypes.CDLL(str(path))
     source = SOURCE.read_text(encoding='utf-8')
@@ -287,7 +289,7 @@ def _open(path: Path) -> ctypes.CDLL:
 
 
 def _flush(path: Path) -> None:
-    """Write what the system holds of a file or folder to the disk."""
+    """Flush a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -34,7 +34,7 @@ def check_time_steps(name: str, x_seq: Tensor) -> None:
     Raises:
         TypeError: If it has another dtype.
         NotImplementedError: If it is sparse.
-        ValueError: If it has no step.
+        ValueError: If it has no time step.
     """
     check_floating(name, x_seq)
     if x_seq.dim() == 0 or x_seq.shape[0] == 0:
@@ -50,13 +50,13 @@ def check_alike(
     shape: Sequence[Any] | None,
     dtype: torch.dtype,
 ) -> None:
-    """Check a tensor against the one that an operator works on.
+    """Check device, dtype and shape of one of an operator's tensors.
 
     Args:
-        first: Name and tensor that rule.
+        first: Name and tensor to compare with.
         other: Name and tensor to check; it must be on the same device.
-        shape: Shape it must have; None is any.
-        dtype: Dtype it must have.
+        shape: Required shape; None allows any.
+        dtype: Required dtype.
 
     Raises:
         ValueError: If the device or the shape differs.
@@ -78,16 +78,16 @@ def check_alike(
 
 
 def check_rule(first: tuple[str, Tensor], rule: Rule) -> None:
-    """Check what all operators of spiking neurons have in common.
+    """Check the arguments that all operators of spiking neurons share.
 
     Args:
-        first: Name and tensor that rule.
-        rule: The common arguments.
+        first: Name and tensor to compare with.
+        rule: The shared arguments.
 
     Raises:
-        ValueError: If both decays are given, the learned one is not 0-dim or on another
-            device, or the surrogate is no :class:`SurrogateKind`.
-        TypeError: If the learned decay is not in the dtype of the state.
+        ValueError: If both decays are given, the learned one is not 0-dim or is on
+            another device, or the surrogate is not a :class:`SurrogateKind`.
+        TypeError: If the learned decay does not have the dtype of the state.
     """
     if rule.surrogate not in SurrogateKind.__members__.values():
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a spiking neuron does with its charge, and the built-in surrogates."""
+"""Dynamics of spiking neurons and the built-in surrogate derivatives."""
 
 import math
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from torch import Tensor
 
 
 class SurrogateKind(IntEnum):
-    """Surrogate derivative, as the operators' argument ``surrogate``."""
+    """Kind of surrogate derivative, the operators' argument ``surrogate``."""
 
     GIVEN = 0
-    """Evaluated in PyTorch by the surrogate and given as the tensor ``slope``."""
+    """Evaluated in PyTorch and passed to the operators as the tensor ``slope``."""
     ATAN = 1
     SIGMOID = 2
     RECTANGULAR = 3
 
 
 class DifferentiableStep(Protocol):
-    """A surrogate: anything that has the derivative of the firing step."""
+    """Protocol of surrogates: an object with a derivative of the firing step."""
 
     def derivative(self, x: Tensor) -> Tensor:
         """Return the derivative at ``x = h - v_threshold``, of the same shape."""
@@ -30,7 +30,7 @@ class DifferentiableStep(Protocol):
 def surrogate_kind(surrogate: DifferentiableStep) -> SurrogateKind:
     """Return the ``kind`` that a surrogate's own class states, a SurrogateKind.
 
-    Subclasses do not inherit it: they may compute another derivative.
+    Subclasses do not inherit it, since they may compute another derivative.
 
     Raises:
         TypeError: If the surrogate has no derivative.
@@ -56,7 +56,7 @@ def surrogate_slope(kind: SurrogateKind, alpha: float, x: Tensor) -> Tensor:
 
     Args:
         kind: Any kind but GIVEN.
-        alpha: Sharpness; positive, without unit.
+        alpha: Sharpness; positive and dimensionless.
         x: Distance to the threshold, ``h - v_threshold``; any floating tensor.
 
     Raises:
@@ -64,7 +64,7 @@ def surrogate_slope(kind: SurrogateKind, alpha: float, x: Tensor) -> Tensor:
     """
     if kind == SurrogateKind.ATAN:
         a = alpha / 2
-        # the reciprocal of the derivative takes one pass
+        # the reciprocal of the derivative is computed in one pass
         one = torch.full((), 1 / a, dtype=x.dtype, device=x.device)
         return torch.addcmul(one, x, x, value=math.pi**2 * a).reciprocal()
     if kind == SurrogateKind.SIGMOID:
@@ -77,14 +77,14 @@ def surrogate_slope(kind: SurrogateKind, alpha: float, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Dynamics:
-    """What a neuron does with its charge, apart from its decay.
+    """Dynamics of a neuron, apart from its decay.
 
     Args:
         v_threshold: Potential at which the neuron fires (``h >= v_threshold`` fires).
         v_reset: Potential after a spike; None subtracts the threshold (soft reset).
-        detach_reset: Whether the gradient ignores the spike inside the reset.
-        surrogate: Derivative of the firing step.
-        decay_input: Whether the decay weakens the input too, as it does the potential.
+        detach_reset: Whether the spike in the reset is detached from the gradient.
+        surrogate: Surrogate derivative of the firing step.
+        decay_input: Whether the decay also applies to the input.
 
     Raises:
         TypeError: If the surrogate has no derivative.
@@ -97,7 +97,7 @@ class Dynamics:
     decay_input: bool = True
 
     def __post_init__(self) -> None:
-        """Check the surrogate, and cache what compilers cannot trace."""
+        """Check the surrogate, and cache properties that compilers cannot trace."""
         _ = self.kind, self.alpha
 
     @cached_property
@@ -112,7 +112,7 @@ class Dynamics:
 
     @property
     def rest(self) -> float:
-        """Potential before the first step, and that the decay leads to."""
+        """Resting potential: the initial state, and the decay's limit."""
         return 0.0 if self.v_reset is None else self.v_reset
 
 

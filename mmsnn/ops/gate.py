@@ -23,18 +23,18 @@ def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
     :math:`\partial y / \partial x = 1 - h` (Zhang et al. 2023, Eqs. 12 and 15).
 
     Args:
-        residual: A floating tensor, or integers, such as spikes in bytes.
-        shortcut: Of the same shape, dtype and device.
+        residual: A floating tensor or integers, such as uint8 spikes.
+        shortcut: A tensor of the same shape, dtype and device.
 
     Returns:
-        A tensor laid out as ``residual``.
+        A tensor with the memory layout of ``residual``.
 
     Raises:
         TypeError: If the dtypes of floating tensors differ.
         ValueError: If shapes or devices differ.
         NotImplementedError: If a tensor is sparse.
     """
-    if not residual.is_floating_point():  # spikes in bytes have no gradient
+    if not residual.is_floating_point():  # uint8 spikes have no gradient
         _check_shortcut(residual, shortcut, shortcut.dtype)
         return torch.addcmul(shortcut, residual, residual - shortcut)
     refuse_onnx()

@@ -23,31 +23,31 @@ def integer_multi_step(
     normalize: bool = False,
     detach_reset: bool = False,
 ) -> Tensor:
-    r"""Drive integer neurons through a sequence.
+    r"""Run integer neurons over a sequence of time steps.
 
     .. math::
         h_0 = x_0, \qquad h_t = \beta (h_{t-1} - c_{t-1}) + x_t, \qquad
         c_t = \mathrm{round}(\mathrm{clip}(h_t, 0, D))
 
     (Luo et al. 2024, *Integer-valued training and spike-driven inference spiking neural
-    network*.) Halves are rounded to the even integer. The gradient of :math:`c` with
-    respect to :math:`h` is 1 where :math:`0 \le h \le D`, else 0. The state is kept in
-    fp32 at least. A potential that is not finite gives NaN.
+    network*.) Halves are rounded to the nearest even integer. The gradient of :math:`c`
+    with respect to :math:`h` is 1 where :math:`0 \le h \le D`, else 0. The state has at
+    least fp32 precision. If a potential is not finite, the output is NaN.
 
     Args:
         x_seq: Input currents, ``[T, ...]``, any floating dtype, any strides.
         decay: The factor :math:`\beta` in [0, 1].
         max_value: The largest integer :math:`D`, at least 1.
         normalize: Whether the output is :math:`c / D`.
-        detach_reset: Whether the gradient ignores :math:`c` inside the reset.
+        detach_reset: Whether :math:`c` in the reset is detached from the gradient.
 
     Returns:
-        Integers, or their quotients by ``max_value``, of the shape and dtype of
-        ``x_seq``; each step keeps the input's memory format.
+        Integers, divided by ``max_value`` if ``normalize``, with the shape and dtype of
+        ``x_seq``; each time step keeps the input's memory format.
 
     Raises:
         TypeError: If ``x_seq`` is not a floating tensor.
-        ValueError: If it has no step, or an argument is out of range.
+        ValueError: If it has no time step, or an argument is out of range.
         NotImplementedError: If ``x_seq`` is sparse.
     """
     refuse_onnx()

@@ -1,4 +1,4 @@
-"""Memory layout of sequences ``[T, ...]`` and of their steps."""
+"""Memory layout of sequences ``[T, ...]`` and of their time steps."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,10 @@ def is_dense(tensor: Tensor) -> bool:
 
 
 def sequence_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
-    """Allocate a sequence of the shape of ``x_seq``, each step laid out like its own.
+    """Allocate a sequence with the shape and the memory format per step of ``x_seq``.
 
-    The input may be an expanded view (one image for all steps), whose strides must not
-    be copied; what is kept is a step's memory format, such as channels-last.
+    The input may be an expanded view (one image for all time steps), whose strides must
+    not be copied. Only the memory format of a step, such as channels-last, is kept.
     """
     step = x_seq[0]
     strides = torch.empty_like(step, device='meta').stride()
@@ -36,28 +36,28 @@ def sequence_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def dense_steps(x_seq: Tensor) -> Tensor:
-    """Return ``x_seq``, copied unless each of its steps fills its memory."""
+    """Return ``x_seq``, copied unless each time step is dense."""
     if is_dense(x_seq[0]):
         return x_seq
     return sequence_like(x_seq, x_seq.dtype).copy_(x_seq)
 
 
 def matching_steps(x_seq: Tensor, like: Tensor) -> Tensor:
-    """Return ``x_seq``, copied unless each step is laid out as those of ``like``."""
+    """Return ``x_seq``, copied unless its time steps have the layout of ``like``'s."""
     if x_seq.stride()[1:] == like.stride()[1:]:
         return x_seq
     return sequence_like(like, x_seq.dtype).copy_(x_seq)
 
 
 def packed_sequence(x_seq: Tensor) -> Tensor:
-    """Return ``x_seq``, copied unless its steps fill their memory without gaps."""
+    """Return ``x_seq``, copied unless its time steps are dense and without gaps."""
     if is_dense(x_seq[0]) and x_seq.stride(0) == x_seq[0].numel():
         return x_seq
     return sequence_like(x_seq, x_seq.dtype).copy_(x_seq)
 
 
 def laid_out_alike(first: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-    """Return dense tensors laid out alike, with copies of those that differ."""
+    """Return dense tensors with the same layout, copying those that differ."""
     if not is_dense(first):
         first = torch.empty_like(first).copy_(first)
     same = (
@@ -68,7 +68,7 @@ def laid_out_alike(first: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
 
 
 def state_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Return the dtype of potentials: fp32, or fp64 for currents in fp64."""
+    """Return the dtype of potentials: fp32, or fp64 for fp64 currents."""
     return torch.promote_types(dtype, torch.float32)
 
 

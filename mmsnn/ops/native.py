@@ -1,4 +1,4 @@
-"""Calls of the compiled C++ functions, on tensors whose arguments are checked."""
+"""Calls of the compiled C++ functions, whose arguments are already checked."""
 
 import ctypes
 from typing import Any
@@ -52,7 +52,7 @@ def _dynamics(rule: Rule) -> Any:
             v_reset=rule.rest,
             rest=rule.rest,
             decay=float(decay),
-            # as PyTorch's operations compute them: of a learned decay in its precision
+            # as PyTorch computes them: in the precision of a learned decay
             keep=float(1 - decay),
             rest_drive=float(decay * rule.rest),
             alpha=rule.alpha,
@@ -65,12 +65,12 @@ def _dynamics(rule: Rule) -> Any:
 
 
 def serves(x: Tensor) -> bool:
-    """Return whether there are compiled functions for a tensor on the CPU."""
+    """Return whether there are compiled functions for a CPU tensor."""
     return x.dtype in _SUFFIXES and x.numel() > 0 and library() is not None
 
 
 def _call(name: str, dtype: torch.dtype, *args: Any, result: Any = None) -> Any:
-    """Call a function of the library: tensors by address, integers in 64 bits."""
+    """Call a library function, passing tensors by address and integers as int64."""
     function = getattr(library(), f'{name}_{_SUFFIXES[dtype]}')
     function.restype = result
     converted: list[Any] = []
@@ -201,7 +201,7 @@ def integer_multi_step_backward(
 
 
 def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
-    """See :func:`mmsnn.ops.gate`; the tensors are dense and laid out alike."""
+    """See :func:`mmsnn.ops.gate`; the tensors are dense and have the same layout."""
     y = torch.empty_like(residual)
     _call('gate', residual.dtype, residual, shortcut, y, residual.numel())
     return y
@@ -217,10 +217,10 @@ def gate_backward(
 
 
 def pack(x: Tensor, name: str, size: int) -> tuple[Tensor, Tensor]:
-    """Return a dense tensor's numbers in ``size`` bytes, and whether they are exact.
+    """Return a dense tensor packed into ``size`` bytes, and whether that is exact.
 
     Args:
-        x: The tensor.
+        x: The tensor to pack.
         name: ``'pack_bits'`` or ``'pack_bytes'``.
         size: Number of bytes.
     """
@@ -230,12 +230,12 @@ def pack(x: Tensor, name: str, size: int) -> tuple[Tensor, Tensor]:
 
 
 def unpack_(x: Tensor, name: str, numbers: Tensor) -> Tensor:
-    """Fill a dense tensor from what :func:`pack` made.
+    """Fill a dense tensor with the numbers that :func:`pack` packed.
 
     Args:
-        x: The tensor.
+        x: The tensor to fill.
         name: ``'unpack_bits'`` or ``'unpack_bytes'``.
-        numbers: The bytes.
+        numbers: The packed bytes.
     """
     _call(name, x.dtype, numbers, x, x.numel())
     return x

@@ -24,7 +24,7 @@ _FIELDS = len(Rule._fields)
 def multi_step(
     x_seq: Tensor, decay: Tensor | float | None, dynamics: Dynamics
 ) -> Tensor:
-    r"""Drive a population of neurons through a sequence, from rest.
+    r"""Run neurons over a sequence of time steps, starting from rest.
 
     .. math::
         h_t &= v_{t-1} + x_t \quad\text{(IF)}, \qquad
@@ -34,9 +34,9 @@ def multi_step(
 
     (Zhang et al. 2023, Eqs. 5, 6, 8, 9; :math:`k = 1 / \tau`.) Without
     ``decay_input``, LIF is :math:`h_t = v_{t-1} + x_t - k\,(v_{t-1} - v_{reset})`
-    (Wu et al. 2018, as in MS-ResNet). The state is kept in fp32 at least, whatever the
-    input's dtype: a bf16 potential flips spikes. A potential that is not finite gives
-    NaN in place of a spike.
+    (Wu et al. 2018, as in MS-ResNet). The state has at least fp32 precision for any
+    input dtype, since potentials in bf16 would change spikes. If a potential is not
+    finite, the output is NaN instead of a spike.
 
     Args:
         x_seq: Input currents, ``[T, ...]``, any floating dtype, any strides.
@@ -44,12 +44,13 @@ def multi_step(
         dynamics: Threshold, reset and surrogate.
 
     Returns:
-        Spikes, zeros and ones, of the shape and dtype of ``x_seq``; each step keeps the
+        Spikes (0 or 1) with the shape and dtype of ``x_seq``; each time step keeps the
         input's memory format.
 
     Raises:
         TypeError: If ``x_seq`` is not a floating tensor.
-        ValueError: If it has no step, or the decay is not 0-dim or on another device.
+        ValueError: If it has no time step, or the decay is not 0-dim or is on another
+            device.
         NotImplementedError: If ``x_seq`` is sparse.
     """
     learns = x_seq.requires_grad or (isinstance(decay, Tensor) and decay.requires_grad)
@@ -64,13 +65,13 @@ def multi_step(
 def spike_bytes(
     x_seq: Tensor, decay: Tensor | float | None, dynamics: Dynamics
 ) -> Tensor:
-    """Return the spikes of :func:`multi_step` in bytes (uint8), without a graph.
+    """Return the spikes of :func:`multi_step` as uint8, without a graph.
 
-    They take a quarter of the memory of fp32, for operations that take bytes: see
-    :func:`mmsnn.deploy.quantize_int8`.
+    They take a quarter of the memory of fp32 and are the input of int8 convolutions,
+    see :func:`mmsnn.deploy.quantize_int8`.
 
     Raises:
-        ValueError: If a potential is not finite, which bytes cannot hold.
+        ValueError: If a potential is not finite, since uint8 cannot represent NaN.
     """
     return _run(x_seq, *_split(decay, x_seq), dynamics, as_bytes=True)[0]
 
@@ -82,8 +83,8 @@ def potentials(
     """Return the potentials before the reset, ``h`` of :func:`multi_step`.
 
     Returns:
-        ``[T, ...]``, in fp32 at least, without a graph; ``h >= v_threshold`` is where
-        :func:`multi_step` has spikes.
+        ``[T, ...]``, in at least fp32 and without a graph. :func:`multi_step` has
+        spikes where ``h >= v_threshold``.
     """
     return _run(x_seq, *_split(decay, x_seq), dynamics, keep=True)[1]
 
@@ -91,7 +92,7 @@ def potentials(
 def _split(
     decay: Tensor | float | None, x_seq: Tensor
 ) -> tuple[Tensor | None, float | None]:
-    """Return a decay as learned, in the dtype of the state, or as a number."""
+    """Return a decay as a learned one, in the state's dtype, and as a number."""
     if isinstance(decay, Tensor):
         if not x_seq.is_floating_point():
             return decay, None
@@ -119,7 +120,7 @@ def _run(
 
 
 def _settings(dynamics: Dynamics) -> tuple[float, float | None, bool, bool, int, float]:
-    """Return the operators' arguments after the decay."""
+    """Return the operators' arguments that follow the decay."""
     return (
         dynamics.v_threshold,
         dynamics.v_reset,
@@ -243,7 +244,7 @@ def _backward(
 
 
 def _of_flat(function: Callable[..., Any], tensors: int) -> Callable[..., Any]:
-    """Return a function of a :class:`Rule` as one of the operator's flat arguments.
+    """Wrap a function of a :class:`Rule` to take the operator's flat arguments.
 
     Args:
         function: Takes tensors, a rule and other arguments.

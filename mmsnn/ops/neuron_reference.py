@@ -1,4 +1,4 @@
-"""The recurrence of IF, LIF and PLIF neurons in PyTorch's operations: the reference."""
+"""Reference implementation of the neurons in PyTorch operations."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ SPOILED = (
 
 
 class Rule(NamedTuple):
-    """What the operators of spiking neurons have in common, in the schemas' order."""
+    """Arguments that all operators of spiking neurons share, in the schemas' order."""
 
     learned_decay: Tensor | None
     decay: float | None
@@ -28,12 +28,12 @@ class Rule(NamedTuple):
 
     @property
     def any_decay(self) -> Tensor | float | None:
-        """The decay, learned or not; None for a neuron without."""
+        """The decay, learned or fixed; None for a neuron without decay."""
         return self.decay if self.learned_decay is None else self.learned_decay
 
     @property
     def rest(self) -> float:
-        """Potential before the first step, and that the decay leads to."""
+        """Resting potential: the initial state, and the decay's limit."""
         return 0.0 if self.v_reset is None else self.v_reset
 
 
@@ -53,7 +53,7 @@ def multi_step(
         spikes[t].copy_(fired)
         if as_bytes:
             finite &= h.isfinite().all()
-        else:  # a potential that is not finite gives NaN
+        else:  # NaN if the potential is not finite
             spikes[t].add_(h, alpha=0)
         if t + 1 < len(x_seq):
             v = _reset(h, fired, rule, out=scratch)
@@ -63,9 +63,9 @@ def multi_step(
 
 
 def _charge(v: Tensor | None, x: Tensor, rule: Rule, out: Tensor) -> Tensor:
-    """Write the potential before the spike to ``out``, in its dtype.
+    """Write the potential before the spike to ``out``, in the dtype of ``out``.
 
-    ``v`` None is the state before the first step, ``rest``.
+    If ``v`` is None, the state is that before the first step, ``rest``.
     """
     decay, rest = rule.any_decay, rule.rest
     if decay is None or not rule.decay_input:
@@ -77,7 +77,7 @@ def _charge(v: Tensor | None, x: Tensor, rule: Rule, out: Tensor) -> Tensor:
         torch.mul(v, 1 - decay, out=out)
         return (out.add_(decay * rest) if rest else out).add_(x)
     if v is None:
-        # not mul(x, decay, out=out), which rounds to the dtype of x before it stores
+        # not mul(x, decay, out=out), which rounds to the dtype of x before storing
         out.copy_(x).mul_(decay)
         return out.add_(rest) if rest else out
     torch.sub(x, v, out=out)
@@ -88,7 +88,7 @@ def _charge(v: Tensor | None, x: Tensor, rule: Rule, out: Tensor) -> Tensor:
 
 
 def _reset(h: Tensor, fired: Tensor, rule: Rule, out: Tensor | None = None) -> Tensor:
-    """Return the potential after the step: ``h``, reset where the neuron fired."""
+    """Return the potential after the step, ``h`` reset where the neuron fired."""
     if rule.v_reset is None:
         return torch.add(h, fired, alpha=-rule.v_threshold, out=out)
     return torch.where(fired, h.new_full((), rule.v_reset), h, out=out)
@@ -126,9 +126,10 @@ def multi_step_backward(
 def _grad_potential(
     grad_spike: Tensor, h: Tensor, slope: Tensor, grad_v: Tensor | None, rule: Rule
 ) -> Tensor:
-    """Return the gradient of one step's ``h``, through its spike and its reset.
+    """Return the gradient with respect to one step's ``h``, through spike and reset.
 
-    ``grad_v``, the gradient of the potential after the reset, is None at the last step.
+    ``grad_v``, the gradient with respect to the potential after the reset, is None at
+    the last step.
     """
     if grad_v is None:
         return grad_spike * slope
@@ -145,7 +146,7 @@ def _grad_potential(
 def _grad_decay(
     grad_h: Tensor, potentials: Tensor, t: int, decay: Tensor, rule: Rule
 ) -> Tensor:
-    """Return the gradient of step ``t`` with respect to the decay."""
+    """Return the contribution of step ``t`` to the decay's gradient."""
     v: Tensor | float = rule.rest
     if t > 0:
         h = potentials[t - 1]
@@ -163,7 +164,10 @@ def integer_multi_step(
     detach_reset: bool,
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Return integers and, if ``keep``, potentials; see the operator's function."""
+    """Return integers and, if ``keep``, potentials.
+
+    See :func:`mmsnn.ops.integer_multi_step`.
+    """
     dtype = state_dtype(x_seq.dtype)
     values = sequence_like(x_seq, x_seq.dtype)
     potentials = sequence_like(x_seq if keep else x_seq[:1], dtype)
@@ -173,7 +177,7 @@ def integer_multi_step(
         h.copy_(x if v is None else v.mul_(decay).add_(x))
         value = h.clamp(0, max_value).round_()
         v = h - value
-        # a potential that is not finite gives NaN
+        # NaN if the potential is not finite
         shown = value.div_(max_value) if normalize else value
         values[t].copy_(shown.add_(h, alpha=0))
     return values, potentials if keep else x_seq.new_empty(0, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Defines the operators in PyTorch's namespace ``mmsnn`` and registers their parts."""
+"""Define the operators in the namespace ``torch.ops.mmsnn`` and register them."""
 
 import importlib
 import importlib.util
@@ -15,10 +15,10 @@ from .build import SWITCH
 from .schemas import SCHEMAS
 
 LIBRARY = torch.library.Library('mmsnn', 'FRAGMENT')
-# outputs are laid out like inputs, whose strides a compiler must not change
+# outputs have the inputs' layout, so compilers must not change the inputs' strides
 _STRIDES = getattr(
     torch.Tag, 'needs_exact_strides', torch.Tag.needs_fixed_stride_order
-)  # the former is PyTorch 2.8's
+)  # needs_exact_strides exists since PyTorch 2.8
 for _name, _schema in SCHEMAS.items():
     LIBRARY.define(_name + _schema, tags=(torch.Tag.pt2_compliant_tag, _STRIDES))
 
@@ -31,16 +31,16 @@ def register(
     reference: Callable[..., Any],
     cpu: Callable[..., Any],
 ) -> None:
-    """Register an operator's implementations, all with its positional arguments.
+    """Register an operator's implementations, which take its positional arguments.
 
     Args:
-        name: One of the schemas.
+        name: Name of the operator's schema.
         triton_module: Module of ``mmsnn.ops.triton`` with a function of the operator's
-            name for tensors on a GPU; it is imported by the first call.
-        check: Raises on arguments that the operator does not take.
-        fake: Allocates the outputs, without values.
-        reference: PyTorch's operations, for every device without a better one.
-        cpu: For tensors on a CPU.
+            name for GPU tensors; it is imported on the first call.
+        check: Raises if an argument is invalid.
+        fake: Allocates the outputs without computing them.
+        reference: Implementation in PyTorch operations, for all other devices.
+        cpu: Implementation for CPU tensors.
     """
 
     def checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,10 +68,10 @@ def register_gradient(
 ) -> None:
     """Register the gradient of an operator.
 
-    This is ``torch.library.register_autograd`` at a third of its cost per call.
+    It replaces ``torch.library.register_autograd`` at a third of the cost per call.
 
     Args:
-        name: One of the schemas.
+        name: Name of the operator's schema.
         backward: Takes the context and the outputs' gradients; returns a gradient, or
             None, for each argument.
         setup_context: Takes the context, the arguments and the outputs; saves what
@@ -102,7 +102,7 @@ def register_gradient(
 
 
 def refuse_gradient(name: str) -> None:
-    """Make an operator raise where its own gradient is asked for."""
+    """Make an operator raise if its gradient is requested."""
 
     def backward(ctx: Any, *grads: Tensor | None) -> None:
         raise NotImplementedError(
@@ -117,7 +117,8 @@ def refuse_onnx() -> None:
     """Raise inside PyTorch's TorchScript-based ONNX exporter.
 
     Raises:
-        NotImplementedError: ONNX has no operator for a recurrence with spikes.
+        NotImplementedError: If called by the exporter, since ONNX has no operator for
+            spiking neurons.
     """
     if torch.jit.is_tracing() and torch.onnx.is_in_onnx_export():
         raise NotImplementedError(

@@ -1,11 +1,11 @@
 """The operators' schemas.
 
-A neuron is IF without a decay, LIF with a float ``decay`` and PLIF with
-``learned_decay``, a 0-dim tensor in the dtype of the state. Sequences are ``[T, ...]``.
-Spikes and potentials are laid out ``[T, <each step as x_seq[0]>]``; potentials are fp32
-(fp64 for input in fp64), and of shape ``[0]`` unless they are kept. The gradient of a
-decay has the shape ``[]`` for a learned decay and ``[0]`` otherwise. Numbers are packed
-in the order in which a dense tensor stores them.
+A neuron without decay is IF, with a float ``decay`` LIF, and with ``learned_decay``, a
+0-dim tensor in the dtype of the state, PLIF. Sequences are ``[T, ...]``. Each time step
+of spikes and potentials has the memory format of ``x_seq[0]``. Potentials are fp32
+(fp64 for fp64 input), and of shape ``[0]`` unless they are kept. The gradient of the
+decay has shape ``[]`` for a learned decay and ``[0]`` otherwise. Numbers are packed in
+the storage order of a dense tensor.
 """
 
 _NEURON = (

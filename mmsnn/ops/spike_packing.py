@@ -1,4 +1,4 @@
-"""Spikes in bits, and small integers in bytes: a 32nd and a quarter of fp32."""
+"""Pack spikes into bits and small integers into bytes, 1/32 and 1/4 of fp32."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ _WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """A tensor whose numbers take a bit or a byte each.
+    """A tensor packed into one bit or one byte per number.
 
     Args:
-        numbers: The bits, eight per byte and the first in the lowest, or the bytes.
-        bits: Whether they are bits.
-        shape: Shape of the tensor.
-        stride: Its strides.
-        dtype: Its dtype.
+        numbers: The packed bytes; bits are stored eight per byte, lowest bit first.
+        bits: Whether each number is a bit instead of a byte.
+        shape: Shape of the original tensor.
+        stride: Strides of the original tensor.
+        dtype: Dtype of the original tensor.
     """
 
     numbers: Tensor
@@ -35,10 +35,10 @@ class Packed:
 
 
 def pack(x: Tensor) -> Tensor | Packed:
-    """Return a tensor packed, or unchanged if its values or its layout do not allow it.
+    """Pack a tensor, or return it unchanged if its values or layout do not allow it.
 
-    Spikes, 0 or 1, are packed into a bit each, integers from 0 to 255 into a byte. What
-    :func:`unpack` returns is the same to the bit.
+    Spikes (0 or 1) are packed into one bit each, integers from 0 to 255 into one byte.
+    :func:`unpack` returns a bit-identical tensor.
 
     Args:
         x: Any tensor.
@@ -54,7 +54,7 @@ def pack(x: Tensor) -> Tensor | Packed:
 
 
 def unpack(packed: Tensor | Packed) -> Tensor:
-    """Return what was packed: values, strides and dtype."""
+    """Return the original tensor, with its values, strides and dtype."""
     if isinstance(packed, Tensor):
         return packed
     ops = torch.ops.mmsnn
@@ -181,13 +181,13 @@ def _dense(x: Tensor) -> Tensor:
 
 
 def _in_memory(x: Tensor) -> Tensor:
-    """Return the numbers of a dense tensor in the order in which they are stored."""
+    """Return the numbers of a dense tensor in storage order."""
     x = _dense(x)
     return x.as_strided((x.numel(),), (1,))
 
 
 def _is_exact(values: Tensor, flat: Tensor) -> Tensor:
-    """Return whether two vectors hold the same numbers, to the bit."""
+    """Return whether two vectors hold the same numbers, bit for bit."""
     word = _WORDS[flat.element_size()]
     return (values.to(flat.dtype).view(word) == flat.view(word)).all()
 

@@ -1,4 +1,4 @@
-"""What spiking backbones share: levels, closing neurons, freezing, initialisation."""
+"""Base of spiking backbones: outputs, closing layers, freezing, initialisation."""
 
 import inspect
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from .settings import BackboneOptions, BackboneSettings
 
 
 def check_out_indices(out_indices: Sequence[int], num_stages: int) -> tuple[int, ...]:
-    """Return ``out_indices`` as a tuple, ascending, of existing stages.
+    """Return ``out_indices`` as a tuple of existing stages in ascending order.
 
     Raises:
-        TypeError: If it is no sequence.
+        TypeError: If it is not a sequence.
         ValueError: If a stage does not exist, or they do not ascend.
     """
     check_sequence('out_indices', out_indices, 'stages')
@@ -52,16 +52,16 @@ def _check_frozen_stages(frozen_stages: int, num_stages: int) -> int:
 def family_layers(
     family: Wiring, layers: LayerFactory, zero_init_residual: bool
 ) -> LayerFactory:
-    """Return the layers as a residual family wants them.
+    """Return the layer factory that a residual family needs.
 
     Args:
         family: The family.
-        layers: The layers as the user wants them.
-        zero_init_residual: Whether blocks are to start as the identity.
+        layers: The layer factory of the backbone's settings.
+        zero_init_residual: Whether blocks start as the identity.
 
     Raises:
-        TypeError: If ``zero_init_residual`` is no bool, or threshold-dependent norms
-            have neurons of no known threshold.
+        TypeError: If ``zero_init_residual`` is not a bool, or norms depend on the
+            threshold of neurons whose threshold is not known.
         ValueError: If blocks without shortcuts are to start as the identity.
     """
     if check_bool('zero_init_residual', zero_init_residual) and family.merge is None:
@@ -72,44 +72,44 @@ def family_layers(
 
 
 def values_behind(stem: nn.Module, values: Values, carried: bool) -> Values:
-    """Return what travels between blocks behind a stem.
+    """Return the kind of values between blocks after a stem.
 
     Args:
         stem: The stem, whose output may be graded.
-        values: What travels if it is not.
-        carried: Whether shortcuts carry the stem's output on as it is, as far as the
-            next projection.
+        values: The kind if it is not.
+        carried: Whether shortcuts pass the stem's output on unchanged, up to the next
+            projection.
     """
     return 'analog' if carried and getattr(stem, 'graded', False) else values
 
 
 class SpikingBackbone(BaseModule):
-    """A stem, stages, and neurons where features leave that are not spikes yet.
+    """Base of spiking backbones: a stem, stages, and closing layers at the outputs.
 
-    Features are folded over time inside, ``[T * N, C, H, W]``; neurons alone unfold it.
-    Nothing is carried from one call to the next.
+    Inside, time is folded into the batch dimension, ``[T * N, C, H, W]``; only neurons
+    unfold it. No state is kept between calls.
 
-    A derived class takes ``**options: Unpack[BackboneOptions]`` beside its own
-    arguments, makes ``self.settings(options)`` of them, and builds stem and stages.
+    Derived classes take ``**options: Unpack[BackboneOptions]`` in addition to their own
+    arguments, convert them with ``self.settings(options)``, and build stem and stages.
 
     Args:
         settings: The arguments that all backbones take.
         stem: Turns images or frames into ``[T * N, C, H, W]``.
-        stages: One module per stage, as far as they are needed.
+        stages: One module per stage, up to the last of ``out_indices``.
         channels: Output channels of each stage.
         out_indices: Stages whose features are returned, as :func:`check_out_indices`
             returns them.
-        values: What travels between the blocks.
+        values: Kind of values between blocks.
         closing: Layers (letters N and S, or none) between a stage and its output.
-        layers: Builds them.
+        layers: Builds the closing layers.
         zero_init_residual: Whether residual blocks start as the identity.
 
     Attributes:
         num_steps: Number of time steps T.
         out_channels: Channels of each output.
-        values: What travels between blocks: ``'binary'`` (spikes), ``'integer'`` (sums
-            of spikes) or ``'analog'``.
-        out_values: What the outputs are, ``'binary'`` behind closing neurons.
+        values: Kind of values between blocks: ``'binary'`` (spikes), ``'integer'``
+            (sums of spikes) or ``'analog'``.
+        out_values: Kind of values of the outputs, ``'binary'`` after closing neurons.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -117,21 +117,21 @@ class SpikingBackbone(BaseModule):
     """
 
     defaults: ClassVar[BackboneOptions] = {}
-    """Where a class's defaults differ from those of :class:`BackboneSettings`."""
+    """Defaults of a class that differ from those of :class:`BackboneSettings`."""
 
     def __init_subclass__(cls) -> None:
-        """Show the options in ``help()``, and to whoever asks for the signature."""
+        """Show the options in ``help()`` and in the signature."""
         super().__init_subclass__()
         defaults = {**vars(BackboneSettings()), **cls.defaults}
         cls.__signature__ = spell_out(cls, defaults)
 
     @classmethod
     def settings(cls, options: BackboneOptions) -> BackboneSettings:
-        """Return the options with the class's defaults.
+        """Return the options merged with the class's defaults.
 
         Raises:
             TypeError: If an option is unknown, or has the wrong type.
-            ValueError: If one is out of range.
+            ValueError: If an option is out of range.
         """
         unknown = [n for n in options if n not in BackboneOptions.__annotations__]
         if unknown:
@@ -177,7 +177,7 @@ class SpikingBackbone(BaseModule):
         self._freeze()
 
     def init_weights(self) -> None:
-        """Initialise as ``init_cfg`` says, then blocks as the identity if asked to."""
+        """Apply ``init_cfg``, then ``zero_init_residual`` unless weights are loaded."""
         fresh = not self.is_init
         super().init_weights()
         cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]

@@ -25,24 +25,25 @@ DENSENETS: dict[int, tuple[int, tuple[int, int, int, int]]] = {
     161: (48, (6, 12, 36, 24)),
     201: (32, (6, 12, 48, 32)),
 }
-"""Growth rate and dense layers a block, by depth (Huang et al. 2017, Table 1; 161: the
-authors' wider network, as in torchvision)."""
+"""Growth rate and dense layers per block, by depth (Huang et al. 2017, Table 1; 161:
+the authors' wider network, as in torchvision)."""
 
 ORDERS = ('CNS', 'NSC')
 
 BOTTLENECK = 4
-"""Width of a dense layer's 1x1 convolution, in growth rates."""
+"""Width of a dense layer's 1x1 convolution, in multiples of the growth rate."""
 
 
 class DenseLayer(Recomputable):
-    """A bottleneck that adds ``growth_rate`` channels to those it is given.
+    """A bottleneck that appends ``growth_rate`` channels to its input.
 
-    ``y = [x, f(x)]``, ``f`` a 1x1 and a 3x3 convolution (Huang et al. 2017, Eq. 2).
+    ``y = [x, f(x)]``, where ``f`` is a 1x1 and a 3x3 convolution (Huang et al. 2017,
+    Eq. 2).
 
     Args:
         order: Layers of both units.
         in_channels: Channels of the input.
-        growth_rate: Channels that are added.
+        growth_rate: Number of channels that are appended.
         layers: Builds the layers.
 
     Shape:
@@ -60,18 +61,18 @@ class DenseLayer(Recomputable):
         )
 
     def compute(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Return the input with the new channels appended."""
         return torch.cat([x, self.branch(x)], dim=1)
 
 
 class Transition(RecomputableSequential):
     """A 1x1 convolution that halves the channels, and 2x2 average pooling.
 
-    Neurons at the end of ``order`` come behind the pool: what is averaged are their
-    input currents. An average of spikes would not be one.
+    Neurons at the end of ``order`` follow the pool, so that their input currents are
+    averaged; an average of spikes would not be binary.
 
     Args:
-        order: Layers beside the pool.
+        order: Layers other than the pool.
         in_channels: Channels of the input, an even number.
         layers: Builds the layers.
 
@@ -91,36 +92,37 @@ class Transition(RecomputableSequential):
 
 @MODELS.register_module()
 class DenseNetSNN(SpikingBackbone):
-    """A spiking DenseNet: every layer of a block sees all before it, side by side.
+    """A spiking DenseNet: each layer's input is the output of all previous layers.
 
-    The "Concate" columns of Li et al., *Rethinking residual connection in training
-    large-scale spiking neural networks*, Table III, which sets it against dense
-    addition (:class:`DANet`): the larger nets do better on small data sets, and worse
-    on ImageNet. They are DenseNet-BC (Huang et al. 2017, *Densely connected
-    convolutional networks*) with neurons in the place of ReLUs.
+    This is the network of the "Concate" columns in Table III of Li et al., *Rethinking
+    residual connection in training large-scale spiking neural networks*, where it is
+    compared with dense addition (:class:`DANet`): the larger networks are better on
+    small data sets and worse on ImageNet. It is DenseNet-BC (Huang et al. 2017,
+    *Densely connected convolutional networks*) with neurons in place of ReLUs.
 
-    Li et al. do not spell their layers; what they say is that sparse binary feature
-    maps are concatenated. With the order ``'CNS'`` that is so: all that travels is
-    spikes. A transition averages over 2x2, and of spikes that makes quarters; so its
-    order is convolution, norm, pool, neuron, which averages the currents. ``'NSC'`` is
-    the ANN's order (pre-activation), with the ANN's parameters: analog values are
-    concatenated and averaged, and a norm and neurons close each block that is an
-    output. In both orders every convolution but the stem's is fed with spikes.
+    Li et al. do not specify the order of layers, but say that sparse binary feature
+    maps are concatenated. This holds for the order ``'CNS'``, where layers exchange
+    only spikes. A transition averages over 2x2, and averages of spikes are not binary,
+    so its order is convolution, norm, pool, neuron, which averages the currents.
+    ``'NSC'`` is the ANN's order (pre-activation), with the ANN's parameters: analog
+    values are concatenated and averaged, and a norm and neurons close each output. In
+    both orders the input of every convolution except the stem's is spikes.
 
-    With ``'NSC'`` the stem has no neurons (the ANN's has a ReLU). Its max-pool would
-    leave spikes in more than half of the places, which the next norm scales to less
-    than the threshold: IF neurons of one or two steps would stay silent.
+    With ``'NSC'`` the stem has no neurons (the ANN's has a ReLU). If it had, its
+    max-pool would return spikes at more than half of the positions, which the next norm
+    would scale below the threshold: IF neurons with one or two time steps would never
+    fire.
 
     Args:
         depth: 121, 161 or 201.
         order: Layers of each unit, ``'CNS'`` or ``'NSC'``: C convolution, N norm, S
             spiking neuron.
-        growth_rate: Channels that each layer adds. None is the depth's own: 32, and 48
-            for 161. The stem has twice as many.
+        growth_rate: Channels that each layer adds. None is the depth's default: 48 for
+            161, otherwise 32. The stem has twice as many.
         stem: ``'imagenet'``, ``'cifar'``, ... or a stem's config, see
             :func:`mmsnn.models.stems.build_stem`.
-        **options: What all backbones take, see :class:`BackboneSettings`. A stage is a
-            dense block and the transition before it.
+        **options: Arguments of all backbones, see :class:`BackboneSettings`. A stage is
+            a dense block and the transition before it.
 
     Shape:
         Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
@@ -131,10 +133,10 @@ class DenseNetSNN(SpikingBackbone):
         depth: The depth.
         order: The order of layers.
         growth_rate: Channels that each layer adds.
-        out_channels: Channels of each output; in growth rates 8, 16, 32, 32 (121), 8,
-            16, 44, 46 (161) or 8, 16, 56, 60 (201).
-        values: What travels between layers: ``'binary'`` (CNS) or ``'analog'`` (NSC).
-        out_values: What the outputs are: ``'binary'``.
+        out_channels: Channels of each output; in multiples of the growth rate 8, 16,
+            32, 32 (121), 8, 16, 44, 46 (161) or 8, 16, 56, 60 (201).
+        values: Kind of values between layers: ``'binary'`` (CNS) or ``'analog'`` (NSC).
+        out_values: Kind of values of the outputs: ``'binary'``.
 
     Raises:
         TypeError: If an argument has the wrong type.

@@ -1,4 +1,4 @@
-"""The spiking ResNets by the names their papers gave them."""
+"""Spiking ResNets under the names of their papers."""
 
 from dataclasses import replace
 from typing import Unpack
@@ -16,7 +16,7 @@ from .resnet import STRIDES, Architecture, ResNetOptions, ResNetSNN
 
 @MODELS.register_module()
 class SpikingResNet(ResNetSNN):
-    """Spiking ResNet: neurons in the place of the ANN's ReLUs (Fang et al. 2021).
+    """Spiking ResNet: neurons in place of the ANN's ReLUs (Fang et al. 2021).
 
     Args:
         depth: See :class:`ResNetSNN`.
@@ -45,8 +45,8 @@ class SEWResNet(ResNetSNN):
 
     Args:
         depth: See :class:`ResNetSNN`.
-        connect: ``'ADD'`` (integers travel between blocks), ``'AND'`` or ``'IAND'``
-            (spikes do).
+        connect: ``'ADD'`` (integers between blocks), ``'AND'`` or ``'IAND'`` (spikes
+            between blocks).
         **options: Arguments of :class:`ResNetSNN`, apart from ``family``.
 
     Raises:
@@ -65,7 +65,7 @@ class SEWResNet(ResNetSNN):
 
 @MODELS.register_module()
 class SGResNet(ResNetSNN):
-    """Spiking gate ResNet: binary from end to end (Zhang et al. 2023).
+    """Spiking gate ResNet: spikes between all blocks (Zhang et al. 2023).
 
     Args:
         depth: See :class:`ResNetSNN`.
@@ -119,18 +119,17 @@ class DANet(ResNetSNN):
 
 
 class ChannelDropout(nn.Module):
-    """Dropout of whole channels, of the same ones at every time step.
+    """Dropout of whole channels, the same ones at every time step.
 
-    Behind it, the means over time and over the image commute with it: it is then the
-    ordinary dropout of the pooled features, which MS-ResNet104 has before its
-    classifier.
+    It commutes with means over time and over the image. If these follow, it is the
+    ordinary dropout of the pooled features, as before the classifier of MS-ResNet104.
 
     Args:
         p: Probability that a channel of an image is dropped, in training.
         num_steps: Number of time steps T.
 
     Shape:
-        ``[T * N, C, H, W]``, in and out.
+        ``[T * N, C, H, W]`` to the same shape.
     """
 
     def __init__(self, p: float, num_steps: int) -> None:
@@ -139,7 +138,7 @@ class ChannelDropout(nn.Module):
         self.num_steps = num_steps
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Drop channels, in training."""
         if not self.training:
             return x
         steps = x.unflatten(0, (self.num_steps, -1)).permute(1, 2, 0, 3, 4)
@@ -152,30 +151,31 @@ MS_CIFAR = Architecture(BasicBlock, (3, 3, 2), (2, 4, 8))
 
 @MODELS.register_module()
 class MSResNet(ResNetSNN):
-    """Membrane-shortcut ResNet (Hu et al. 2021), as its authors wire it.
+    """Membrane-shortcut ResNet (Hu et al. 2021), as in its authors' code.
 
-    A PA-A ResNet whose norms start at the neurons' threshold and, at the end of a
-    branch, at zero. Its own stem has no max-pool; the first stage has stride 2 instead.
-    Depth 104 has three convolutions in the stem and projections that average.
+    A PA-A ResNet whose norm weights start at the neurons' threshold and, at the end of
+    a branch, at zero. Its default stem has no max-pool; the first stage has stride 2
+    instead. Depth 104 has three convolutions in the stem and average pooling in the
+    projections.
 
     The authors' neuron is ``dict(type='LIF', tau=4 / 3, v_threshold=0.5,
     decay_input=False, detach_reset=True, surrogate=dict(type='Rectangular'))``.
 
     Args:
-        depth: See :class:`ResNetSNN`; the authors have 18, 34 and 104.
+        depth: See :class:`ResNetSNN`; the authors use 18, 34 and 104.
         layout: ``'imagenet'``, or ``'cifar'``: the MS-ResNet18 of Qiu et al. for 32x32
             pixels, whose three stages have 3, 3 and 2 blocks of 2, 4 and 8 times
             ``base_channels``.
         dropout: Probability that a channel of the last stage's output is dropped in
-            training, at all steps alike. The authors' MS-ResNet104 drops 0.2 of the
-            features before its classifier, which is the same.
-        **options: Arguments of :class:`ResNetSNN`, apart from ``family``. Not given,
+            training, at all time steps. It is equivalent to the dropout of features
+            before the classifier, 0.2 in the authors' MS-ResNet104.
+        **options: Arguments of :class:`ResNetSNN`, apart from ``family``. By default
             ``stem`` is ``'ms'`` (104: ``'ms104'``), ``strides`` are 2, 2, 2, 2 with
             these stems, ``'gac'`` and ``'gac104'``, and 1, 2, 2, 2 with others,
-            ``avg_down`` is on at depth 104, and ``zero_init_residual`` is on; the
-            layout ``'cifar'`` has ``stem='cifar'``, strides 1, 2, 2,
-            ``out_indices=(2,)``, and ``zero_init_residual`` off, as the code of Qiu et
-            al. has it.
+            ``avg_down`` is True for depth 104 only, and ``zero_init_residual`` is True.
+            The defaults of the layout ``'cifar'`` are ``stem='cifar'``, strides 1, 2,
+            2, ``out_indices=(2,)``, and ``zero_init_residual=False``, as in the code of
+            Qiu et al.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -200,7 +200,7 @@ class MSResNet(ResNetSNN):
             own = ResNetOptions(stem='cifar', strides=(1, 2, 2), out_indices=(2,))
         else:
             stem = options.get('stem', 'ms104' if depth == 104 else 'ms')
-            # the first stage shrinks what such a stem leaves larger than others
+            # stems without a pool downsample less: the first stage has stride 2 instead
             halves = isinstance(stem, str) and preset_stride(stem) == 2
             whole = (2, 2, 2, 2) if halves else STRIDES
             own = ResNetOptions(stem=stem, strides=whole, avg_down=depth == 104)

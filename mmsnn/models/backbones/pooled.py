@@ -1,4 +1,4 @@
-"""Nets whose stages end with a max-pool, of blocks of any residual family."""
+"""Networks whose stages end with a max-pool, with blocks of any residual family."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ _STEM = dict(type='DirectStem', kernel_size=3, stride=1, pool=False)
 
 
 class PooledResNetOptions(BackboneOptions, total=False):
-    """Arguments of :class:`PooledResNet` that named networks take too."""
+    """Arguments of :class:`PooledResNet` that named networks also take."""
 
     zero_init_residual: bool
 
 
 class PooledBackbone(SpikingBackbone):
-    """A backbone each of whose stages ends with a max-pool of 2."""
+    """Base of backbones whose stages end with a 2x2 max-pool."""
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """See :class:`SpikingBackbone`.
+        """Return the features of ``out_indices``, see :class:`SpikingBackbone`.
 
         Raises:
             ValueError: If the input has another shape, or is too small.
@@ -54,14 +54,14 @@ def _make_stage(
     wiring: Wiring,
     layers: LayerFactory,
 ) -> RecomputableSequential:
-    """Return a change of width where there is one, blocks and a max-pool."""
+    """Return a stage: a convolution if the width changes, blocks and a max-pool."""
     parts: list[tuple[str, nn.Module]] = []
     if in_channels != channels:
-        # analog values stay so: like the stem, it leaves firing to the block behind it
+        # no neurons if values are analog: as after the stem, the next block has them
         order = 'CN' if wiring.values == 'analog' else 'CNS'
         parts.append(('widen', Unit(order, in_channels, channels, 1, 1, layers)))
     blocks = make_stage(BasicBlock, num_blocks, channels, channels, 1, wiring, layers)
-    # a stage of one block is the block: the weights of 7B-Net are named so
+    # a single block is not wrapped, to keep the parameter names of 7B-Net
     parts.append(('block', blocks if num_blocks > 1 else blocks[0]))
     parts.append(('pool', MaxPool2d(2)))
     return RecomputableSequential(OrderedDict(parts))
@@ -76,40 +76,41 @@ def _check_widths(widths: Sequence[int]) -> tuple[int, ...]:
 
 @MODELS.register_module()
 class PooledResNet(PooledBackbone):
-    """A 3x3 stem and stages of equal blocks, each stage ending with a max-pool of 2.
+    """A 3x3 stem and stages of blocks, each stage ending with a 2x2 max-pool.
 
     The default is the network with which the SEW paper compares surrogates (Fang et al.
-    2021, A.5), without its classifier, which is the head's:
+    2021, A.5), without its classifier, which is part of the head:
     ``c32k3s1-BN-IF-{{block(c32)}*2-MPk2s2}*5``.
 
-    Families whose blocks exchange analog values have no neurons in the stem and at a
-    change of width, pool analog values, and end each output with neurons.
+    Families whose blocks exchange analog values have no neurons in the stem and where
+    the width changes, pool analog values, and close each output with neurons.
 
     Args:
-        family: A row of :data:`mmsnn.models.residual.FAMILIES`, by name or itself.
-        widths: Channels of each stage. Where the width changes there is a convolution
-            of 1x1, with its norm and neurons, before the stage.
-        num_blocks: Blocks of each stage.
+        family: Name of a family in :data:`mmsnn.models.residual.FAMILIES`, or a
+            :class:`mmsnn.models.residual.Wiring`.
+        widths: Channels of each stage. If the width changes, the stage begins with a
+            1x1 convolution, its norm and its neurons.
+        num_blocks: Number of blocks per stage.
         zero_init_residual: Whether blocks start as the identity.
-        **options: What all backbones take, see :class:`BackboneSettings`; the default
-            of ``out_indices`` is ``(4,)``.
+        **options: Arguments of all backbones, see :class:`BackboneSettings`; the
+            default of ``out_indices`` is ``(4,)``.
 
     Shape:
-        Images ``[N, in_channels, H, W]`` that last all steps, or frames
+        Images ``[N, in_channels, H, W]``, repeated at all time steps, or frames
         ``[N, T, in_channels, H, W]``, to a tuple of ``[T, N, C_i, H / 2**(i + 1),
         W / 2**(i + 1)]`` (rounded down), i in ``out_indices``.
 
     Attributes:
         family: The residual family.
         out_channels: Channels of each output.
-        values: What travels between blocks: ``'binary'``, ``'integer'`` or
+        values: Kind of values between blocks: ``'binary'``, ``'integer'`` or
             ``'analog'``.
-        out_values: What the outputs are: ``'binary'`` or ``'integer'``.
+        out_values: Kind of values of the outputs: ``'binary'`` or ``'integer'``.
 
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range, or the input has another shape or is
-            so small that nothing is left of it.
+            too small for the max-pools.
     """
 
     defaults = BackboneOptions(out_indices=(4,))

@@ -1,4 +1,4 @@
-"""The one spiking ResNet: its residual family is an argument."""
+"""Spiking ResNet, with the residual family as an argument."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,16 +27,18 @@ from .settings import BackboneOptions
 
 @dataclass(frozen=True)
 class Architecture:
-    """How many blocks of which kind and width the stages of a ResNet have.
+    """Kind, number and width of the blocks in a ResNet's stages.
 
     Args:
-        block: The kind of block.
-        num_blocks: Blocks of each stage.
-        widths: Channels of each stage's 3x3 convolutions, in ``base_channels``.
-        linear_layers: Linear layers of the classifier, which the depth counts.
+        block: Class of the blocks.
+        num_blocks: Number of blocks in each stage.
+        widths: Channels of each stage's 3x3 convolutions, in multiples of
+            ``base_channels``.
+        linear_layers: Number of linear layers in the classifier, which count in the
+            depth.
 
     Raises:
-        ValueError: If there are no stages, or not a width for each.
+        ValueError: If there are no stages, or not one width per stage.
     """
 
     block: type[ResidualBlock]
@@ -45,7 +47,7 @@ class Architecture:
     linear_layers: int = 1
 
     def __post_init__(self) -> None:
-        """Check that stages and widths agree."""
+        """Check that there is one width per stage."""
         if not self.num_blocks or len(self.num_blocks) != len(self.widths):
             raise ValueError(
                 'num_blocks and widths must have one entry a stage, '
@@ -56,7 +58,7 @@ class Architecture:
 
     @property
     def depth(self) -> int:
-        """Layers with weights: the stem, the branches and a classifier."""
+        """Number of layers with weights, in the stem, the branches and a classifier."""
         shapes = self.block.conv_shapes(1, 1, 1)
         return 1 + sum(self.num_blocks) * len(shapes) + self.linear_layers
 
@@ -71,14 +73,14 @@ ARCHITECTURES = {
     104: Architecture(BasicBlock, (3, 8, 32, 8)),
     152: Architecture(Bottleneck, (3, 8, 36, 3)),
 }
-"""By depth (He et al. 2016; 10: SG paper, Table 1; 19: Zheng et al. 2021; 104:
-MS-ResNet)."""
+"""Architectures by depth (He et al. 2016; 10: SG paper, Table 1; 19: Zheng et al. 2021;
+104: MS-ResNet)."""
 
 STRIDES = (1, 2, 2, 2)
 
 
 class ResNetOptions(BackboneOptions, total=False):
-    """Arguments of :class:`ResNetSNN` that every named network takes too."""
+    """Arguments of :class:`ResNetSNN` that all named networks also take."""
 
     base_channels: int
     strides: Sequence[int]
@@ -101,26 +103,28 @@ def _check_strides(strides: Sequence[int], num_stages: int) -> tuple[int, ...]:
 class ResNetSNN(SpikingBackbone):
     """A spiking ResNet of any residual family.
 
-    Families whose blocks exchange analog values have no neurons in the stem, and
-    neurons (behind a norm, where their blocks begin with one) close each stage that is
-    an output: decoders get spikes.
+    Families whose blocks exchange analog values have no neurons in the stem. Their
+    output stages are closed by neurons (after a norm, if their blocks begin with one),
+    so that decoders receive spikes.
 
     Args:
         depth: 10, 18, 34, 104 (basic blocks), 50, 101 or 152 (bottlenecks), 19 (basic
-            blocks in three stages, for small images), or an :class:`Architecture` of
-            one's own.
-        family: A row of :data:`mmsnn.models.residual.FAMILIES`, by name or itself.
+            blocks in three stages, for small images), or a custom
+            :class:`Architecture`.
+        family: Name of a family in :data:`mmsnn.models.residual.FAMILIES`, or a
+            :class:`mmsnn.models.residual.Wiring`.
         base_channels: Channels of the stem and of the first stage's 3x3 convolutions.
-        strides: Down-sampling factor of each stage.
-        avg_down: Whether projections average before their convolution instead of
-            skipping with it, as in MMDetection's ResNet.
+        strides: Downsampling factor of each stage.
+        avg_down: Whether projections downsample by average pooling before their
+            convolution instead of by its stride, as in MMDetection's ResNet.
         stem: ``'imagenet'``, ``'cifar'``, ``'ms'``, ``'ms104'`` or a stem's config, see
             :func:`mmsnn.models.stems.build_stem`.
         zero_init_residual: Whether blocks start as the identity (SEW paper, Section
-            3.3): the last norm of their branch is zeroed, or its last convolution where
-            no norm follows it; AND starts with a branch that always fires.
-        **options: What all backbones take, see :class:`BackboneSettings`. Norms start
-            at 1, or at the threshold where the family says so.
+            3.3): the last norm of their branch is zeroed, or its last convolution if no
+            norm follows it; for AND, the branch starts firing at every time step.
+        **options: Arguments of all backbones, see :class:`BackboneSettings`. Norm
+            weights start at 1, or at the threshold if the family has
+            ``threshold_norm``.
 
     Shape:
         Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
@@ -130,10 +134,10 @@ class ResNetSNN(SpikingBackbone):
     Attributes:
         family: The residual family.
         out_channels: Channels of each output.
-        values: What travels between blocks: ``'binary'``, ``'integer'`` or
+        values: Kind of values between blocks: ``'binary'``, ``'integer'`` or
             ``'analog'``.
-        out_values: What the outputs are: ``'binary'``, ``'integer'``, or behind a
-            graded stem without closing neurons ``'analog'``.
+        out_values: Kind of values of the outputs: ``'binary'``, ``'integer'``, or
+            ``'analog'`` after a graded stem without closing neurons.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -141,8 +145,8 @@ class ResNetSNN(SpikingBackbone):
     """
 
     choices: ClassVar[Mapping[str, str]] = {}
-    """Families by what chooses them, the second argument of networks that are named
-    after their families."""
+    """Names of families by the values of the argument that selects them, the second one
+    of networks that are named after their families."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ InitCfg = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
 class BackboneOptions(TypedDict, total=False):
-    """The arguments of :class:`BackboneSettings`, to annotate ``**options`` with."""
+    """The arguments of :class:`BackboneSettings`, for annotations of ``**options``."""
 
     num_steps: int
     in_channels: int
@@ -27,25 +27,25 @@ class BackboneOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneSettings:
-    """What all spiking backbones take, by keyword.
+    """Keyword arguments that all spiking backbones take.
 
     Args:
         num_steps: Number of time steps T.
         in_channels: Channels of an image or frame.
         out_indices: Stages whose features are returned, from 0, ascending. Stages after
-            the last of them are not built: they could receive no gradient.
+            the last of them are not built, since they would receive no gradient.
         neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
         conv_cfg: MMCV's convolution config; None is ``nn.Conv2d``.
         norm_cfg: MMCV's norm config.
         frozen_stages: -1 freezes nothing, 0 the stem, k the stem and the first k
             stages: no gradient, and norms in evaluation mode.
         norm_eval: Whether norms stay in evaluation mode while training.
-        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions;
-            norms stay as they are built.
+        init_cfg: MMEngine's initialisation config. None is Kaiming for convolutions and
+            leaves norms as they are built.
         memory_efficient: Whether stem, blocks and closing layers keep only their packed
             input for the backward pass and recompute the rest, see
-            :class:`mmsnn.models.layers.Recomputable`: the same gradients and statistics
-            with a fraction of the memory, in about a third more time.
+            :class:`mmsnn.models.layers.Recomputable`. Gradients and statistics are the
+            same, with a fraction of the memory and about a third more time.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -73,7 +73,7 @@ class BackboneSettings:
         check_bool('memory_efficient', self.memory_efficient)
 
     def layers(self) -> LayerFactory:
-        """Return what builds the layers."""
+        """Return the layer factory."""
         return LayerFactory(self.num_steps, self.neuron, self.norm_cfg, self.conv_cfg)
 
 

@@ -21,23 +21,23 @@ NUM_CONVS: dict[int, tuple[int, ...]] = {
 """Convolutions of each stage, by depth (Simonyan and Zisserman 2015, Table 1)."""
 
 WIDTHS = (1, 2, 4, 8, 8)
-"""Channels of each stage, in ``base_channels``."""
+"""Channels of each stage, in multiples of ``base_channels``."""
 
 
 @MODELS.register_module()
 class VGGSNN(PooledBackbone):
-    """A spiking VGG without its classifier, whose linear layers are the head's.
+    """A spiking VGG without its classifier, which is part of the head.
 
     ``{conv3x3-BN-neuron}*n-MPk2s2`` five times (Simonyan and Zisserman 2015, with a
     norm after each convolution); the first convolution is the stem's.
 
     Args:
-        depth: 11, 13, 16 or 19, which counts three linear layers of a classifier.
+        depth: 11, 13, 16 or 19, which includes three linear layers of a classifier.
         base_channels: Channels of the stem and of the first stage.
         stem: ``'cifar'`` or a stem's config, see
             :func:`mmsnn.models.stems.build_stem`.
-        **options: What all backbones take, see :class:`BackboneSettings`; the default
-            of ``out_indices`` is ``(4,)``.
+        **options: Arguments of all backbones, see :class:`BackboneSettings`; the
+            default of ``out_indices`` is ``(4,)``.
 
     Shape:
         Images ``[N, in_channels, H, W]``, or frames ``[N, T, in_channels, H, W]``, to a
@@ -47,12 +47,12 @@ class VGGSNN(PooledBackbone):
     Attributes:
         depth: The depth.
         out_channels: Channels of each output.
-        values: What travels between layers: ``'binary'``.
+        values: Kind of values between layers: ``'binary'``.
 
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range, or the input has another shape or is
-            so small that nothing is left of it.
+            too small for the max-pools.
     """
 
     defaults = BackboneOptions(out_indices=(4,))

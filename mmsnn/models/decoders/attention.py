@@ -13,7 +13,7 @@ from .rate import BaseDecoder
 
 
 def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
-    """Two point-wise convolutions: squeeze by ``reduction`` and back."""
+    """Return two 1x1 convolutions: squeeze by ``reduction``, and restore."""
     check_positive_int(name, reduction)
     if reduction > channels:
         raise ValueError(
@@ -21,7 +21,7 @@ def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
         )
     hidden = channels // reduction
     squeeze = nn.Conv2d(channels, hidden, 1, bias=False)
-    # so that hidden units can be active from the start, see ASD
+    # non-negative, so that hidden units can be active initially, see ASD
     with torch.no_grad():
         squeeze.weight.abs_()
     return nn.Sequential(
@@ -32,7 +32,7 @@ def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
 
 
 class TemporalAttention(nn.Module):
-    r"""Weighs time steps (Fig. 4A).
+    r"""Attention weights of time steps (Fig. 4A).
 
     :math:`\sigma(\mathrm{MLP}(\mathrm{avg}_{C,H,W} X))`
 
@@ -51,13 +51,13 @@ class TemporalAttention(nn.Module):
         self.mlp = _squeeze_excite(num_steps, reduction, 'temporal_reduction')
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Return the weights of the time steps."""
         salience = x.mean((2, 3, 4)).t()[:, :, None, None]
         return self.mlp(salience).sigmoid().transpose(0, 1).unsqueeze(-1)
 
 
 class ChannelAttention(nn.Module):
-    r"""Weighs channels (Fig. 4B; Woo et al. 2018).
+    r"""Attention weights of channels (Fig. 4B; Woo et al. 2018).
 
     :math:`\sigma(\mathrm{MLP}(\mathrm{avg}_{H,W} X) + \mathrm{MLP}(\max_{H,W} X))`
 
@@ -74,17 +74,19 @@ class ChannelAttention(nn.Module):
         self.mlp = _squeeze_excite(channels, reduction, 'channel_reduction')
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Return the weights of the channels."""
         average = x.mean((2, 3), keepdim=True)
         maximum = x.amax((2, 3), keepdim=True)
         return (self.mlp(average) + self.mlp(maximum)).sigmoid()
 
 
 class SpatialAttention(nn.Module):
-    r"""Weighs places: :math:`\sigma(\mathrm{conv}([\mathrm{avg}_C X, \max_C X]))` (4C).
+    r"""Attention weights of positions (Fig. 4C).
+
+    :math:`\sigma(\mathrm{conv}([\mathrm{avg}_C X, \max_C X]))`
 
     Args:
-        kernel_size: Of the convolution; odd.
+        kernel_size: Kernel size of the convolution; odd.
 
     Shape:
         ``[N, C, H, W]`` to weights ``[N, 1, H, W]``.
@@ -98,7 +100,7 @@ class SpatialAttention(nn.Module):
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Return the weights of the positions."""
         pooled = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)
         return self.conv(pooled).sigmoid()
 
@@ -111,21 +113,22 @@ class ASD(BaseDecoder):
         X_T = \mathrm{avg}_T(TA(X)\,X),\quad X_{TC} = CA(X_T)\,X_T,\quad
         X_{ASD} = SA(X_{TC})\,X_{TC} + \mathrm{avg}_T(X)
 
-    Temporal, channel and spatial attention in turn, and the firing rate as a skip
-    connection. The point-wise convolutions have no bias and a ReLU between them, as in
-    the channel attention that the paper builds on (Woo et al. 2018).
+    Temporal, channel and spatial attention in sequence, with the firing rate as a skip
+    connection. The 1x1 convolutions have no bias and a ReLU between them, as in the
+    channel attention that the paper builds on (Woo et al. 2018).
 
-    The weights that squeeze T and C start non-negative, which the paper does not say.
-    Their inputs are firing rates, never negative: with weights of either sign the few
-    hidden units can all be silent whatever the input, and then learn nothing.
+    The weights that squeeze T and C start non-negative, which the paper does not state.
+    Their inputs are firing rates, which are never negative: with weights of both signs
+    all of the few hidden units can be inactive for every input and receive no gradient.
 
     Args:
         channels: Number of channels C.
         num_steps: Number of time steps T; part of the parameters' shape.
-        temporal_reduction: Squeeze of the temporal attention. The paper gives none.
-        channel_reduction: Squeeze of the channel attention; 16 gives the paper's
+        temporal_reduction: Reduction of the temporal attention, which the paper does
+            not state.
+        channel_reduction: Reduction of the channel attention; 16 gives the paper's
             0.033 M parameters at C = 512.
-        kernel_size: Of the spatial attention.
+        kernel_size: Kernel size of the spatial attention.
 
     Raises:
         TypeError: If an argument is not an integer.
@@ -148,7 +151,7 @@ class ASD(BaseDecoder):
         self.spatial = SpatialAttention(kernel_size)
 
     def decode(self, spikes: Tensor) -> Tensor:
-        """See :class:`BaseDecoder`."""
+        """Return the features, weighted by the attention."""
         rate = spikes.mean(0)
         x = (spikes * self.temporal(spikes)).mean(0)
         x = x * self.channel(x)

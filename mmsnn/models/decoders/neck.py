@@ -17,17 +17,18 @@ RATE: Mapping[str, Any] = dict(type='Rate')
 
 @MODELS.register_module()
 class SpikeDecoder(BaseModule):
-    """Applies one decoder a feature level, independent of the others.
+    """Neck with one independent decoder per feature level.
 
-    As the first of a list of necks it lets every detector or classifier take a spiking
-    backbone: what follows sees ordinary features.
+    As the first in a list of necks, it allows any detector or classifier to use a
+    spiking backbone: the modules after it receive ordinary features.
 
     Args:
         in_channels: Channels of each level.
         num_steps: Number of time steps T of the backbone.
         decoder: Config of the decoder with its own arguments, such as
-            ``dict(type='ASD')``: a class that is derived from :class:`BaseDecoder` and
-            registered in :data:`mmsnn.registry.MODELS`, or any other with its scope.
+            ``dict(type='ASD')``. The type is the name of a class that is derived from
+            :class:`BaseDecoder` and registered in :data:`mmsnn.registry.MODELS`, or of
+            any other registered class with its scope.
         init_cfg: MMEngine's initialisation config; None keeps PyTorch's.
 
     Shape:
@@ -64,7 +65,7 @@ class SpikeDecoder(BaseModule):
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """See the class."""
+        """Return the decoded features of all levels."""
         if isinstance(inputs, Tensor) or len(inputs) != len(self.decoders):
             given = 'a tensor' if isinstance(inputs, Tensor) else f'{len(inputs)}'
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Rate decoding, and what every decoder shares."""
+"""Base of decoders, and rate decoding."""
 
 from typing import ClassVar
 
@@ -10,11 +10,11 @@ from mmsnn.utils import check_positive_int
 
 
 class BaseDecoder(nn.Module):
-    """Decodes the spikes of one feature level.
+    """Base of decoders, which decode the spikes of one feature level.
 
-    Its features have its own dtype, or the spikes' if that is more precise: behind a
-    backbone in bf16 an fp32 decoder works in fp32, as the neck and head behind it.
-    Under autocast the spikes' dtype stays.
+    The features have the dtype of the decoder, or of the spikes if that is more
+    precise: after a backbone in bf16, an fp32 decoder works in fp32, as do the neck and
+    head after it. Under autocast the dtype of the spikes is kept.
 
     Args:
         channels: Number of channels C.
@@ -24,10 +24,9 @@ class BaseDecoder(nn.Module):
         ``[T, N, C, H, W]`` to ``[N, C, H, W]``.
 
     Attributes:
-        attention_parts: Names of the submodules that return the attention's weights:
-            none, or ``'temporal'`` of the time steps ``[T, N, 1, 1, 1]``, ``'channel'``
-            of the channels ``[N, C, 1, 1]`` and ``'spatial'`` of the places
-            ``[N, 1, H, W]``.
+        attention_parts: Names of the submodules that return attention weights: none, or
+            ``'temporal'`` for time steps ``[T, N, 1, 1, 1]``, ``'channel'`` for
+            channels ``[N, C, 1, 1]`` and ``'spatial'`` for positions ``[N, 1, H, W]``.
 
     Raises:
         TypeError: If an argument is not an integer.
@@ -41,7 +40,7 @@ class BaseDecoder(nn.Module):
         super().__init__()
         self.channels = check_positive_int('channels', channels)
         self.num_steps = check_positive_int('num_steps', num_steps)
-        # without parameters a decoder would not know what dtype it was cast to
+        # records the dtype that a decoder without parameters is cast to
         self.register_buffer('own', torch.empty(0), persistent=False)
 
     def forward(self, spikes: Tensor) -> Tensor:
@@ -68,7 +67,7 @@ class BaseDecoder(nn.Module):
                 f'{spikes.shape[2]}'
             )
         device = spikes.device.type
-        # asking for autocast raises on devices that have none, such as meta
+        # is_autocast_enabled raises for devices without autocast, such as meta
         if not (
             torch.amp.is_autocast_available(device)
             and torch.is_autocast_enabled(device)
@@ -83,8 +82,8 @@ class BaseDecoder(nn.Module):
 
 @MODELS.register_module()
 class Rate(BaseDecoder):
-    """Firing rate: the mean over time. See :class:`BaseDecoder`."""
+    """Rate decoding: the mean over time. See :class:`BaseDecoder`."""
 
     def decode(self, spikes: Tensor) -> Tensor:
-        """See :class:`BaseDecoder`."""
+        """Return the firing rates."""
         return spikes.mean(0)

@@ -1,6 +1,6 @@
-"""Weights of ResNets from elsewhere, strictly: nothing is skipped in silence.
+"""Load published weights of ResNets strictly: nothing is skipped silently.
 
-The layouts are told apart by their keys, which can be mixed in a file:
+The layouts are recognised by their keys, and a file can mix them:
 
 - torchvision's ``conv1``, ``bn1``, ``layer1.0.conv1``, ``layer1.0.bn1``,
   ``layer1.0.downsample.0``, ``fc``, which SpikingJelly's Spiking and SEW ResNets share;
@@ -31,7 +31,7 @@ _LAYER = re.compile(
     r'layer(?P<stage>[1-9]\d*)\.(?P<block>\d+)\.'
     r'(?:conv(?P<unit>[1-9])(?:\.(?P<in_unit>[01]))?'
     r'|bn(?P<norm>[1-9])'
-    # the neuron of SEW's projection makes the authors' container the first of two
+    # the container is nested in SEW, whose projection ends with a neuron
     r'|downsample(?:\.0)?\.(?P<in_projection>[01]))'
 )
 _CLASSIFIER = re.compile(r'(?:fc|head)\.(weight|bias)')
@@ -40,25 +40,24 @@ _CLASSIFIER = re.compile(r'(?:fc|head)\.(weight|bias)')
 def convert_resnet(
     state: Mapping[str, Tensor], backbone: ResNetSNN
 ) -> dict[str, Tensor]:
-    """Give a ResNet's weights the names that they have in ``backbone``.
+    """Rename a ResNet's weights to their names in ``backbone``.
 
-    Every convolution of the stem, the branches and the projections must be given, with
-    the norm behind it. What only a spiking network has is not: learned gates, PLIF's
+    ``state`` must contain every convolution of the stem, the branches and the
+    projections, with the norm after it; the norms' batch counts are optional.
+    Parameters that only spiking networks have keep their values: learned gates, PLIF's
     time constants, a stem's attention, the norms of tdBN's identity shortcuts, closing
-    norms. Of ``state``,
-    only what :func:`left_out` tells is left out. Norms that count their batches do not
-    need the count.
+    norms. Only the keys that :func:`left_out` returns are ignored.
 
     Args:
         state: The weights, in one of the layouts that this module lists.
-        backbone: The network that they are for; it is not changed.
+        backbone: The network to load them into; it is not changed.
 
     Returns:
-        Names in ``backbone`` and the tensors of ``state``.
+        The tensors of ``state`` by their names in ``backbone``.
 
     Raises:
-        ValueError: If a key of ``state`` finds no place, a place remains without its
-            tensor, or shapes differ; the message names them.
+        ValueError: If a key of ``state`` is unknown, a tensor is missing, or shapes
+            differ; the message names them.
     """
     skipped = set(left_out(state, backbone))
     names = {key: our_name(key) for key in state if key not in skipped}
@@ -73,15 +72,15 @@ def convert_resnet(
 def convert_classifier(
     state: Mapping[str, Tensor], head: nn.Module
 ) -> dict[str, Tensor]:
-    """Give a ResNet's classifier the names that it has in MMPretrain's linear head.
+    """Rename a ResNet's classifier to its names in MMPretrain's linear head.
 
     Args:
         state: The weights, in one of the layouts that this module lists.
         head: The head of an ``ImageClassifier``.
 
     Returns:
-        ``fc.weight`` and ``fc.bias`` of the head and the tensors of ``state``; nothing
-        if ``state`` has no classifier.
+        The tensors of ``state`` by the head's names, ``fc.weight`` and ``fc.bias``;
+        empty if ``state`` has no classifier.
 
     Raises:
         ValueError: If the head has no such parameters or their shapes differ.
@@ -92,7 +91,7 @@ def convert_classifier(
 
 
 def our_name(key: str) -> str | None:
-    """Return the name here of a weight from elsewhere; None if it has no such name."""
+    """Return mmsnn's name of a published weight, or None if there is none."""
     layer, _, entry = _plain(key).rpartition('.')
     if layer in _STEM:
         return f'stem.encode.{_STEM[layer]}.{entry}'
@@ -113,9 +112,9 @@ def classifier_keys(state: Mapping[str, Any]) -> list[str]:
 
 
 def left_out(state: Mapping[str, Any], backbone: ResNetSNN) -> list[str]:
-    """Return the keys of what lies behind the end of ``backbone``.
+    """Return the keys of the layers after the end of ``backbone``.
 
-    That is the classifier, and the stages after the last of ``out_indices``.
+    They are the classifier and the stages after the last of ``out_indices``.
     """
     built = len(backbone.stages)
     stages = range(built + 1, len(backbone.architecture.num_blocks) + 1)
@@ -132,15 +131,15 @@ def describe_backbone(backbone: ResNetSNN) -> str:
 
 
 def _plain(key: str) -> str:
-    """Return a key without the prefix of DDP and without SpikingJelly's container."""
+    """Return a key without DDP's prefix and SpikingJelly's container."""
     return key.removeprefix('module.').replace('.module.', '.')
 
 
 def _places(backbone: ResNetSNN) -> tuple[dict[str, torch.Size], set[str]]:
-    """Return the shapes of what can be given, by name, and the names of what must be.
+    """Return the shapes of loadable tensors by name, and the names of required ones.
 
-    A norm before its convolution must be given, but cannot: a ResNet's norms are those
-    of the convolution's output, even where the shapes would not tell.
+    A norm before its convolution is required but not loadable, so that it raises: a
+    ResNet's norms apply to the convolution's output, even if the shapes are the same.
     """
     own = [
         f'stem.{name}.'
@@ -168,13 +167,13 @@ def _places(backbone: ResNetSNN) -> tuple[dict[str, torch.Size], set[str]]:
 
 
 class ClassifierMismatchError(ValueError):
-    """The weights of the linear layer do not fit the classifier's head."""
+    """Raised if the weights of the linear layer do not fit the classifier's head."""
 
 
 def convert_model(
     state: dict[str, Any], model: nn.Module, with_classifier: bool = True
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Return the weights by a whole model's names, and the keys that were left out.
+    """Return the weights by a whole model's names, and the keys that are left out.
 
     Args:
         state: The weights; see :func:`convert_resnet`.
@@ -199,7 +198,7 @@ def convert_model(
         for name, value in convert_resnet(state, backbone).items()
     }
     skipped = left_out(state, backbone)
-    # detectors name their heads otherwise
+    # detectors have other names for their heads
     head = getattr(model, 'head', None) if with_classifier else None
     if head is not None:
         try:
@@ -214,11 +213,11 @@ def convert_model(
 
 @WEIGHT_INITIALIZERS.register_module()
 class PretrainedResNet:
-    """Initialise a spiking ResNet with the weights of a ResNet from elsewhere.
+    """Initialise a spiking ResNet with published weights of a ResNet.
 
     In a config: ``init_cfg=dict(type='mmsnn.PretrainedResNet',
-    checkpoint='torchvision://resnet18')``. See :func:`convert_resnet` for what is
-    loaded, and what it takes.
+    checkpoint='torchvision://resnet18')``. See :func:`convert_resnet` for which weights
+    are required and loaded.
 
     Args:
         checkpoint: See :func:`mmsnn.utils.checkpoints.read_weights`.

@@ -1,9 +1,9 @@
-"""Weights across numbers of time steps: train at T = 1, go on at T = 4.
+"""Transfer weights between numbers of time steps: train at T = 1, then at T = 4.
 
-Training with one step costs a fraction of training with several, and nearly all weights
-do not depend on the number of steps. Modules whose parameters do, such as attention
-over time, have an attribute ``step_dims``: by the parameter's name, which of its
-dimensions is the number of time steps.
+Training with one time step costs a fraction of training with several, and almost no
+weights depend on the number of steps. Modules with parameters that do, such as temporal
+attention, have an attribute ``step_dims``, which maps a parameter's name to the
+dimension that is the number of time steps.
 """
 
 from collections.abc import Mapping
@@ -21,21 +21,20 @@ from mmsnn.utils.errors import UserError
 def convert_steps(
     state: Mapping[str, Tensor], module: nn.Module
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Take what does not depend on the number of time steps.
+    """Select the weights that can be loaded at another number of time steps.
 
     Args:
-        state: Weights of the same network, at whatever number of steps.
-        module: The network that they are for; it is not changed.
+        state: Weights of the same network, for any number of time steps.
+        module: The network to load them into; it is not changed.
 
     Returns:
-        The weights to load, and the names of those parameters of ``module`` that keep
-        their values: attention over time that was trained with another number of
-        steps, or is not in ``state``, since one step needs none.
+        The weights to load, and the names of the parameters of ``module`` that keep
+        their values: temporal attention that was trained with another number of steps,
+        or is not in ``state``, since networks with one step have none.
 
     Raises:
-        ValueError: If a key of ``state`` finds no place, a place remains without its
-            tensor, or shapes differ that do not depend on the number of steps; the
-            message names them.
+        ValueError: If a key of ``state`` is unknown, a tensor is missing, or shapes
+            differ that do not depend on the number of steps; the message names them.
     """
     places = {name: value.shape for name, value in module.state_dict().items()}
     kept: list[str] = []
@@ -59,7 +58,7 @@ def convert_steps(
 def _num_steps(
     shapes: Mapping[str, tuple[int, ...]], dims: Mapping[str, int]
 ) -> list[int | None]:
-    """Return the number of time steps in each shape, None where it has too few dims."""
+    """Return the number of time steps in each shape, None if it has too few dims."""
     return [
         shapes[name][dim] if dim < len(shapes[name]) else None
         for name, dim in dims.items()
@@ -68,17 +67,17 @@ def _num_steps(
 
 @WEIGHT_INITIALIZERS.register_module()
 class PretrainedSteps:
-    """Initialise a network with its own weights from another number of time steps.
+    """Initialise a network with its weights from another number of time steps.
 
     In a config, on the whole model or a part of it:
     ``init_cfg=dict(type='mmsnn.PretrainedSteps', checkpoint='epoch_20.pth')``. Loading
-    is strict, see :func:`convert_steps`; the log names the parameters that depend on
-    the number of steps and were initialised anew. All others have the checkpoint's
-    values, also where ``zero_init_residual`` would zero them.
+    is strict, see :func:`convert_steps`. The log lists the parameters that depend on
+    the number of steps and are newly initialised. All others have the checkpoint's
+    values, even those that ``zero_init_residual`` would zero.
 
     Args:
         checkpoint: See :func:`mmsnn.utils.checkpoints.read_weights`.
-        prefix: Takes only the weights whose names begin with it, and removes it, as in
+        prefix: Only weights whose names begin with it are loaded, without it, as in
             MMEngine's ``Pretrained``: ``'backbone.'`` for a backbone.
 
     Raises:
@@ -103,7 +102,7 @@ class PretrainedSteps:
         Raises:
             UserError: If the checkpoint cannot be loaded or does not fit.
         """
-        # MMEngine initialises parts after the whole, which would change what is loaded.
+        # MMEngine initialises parts after the whole, which would overwrite the weights.
         for part in module.children():
             init_weights = getattr(part, 'init_weights', None)
             if init_weights is not None and not getattr(part, 'is_init', False):

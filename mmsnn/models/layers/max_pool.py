@@ -1,4 +1,4 @@
-"""Max-pool that holds where the maxima were, and not its input."""
+"""Max-pool that saves the indices of the maxima instead of its input."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 
 
 class _MaxPool(torch.autograd.Function):
-    """Keeps the places of the maxima, in 32 bits: PyTorch's has 64, and the input."""
+    """Saves the indices of the maxima as int32; PyTorch saves int64 and the input."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *window: Any) -> Tensor:
@@ -24,7 +24,7 @@ class _MaxPool(torch.autograd.Function):
         (places,) = ctx.saved_tensors
         last = places.is_contiguous(memory_format=torch.channels_last)
         layout = torch.channels_last if last else torch.contiguous_format
-        # of the input, shape and layout are wanted, not the values
+        # only the shape and layout of the input are used, not its values
         like = torch.empty(
             ctx.shape, dtype=grad.dtype, device=grad.device, memory_format=layout
         )
@@ -35,15 +35,16 @@ class _MaxPool(torch.autograd.Function):
 
 
 class MaxPool2d(nn.MaxPool2d):
-    """PyTorch's max-pool, which holds a 32-bit number an output for its gradient.
+    """PyTorch's max-pool, saving one int32 per output for the backward pass.
 
-    PyTorch's holds 64 bits and its input. What nets without spikes need anyway, since a
-    ReLU is held by its output, is a second full-size tensor beside the potentials here.
+    PyTorch saves an int64 per output and the input. In networks without spikes the
+    input is saved anyway, as the output of a ReLU; here it would be a second full-size
+    tensor in addition to the potentials.
 
     Args:
-        kernel_size: Of a window, as all that follow.
-        stride: Between windows; None is ``kernel_size``.
-        padding: With minus infinity.
+        kernel_size: Size of the windows.
+        stride: Stride of the windows; None is ``kernel_size``.
+        padding: Padding with minus infinity on both sides.
 
     Shape:
         ``[N, C, H, W]`` to ``[N, C, H', W']``.
@@ -55,7 +56,7 @@ class MaxPool2d(nn.MaxPool2d):
         super().__init__(kernel_size, stride, padding)
 
     def forward(self, input: Tensor) -> Tensor:
-        """See the class."""
+        """Return the maximum of each window."""
         lean = input.requires_grad and torch.is_grad_enabled() and input.dim() == 4
         traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
         if not lean or traced:

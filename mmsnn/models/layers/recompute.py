@@ -1,4 +1,4 @@
-"""Parts of a network that hold their packed input and recompute the rest."""
+"""Activation checkpointing of parts of a network, with packed inputs."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,24 +12,24 @@ from mmsnn.ops import pack, unpack
 
 
 class Recomputable(nn.Module):
-    """A part that may hold its input alone from forward to backward pass.
+    """Base of parts that can save only their input for the backward pass.
 
-    With :attr:`recompute` on, what its layers need for their gradients is not held but
-    computed again when the backward pass comes to the part. That is right because
-    nothing in it has a state: neurons start from rest at every call, and
+    With :attr:`recompute` enabled, the activations that the layers need for their
+    gradients are not saved but recomputed in the backward pass. The result is the same,
+    since neurons start from rest at every call, and
 
-    - what layers write to their buffers (the running statistics of norms) counts the
-      first time alone;
-    - random numbers and autocast are as they were the first time.
+    - layers update their buffers (the running statistics of norms) in the first call
+      only;
+    - random numbers and autocast are the same as in the first call.
 
-    The input is held packed: spikes a bit each, small integers a byte, other values as
-    they are (see :func:`mmsnn.ops.pack`). Gradients are the same to the bit
-    where the operations are reproducible.
+    The input is saved packed: one bit per spike, one byte per small integer, other
+    values unchanged (see :func:`mmsnn.ops.pack`). Gradients are bit-identical if the
+    operations are deterministic.
 
-    Nothing is recomputed where there is nothing to save: without gradients, in a frozen
-    part, or while ``torch.compile`` traces, which decides itself what it keeps. A part
-    whose layers have hooks of their own, as a collector registers them, runs as without
-    the option: hooks see each layer once.
+    Nothing is recomputed if it would save no memory: without gradients, in a frozen
+    part, or under ``torch.compile``, which decides itself what to save. If layers
+    inside a part have hooks, such as those of a collector, the option has no effect on
+    the part, so that hooks run once per layer.
 
     Derived classes define :meth:`compute`, not ``forward``.
     """
@@ -37,7 +37,7 @@ class Recomputable(nn.Module):
     recompute = False
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what :meth:`compute` returns."""
+        """Return the output of :meth:`compute`."""
         if not (self.recompute and torch.is_grad_enabled() and self._learns(x)):
             return self.compute(x)
         if torch.compiler.is_compiling() or self._is_watched():
@@ -52,7 +52,7 @@ class Recomputable(nn.Module):
         return x.requires_grad or any(p.requires_grad for p in self.parameters())
 
     def _is_watched(self) -> bool:
-        """Return whether a layer inside has hooks; the part's own are outside."""
+        """Return whether a layer inside has hooks; the part's own do not count."""
         return any(
             module._forward_hooks
             or module._forward_pre_hooks
@@ -64,22 +64,22 @@ class Recomputable(nn.Module):
 
 
 class RecomputableSequential(Recomputable, nn.Sequential):
-    """Layers one behind the other that are recomputed together."""
+    """A sequence of layers that are recomputed together."""
 
     def compute(self, x: Tensor) -> Tensor:
-        """See :class:`Recomputable`."""
+        """Apply the layers in order."""
         for module in self:
             x = module(x)
         return x
 
 
 def set_recompute(network: nn.Module, recompute: bool) -> None:
-    """Switch recomputation of a network's parts on or off.
+    """Enable or disable recomputation in a network.
 
     Args:
-        network: Its parts that are recomputable, and in no other such part, are
-            switched.
-        recompute: Whether they hold their inputs alone.
+        network: Its recomputable parts, except those inside another such part, are
+            changed.
+        recompute: Whether they save only their inputs.
     """
     for child in network.children():
         if isinstance(child, Recomputable) and any(child.children()):
@@ -93,15 +93,16 @@ def recomputed(
     x: Tensor,
     again: AbstractContextManager[None],
 ) -> Tensor:
-    """Return ``function(x)``, of which ``x`` alone is held, packed.
+    """Return ``function(x)``, saving only ``x``, packed, for the backward pass.
 
     Args:
-        function: Called in the forward and again in the backward pass.
+        function: Called in the forward pass and again in the backward pass.
         x: Its argument.
-        again: Context of the second call, and of further ones over a kept graph.
+        again: Context manager of the second call, and of further calls if the graph is
+            retained.
     """
     with saved_tensors_hooks(pack, unpack):
-        # its own hooks rule inside: what is packed here is the argument
+        # checkpoint's own hooks apply inside, so only the argument is packed
         return checkpoint(
             function,
             x,
@@ -111,9 +112,9 @@ def recomputed(
 
 
 class _ScratchBuffers:
-    """Lets layers write to copies of their buffers, which are dropped.
+    """Context in which layers write to copies of their buffers, which are discarded.
 
-    It is entered once for every backward pass over a graph that is kept.
+    It is entered once per backward pass, so more than once if the graph is retained.
     """
 
     def __init__(self, part: nn.Module) -> None:

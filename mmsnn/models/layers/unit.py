@@ -1,4 +1,4 @@
-"""Convolution, norm and neuron in any order: what all residual families are made of."""
+"""Convolution, norm and neuron in any order, the unit of all residual families."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from .recompute import RecomputableSequential
 
 @cache
 def _mmcv_layers() -> Any:
-    """Import MMCV's layers, which only configs of other than PyTorch's layers need."""
+    """Import MMCV's layers lazily; configs of PyTorch's layers do not use them."""
     require('mmcv')
     import mmcv.cnn
 
@@ -26,14 +26,14 @@ def _mmcv_layers() -> Any:
 
 @dataclass(frozen=True)
 class LayerFactory:
-    """How a network builds its layers; handed down from backbone to blocks.
+    """Builds a network's layers; passed from the backbone to its blocks.
 
     Args:
         num_steps: Number of time steps T, which the neurons unfold.
         neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
         norm_cfg: MMCV's norm config, such as ``dict(type='BN')``.
         conv_cfg: MMCV's convolution config; None is ``nn.Conv2d``.
-        norm_scale: What the weights of norms start at.
+        norm_scale: Initial value of the norms' weights.
 
     Raises:
         TypeError: If a config is not a dict.
@@ -78,7 +78,7 @@ class LayerFactory:
             )
 
     def make_norm(self, channels: int) -> nn.Module:
-        """Return a norm over ``channels``, its weight at ``norm_scale``."""
+        """Return a norm over ``channels``, whose weight starts at ``norm_scale``."""
         with _named('norm_cfg', self.norm_cfg):
             norm = self._build_norm(channels)
         if self.norm_scale != 1:
@@ -98,15 +98,15 @@ class LayerFactory:
         return build_neuron(self.neuron, self.num_steps)
 
     def scaled(self, factor: float) -> 'LayerFactory':
-        """Return a factory whose norms start ``factor`` times as large."""
+        """Return a factory that multiplies the initial weights of norms by a factor."""
         return replace(self, norm_scale=self.norm_scale * factor)
 
     def scaled_to_threshold(self) -> 'LayerFactory':
         r"""Return a factory of threshold-dependent norms (tdBN).
 
-        A norm of weight :math:`V_{th}` gives the neurons behind it currents of
-        :math:`N(0, V_{th}^2)` (Zheng et al. 2021, Eqs. 7 and 8). Time is in the batch
-        already, so that the statistics are over all steps, as tdBN wants them.
+        With a norm of weight :math:`V_{th}`, the currents of the neurons after it are
+        :math:`N(0, V_{th}^2)` (Zheng et al. 2021, Eqs. 7 and 8). Time is folded into
+        the batch, so that the statistics are over all time steps, as in tdBN.
 
         Raises:
             TypeError: If the neurons are not known to have a threshold.
@@ -121,7 +121,7 @@ class LayerFactory:
 
 
 def _affine(norm: nn.Module, name: str) -> nn.Parameter:
-    """Return a norm's weight or bias, which not every norm has."""
+    """Return a norm's weight or bias, or raise if it has none."""
     parameter = getattr(norm, name, None)
     if not isinstance(parameter, nn.Parameter):
         raise ValueError(
@@ -132,7 +132,7 @@ def _affine(norm: nn.Module, name: str) -> nn.Parameter:
 
 
 def check_order(order: str) -> str:
-    """Return ``order``, the letters of a unit's layers.
+    """Check and return ``order``, the letters of a unit's layers.
 
     Raises:
         TypeError: If it is not a string.
@@ -148,22 +148,22 @@ def check_order(order: str) -> str:
 
 
 class Unit(RecomputableSequential):
-    """One convolution with its norm and its neuron, in the order that is asked for.
+    """A convolution with its norm and its neuron, in the given order.
 
     Args:
         order: Letters C (convolution), N (norm), S (spiking neuron), each at most once:
             ``'CNS'``, ``'CN'``, ``'SCN'``, ... It may have no convolution (``'NS'``).
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        kernel_size: Of the convolution.
-        stride: Of the convolution.
+        kernel_size: Kernel size of the convolution.
+        stride: Stride of the convolution.
         layers: Builds the layers.
 
     Shape:
         ``[T * N, C_in, H, W]`` to ``[T * N, C_out, H', W']``.
 
     Raises:
-        ValueError: If ``order`` has another letter or one twice.
+        ValueError: If ``order`` has another letter, or one twice.
     """
 
     def __init__(
@@ -190,10 +190,10 @@ class Unit(RecomputableSequential):
                 self.neuron = layers.make_neuron()
 
     def init_constant(self, current: float) -> None:
-        """Make the unit ignore its input: a constant reaches its end or its neurons.
+        """Make the output, or the current of its neurons, a constant for any input.
 
-        The last norm behind the convolution takes weight 0 and ``current`` as bias;
-        where there is none, the convolution's weight is zeroed, and only 0 can be had.
+        The norm after the convolution gets weight 0 and ``current`` as bias. Without
+        one the convolution's weight is zeroed, and only 0 is possible.
 
         Args:
             current: The constant.
@@ -218,7 +218,7 @@ class Unit(RecomputableSequential):
 
 @contextmanager
 def _named(name: str, cfg: Mapping[str, Any] | None) -> Iterator[None]:
-    """Name the setting of a type that is not registered, which MMCV does not."""
+    """Name the setting in MMCV's error about a type that is not registered."""
     try:
         yield
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""Spiking neurons: stateless over calls, lean in memory, built from a config."""
+"""Spiking neurons, built from configs and stateless between calls."""
 
 from mmsnn.ops import multi_step
 

@@ -1,4 +1,4 @@
-"""Base of neurons, as modules without state between calls."""
+"""Base of neurons, modules without state between calls."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -15,7 +15,7 @@ from .surrogates import Surrogate, build_surrogate
 
 
 class NeuronOptions(TypedDict, total=False):
-    """Arguments of :class:`BaseNeuron` beside ``num_steps``."""
+    """Arguments of :class:`BaseNeuron` other than ``num_steps``."""
 
     v_threshold: float
     v_reset: float | None
@@ -26,22 +26,22 @@ class NeuronOptions(TypedDict, total=False):
 class BaseNeuron(nn.Module):
     """A layer of spiking neurons over ``num_steps`` time steps.
 
-    The neurons start from rest at every call: nothing is carried over from an earlier
-    one, so there is nothing to reset and batches may change size.
+    The neurons start from rest at every call. No state is kept between calls, so that
+    they need no reset and the batch size may change.
 
     Args:
-        num_steps: Number of time steps T that an input holds.
+        num_steps: Number of time steps T in an input.
         v_threshold: Firing threshold; a neuron fires where ``h >= v_threshold``.
         v_reset: Potential after a spike, also the resting potential. None subtracts the
             threshold instead (soft reset) and rests at 0.
-        detach_reset: Whether the gradient ignores the spike inside the reset.
-        surrogate: Config of the firing step's derivative, see
+        detach_reset: Whether the spike in the reset is detached from the gradient.
+        surrogate: Config of the firing step's surrogate derivative, see
             :func:`mmsnn.models.neurons.build_surrogate`; by default
             ``dict(type='ATan', alpha=2.0)``.
 
     Attributes:
-        in_bytes: Whether spikes are returned in bytes (uint8) and without a graph, for
-            convolutions that take them so; False unless it is set.
+        in_bytes: Whether spikes are returned as uint8 and without a graph, for int8
+            convolutions; False by default.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -51,7 +51,7 @@ class BaseNeuron(nn.Module):
     in_bytes = False
 
     def __init_subclass__(cls) -> None:
-        """Show the options in ``help()``, and to whoever asks for the signature."""
+        """Show the options in ``help()`` and in the signature."""
         super().__init_subclass__()
         cls.__signature__ = spell_out(cls, {})  # type: ignore[attr-defined]
 
@@ -86,9 +86,9 @@ class BaseNeuron(nn.Module):
 
     @torch.no_grad()
     def firing_current(self) -> float:
-        """Return a constant current with which the neurons fire at every step.
+        """Return a constant current for which the neurons fire at every time step.
 
-        It is 1 % above the least such current, so that no rounding silences them.
+        It is 1 % above the smallest such current, to allow for rounding.
         """
         decay = self.decay()
         needed = self.dynamics.v_threshold - self.dynamics.rest
@@ -97,17 +97,17 @@ class BaseNeuron(nn.Module):
         return 1.01 * needed
 
     def forward(self, x: Tensor) -> Tensor:
-        """Turn currents into spikes.
+        """Return the spikes for given currents.
 
         Args:
             x: ``[T * N, ...]``, time first (for N = 1 that is ``[T, ...]``), or in
                 stems ``[T, N, C, H, W]``.
 
         Returns:
-            Spikes of the same shape and dtype, or in bytes, see ``in_bytes``.
+            Spikes of the same shape and dtype, or of dtype uint8, see ``in_bytes``.
 
         Raises:
-            ValueError: If the first dimension is no multiple of ``num_steps``.
+            ValueError: If the first dimension is not a multiple of ``num_steps``.
             TypeError: If ``x`` is not a floating tensor.
         """
         x_seq = self._unfold(x)
@@ -115,7 +115,7 @@ class BaseNeuron(nn.Module):
         return fire(x_seq, self.decay(), self.dynamics).flatten(0, 1)
 
     def potentials(self, x: Tensor) -> Tensor:
-        """Return the membrane potentials before the reset, which make the spikes.
+        """Return the membrane potentials before the reset.
 
         A neuron fires where they are at least ``dynamics.v_threshold``.
 
@@ -123,10 +123,10 @@ class BaseNeuron(nn.Module):
             x: Currents, as :meth:`forward` takes them.
 
         Returns:
-            A tensor of the same shape, in fp32 at least and without a graph.
+            A tensor of the same shape, in at least fp32 and without a graph.
 
         Raises:
-            ValueError: If the first dimension is no multiple of ``num_steps``.
+            ValueError: If the first dimension is not a multiple of ``num_steps``.
             TypeError: If ``x`` is not a floating tensor.
         """
         x_seq = self._unfold(x)
@@ -152,13 +152,14 @@ def build_neuron(cfg: Mapping[str, Any], num_steps: int) -> nn.Module:
     """Build a neuron layer from its config.
 
     Args:
-        cfg: ``dict(type='LIF', ...)`` with the neuron's own arguments: a class that is
-            derived from :class:`BaseNeuron` and registered in
-            :data:`mmsnn.registry.MODELS`, or any other with its scope.
-        num_steps: Number of time steps; not part of ``cfg``, a network has one T.
+        cfg: ``dict(type='LIF', ...)`` with the neuron's own arguments. The type is the
+            name of a class that is derived from :class:`BaseNeuron` and registered in
+            :data:`mmsnn.registry.MODELS`, or of any other registered class with its
+            scope.
+        num_steps: Number of time steps T; the network sets it, not ``cfg``.
 
     Raises:
-        TypeError: If ``cfg`` is no dict with a type, or an argument is unknown.
+        TypeError: If ``cfg`` is not a dict with a type, or an argument is unknown.
         ValueError: If the type is unknown or an argument is out of range.
     """
     return build_part('neuron', cfg, BaseNeuron, dict(num_steps=num_steps))

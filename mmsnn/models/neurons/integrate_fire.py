@@ -22,7 +22,7 @@ class IF(BaseNeuron):
 
 
 class LeakyNeuronOptions(NeuronOptions, total=False):
-    """Arguments of :class:`LeakyNeuron` beside ``num_steps``."""
+    """Arguments of :class:`LeakyNeuron` other than ``num_steps``."""
 
     decay_input: bool
 
@@ -32,8 +32,8 @@ class LeakyNeuron(BaseNeuron):
 
     Args:
         num_steps: See :class:`BaseNeuron`.
-        decay_input: Whether the decay weakens the input too, as it does the potential;
-            without it ``h = v + x - (v - v_reset) / tau``.
+        decay_input: Whether the decay also applies to the input; if False,
+            ``h = v + x - (v - v_reset) / tau``.
         **options: The other arguments of :class:`BaseNeuron`.
 
     Raises:
@@ -54,7 +54,7 @@ class LeakyNeuron(BaseNeuron):
 
 @MODELS.register_module()
 class LIF(LeakyNeuron):
-    """Leaky integrate-and-fire, ``h = v + (x - (v - v_reset)) / tau`` (Eq. 5).
+    """Leaky integrate-and-fire neuron, ``h = v + (x - (v - v_reset)) / tau`` (Eq. 5).
 
     Args:
         num_steps: See :class:`BaseNeuron`.
@@ -88,7 +88,7 @@ class LIF(LeakyNeuron):
 
 @MODELS.register_module()
 class PLIF(LeakyNeuron):
-    r"""LIF whose time constant is learned, one per layer.
+    r"""LIF neuron with a learned time constant, one per layer.
 
     :math:`1 / \tau = \mathrm{sigmoid}(w)`, so that :math:`\tau > 1` always (Fang et al.
     2021, *Incorporating learnable membrane time constant*).

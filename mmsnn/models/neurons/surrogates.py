@@ -1,7 +1,6 @@
-"""Surrogate derivatives of the Heaviside step, as immutable values.
+"""Surrogate derivatives of the Heaviside step, as frozen dataclasses.
 
-A surrogate is plain data with one method; the formulas and their parameter are
-SpikingJelly's.
+The formulas and their parameter are those of SpikingJelly.
 """
 
 from collections.abc import Mapping
@@ -19,15 +18,15 @@ from mmsnn.utils import check_positive, describe
 
 @dataclass(frozen=True)
 class Surrogate:
-    """A smooth stand-in for the derivative of the Heaviside step.
+    """Base of surrogates of the derivative of the Heaviside step.
 
-    Derived classes define :meth:`derivative`, which is evaluated in PyTorch, once for
-    all time steps; registered in :data:`mmsnn.registry.SURROGATES` they are named in
-    configs. The built-in classes state a ``kind`` instead, whose formula the
-    operators have; they use it for these exact classes alone, not for derived ones.
+    Derived classes define :meth:`derivative`, which is evaluated in PyTorch once for
+    all time steps. Classes registered in :data:`mmsnn.registry.SURROGATES` can be used
+    in configs by name. The built-in classes define a ``kind`` instead, whose formula
+    the operators implement for these exact classes only, not for derived ones.
 
     Args:
-        alpha: Sharpness of the surrogate; positive, without unit.
+        alpha: Sharpness of the surrogate; positive and dimensionless.
 
     Raises:
         ValueError: If ``alpha`` is not positive and finite.
@@ -90,8 +89,8 @@ class Rectangular(Surrogate):
 class Constant(Surrogate):
     r"""Straight-through: :math:`\sigma'(x) = a` everywhere.
 
-    With the default ``alpha=1`` it is "Constant 1" of the SEW paper's comparison of
-    surrogates (Fang et al. 2021, A.5), where training fails with it.
+    With the default ``alpha=1`` it is "Constant 1" in the SEW paper's comparison of
+    surrogates (Fang et al. 2021, A.5), where training with it fails.
     """
 
     alpha: float = 1.0
@@ -105,9 +104,9 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
     """Build a surrogate from its config.
 
     Args:
-        cfg: ``dict(type='ATan', alpha=...)`` of a class that is registered in
-            :data:`mmsnn.registry.SURROGATES`, a :class:`Surrogate`, or None for the
-            papers' ``ATan(alpha=2)``.
+        cfg: ``dict(type='ATan', alpha=...)`` with the name of a class that is
+            registered in :data:`mmsnn.registry.SURROGATES`, a :class:`Surrogate`, or
+            None for the papers' ``ATan(alpha=2)``.
 
     Raises:
         TypeError: If ``cfg`` is none of these, or the class is not derived from
@@ -141,7 +140,7 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
 
 
 def _check_defined(surrogate: Any) -> Surrogate:
-    """Return a surrogate that has a derivative."""
+    """Check that a surrogate has a derivative, and return it."""
     if not isinstance(surrogate, Surrogate):
         raise TypeError(
             f'surrogate must be derived from Surrogate, but got {describe(surrogate)}'
@@ -158,7 +157,7 @@ class _Heaviside(torch.autograd.Function):
     def forward(ctx: FunctionCtx, x: Tensor, surrogate: Surrogate) -> Tensor:
         ctx.save_for_backward(x)
         ctx.surrogate = surrogate  # type: ignore[attr-defined]
-        # NaN for what is not finite, as neurons give it
+        # NaN if x is not finite, as in neurons
         return (x >= 0).to(x.dtype).add_(x, alpha=0)
 
     @staticmethod
@@ -176,6 +175,6 @@ def heaviside(x: Tensor, surrogate: Surrogate) -> Tensor:
         surrogate: Used in the backward pass only.
 
     Returns:
-        A tensor of zeros and ones, of the shape and dtype of ``x``.
+        A tensor of zeros and ones with the shape and dtype of ``x``.
     """
     return _Heaviside.apply(x, surrogate)

@@ -1,4 +1,4 @@
-"""Residual connections: wiring as data, merges as code, one pair of blocks for all."""
+"""Residual connections: a table of families, their merges, and the blocks."""
 
 from .blocks import BasicBlock, Bottleneck, DenselyAdditive, ResidualBlock, make_stage
 from .families import FAMILIES, Values, Wiring, get_family

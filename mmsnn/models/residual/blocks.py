@@ -1,4 +1,4 @@
-"""The basic block and the bottleneck, for every residual family, and their stages."""
+"""The basic block and the bottleneck of all residual families, and their stages."""
 
 from typing import cast
 
@@ -14,17 +14,17 @@ ConvShape = tuple[int, int, int, int]
 
 
 class ResidualBlock(Recomputable):
-    """A residual block, wired as its family says.
+    """A residual block of a given family.
 
     Args:
         in_channels: Channels of the input.
         channels: Channels of the block's 3x3 convolutions; the output has
             ``channels * expansion``.
-        stride: Down-sampling factor of the block.
+        stride: Downsampling factor of the block.
         wiring: The residual family.
         layers: Builds the layers.
-        avg_down: Whether a projection averages over ``stride x stride`` before its
-            convolution, instead of skipping with it.
+        avg_down: Whether a projection downsamples by ``stride x stride`` average
+            pooling before its convolution, instead of by its stride.
 
     Shape:
         ``[T * N, in_channels, H, W]`` to ``[T * N, channels * expansion, H', W']``,
@@ -59,7 +59,7 @@ class ResidualBlock(Recomputable):
             if stride != 1 or in_channels != out_channels:
                 order = wiring.projection
                 if avg_down and stride != 1:
-                    # odd sizes as in MMDetection's ResNet
+                    # rounds odd sizes as MMDetection's ResNet
                     self.pool = nn.AvgPool2d(
                         stride, ceil_mode=True, count_include_pad=False
                     )
@@ -80,20 +80,20 @@ class ResidualBlock(Recomputable):
         raise NotImplementedError(f'{cls.__name__} defines no convolutions')
 
     def compute(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Return the merge of branch and shortcut."""
         y = self.branch(x)
         if self.merge is not None:
             y = self.merge(residual=y, shortcut=self.shortcut(x))
         return y if self.post is None else self.post(y)
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """Return what the branch's output is merged with."""
+        """Return the shortcut's output, which is merged with the branch's."""
         if self.pool is not None:
             x = self.pool(x)
         return x if self.projection is None else self.projection(x)
 
     def init_identity(self) -> None:
-        """Make the merge return the shortcut alone, whatever the branch is fed.
+        """Make the merge return the shortcut for any input of the branch.
 
         Raises:
             ValueError: If the block has no shortcut, or its norms no parameters.
@@ -110,7 +110,7 @@ class BasicBlock(ResidualBlock):
     def conv_shapes(
         cls, in_channels: int, channels: int, stride: int
     ) -> list[ConvShape]:
-        """See :meth:`ResidualBlock.conv_shapes`."""
+        """Return the shapes of both convolutions."""
         return [(in_channels, channels, 3, stride), (channels, channels, 3, 1)]
 
 
@@ -123,7 +123,7 @@ class Bottleneck(ResidualBlock):
     def conv_shapes(
         cls, in_channels: int, channels: int, stride: int
     ) -> list[ConvShape]:
-        """See :meth:`ResidualBlock.conv_shapes`."""
+        """Return the shapes of the three convolutions."""
         return [
             (in_channels, channels, 1, 1),
             (channels, channels, 3, stride),
@@ -132,18 +132,18 @@ class Bottleneck(ResidualBlock):
 
 
 class DenselyAdditive(nn.Sequential):
-    r"""A stage each of whose blocks sees the sum of all before it.
+    r"""A stage in which each block's input is the sum of all previous outputs.
 
     .. math::
         f_0 = B_0(x), \quad f_i = B_i\Big(\sum_{j<i} f_j\Big), \quad
         y = \sum_i f_i
 
     (Li et al., Eq. 11 and Listing 1.) :math:`B_i` is the whole block with its own
-    shortcut. Of blocks that return spikes it makes integers. Of branches alone, without
-    their shortcuts, it makes the ordinary residual stage (Eq. 10).
+    shortcut. If the blocks return spikes, the output is integers. For branches without
+    shortcuts it is the ordinary residual stage (Eq. 10).
 
-    The paper's text says that stages of two blocks are not changed by it; its listing,
-    which is followed here, adds the blocks' outputs there too.
+    According to the paper's text, stages of two blocks are unchanged; its listing,
+    which is followed here, adds their outputs too.
 
     Args:
         *blocks: Modules of the same output shape.
@@ -153,7 +153,7 @@ class DenselyAdditive(nn.Sequential):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Return the sum of the blocks' outputs."""
         first, *others = self
         total = first(x)
         for block in others:
@@ -174,14 +174,14 @@ def make_stage(
     """Return a stage of blocks, the first of which changes the size.
 
     Args:
-        block: The kind of block.
-        num_blocks: How many.
+        block: Class of the blocks.
+        num_blocks: Number of blocks.
         in_channels: Channels of the input.
-        channels: See :class:`ResidualBlock`, as all that follow.
-        stride: Down-sampling factor of the first block.
+        channels: Channels of the blocks' 3x3 convolutions.
+        stride: Downsampling factor of the first block.
         wiring: The residual family.
         layers: Builds the layers.
-        avg_down: How projections shrink.
+        avg_down: How projections downsample, see :class:`ResidualBlock`.
     """
     blocks = []
     for i in range(num_blocks):

@@ -1,7 +1,7 @@
-"""The table of residual families: where norm and neuron sit, and how paths merge.
+"""Table of the residual families: the order of layers, and how the paths merge.
 
-A new family is a new row, here or by ``FAMILIES.register(name, wiring)`` elsewhere, and
-a class derived from :class:`Merge` if its merge is new.
+A new family is a new row, added here or with ``FAMILIES.register(name, wiring)``, and a
+class derived from :class:`Merge` if its merge is new.
 """
 
 import math
@@ -15,37 +15,37 @@ from mmsnn.utils import NamedRows, check_bool, check_choice, check_positive, des
 from .merges import AddMerge, AndMerge, GateMerge, IAndMerge, LearnedGateMerge, Merge
 
 Values = Literal['binary', 'integer', 'analog']
-"""What travels: spikes in {0, 1}, sums of spikes, or real numbers."""
+"""Kinds of values: spikes in {0, 1}, sums of spikes, or real numbers."""
 
 
 @dataclass(frozen=True)
 class Wiring:
     """One residual family: ``y = post(merge(residual=branch(x), shortcut=short(x)))``.
 
-    Letters spell the order of layers: C convolution, N norm, S spiking neuron.
+    The order of layers is given by letters: C convolution, N norm, S spiking neuron.
 
     Args:
         merge: Class of the merge; None is a network without shortcuts, ``y = branch``.
         citation: Where the family is defined.
-        unit: Layers of each unit of the branch but the last.
+        unit: Layers of each unit of the branch except the last.
         last_unit: Layers of the branch's last unit.
-        projection: Layers of the shortcut where the size changes.
-        identity: Layers of the shortcut where the size stays; none by default.
+        projection: Layers of the shortcut if the size changes.
+        identity: Layers of the shortcut if the size does not change; none by default.
         post: Layers after the merge; none by default.
         merge_options: Arguments of the merge, after its channels.
         densely_additive: Whether a stage sums all its blocks, see
             :class:`mmsnn.models.residual.DenselyAdditive`.
         threshold_norm: Whether norms are threshold-dependent (tdBN): their weights
             start at the neurons' threshold times alpha.
-        path_alpha: The alpha of the norms that end the two merged paths; it is 1
-            elsewhere.
+        path_alpha: The alpha of the last norm of each merged path; it is 1 for all
+            other norms.
         advice: When to choose the family, for the guide page.
         reported: Accuracies that its paper reports, for the guide page.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an order of layers is none, a unit has no convolution, or alpha
-            is not positive.
+        ValueError: If an order of layers is invalid, a unit has no convolution, or
+            alpha is not positive.
     """
 
     merge: type[Merge] | None
@@ -94,13 +94,13 @@ class Wiring:
 
     @property
     def values(self) -> Values:
-        """What travels between blocks of this family."""
+        """Kind of values between blocks of this family."""
         return self.values_in(2)
 
     def values_in(self, num_blocks: int) -> Values:
-        """Return what travels where stages have at most ``num_blocks`` blocks.
+        """Return the kind of values if stages have at most ``num_blocks`` blocks.
 
-        A densely additive stage of one block sums nothing.
+        A densely additive stage of one block adds no outputs.
         """
         if not (self.post or self.last_unit).endswith('S'):
             return 'analog'
@@ -112,10 +112,9 @@ class Wiring:
 
     @property
     def closing(self) -> str:
-        """Layers between a stage and its output, so that spikes leave the network.
+        """Layers between a stage and its output, which convert analog values to spikes.
 
-        What is analog becomes spikes as the next block would have made them: by the
-        layers that a block has before its first convolution.
+        They are the layers that a block has before its first convolution.
         """
         return self.unit.partition('C')[0] if self.values == 'analog' else ''
 
@@ -263,14 +262,14 @@ _ROWS: dict[str, Wiring] = {
 }
 
 FAMILIES: NamedRows[Wiring] = NamedRows('residual family', Wiring, _ROWS)
-"""The families by name; those with two names (PA-A, DANet-A) have one row.
+"""The families by name; families with two names (PA-A, DANet-A) share a row.
 
 ``FAMILIES.register(name, wiring)`` adds one.
 """
 
 
 def get_family(family: str | Wiring) -> Wiring:
-    """Return a row of :data:`FAMILIES`, or a row of one's own.
+    """Return the family of a name in :data:`FAMILIES`, or a given row unchanged.
 
     Raises:
         ValueError: If there is no family of that name.

@@ -1,4 +1,4 @@
-"""How a residual branch and its shortcut become one output."""
+"""Merges of a residual branch with its shortcut."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -19,15 +19,16 @@ class Merge(nn.Module):
         channels: Number of channels C of both inputs.
 
     Attributes:
-        keeps_spikes: Whether spikes in {0, 1} merge to spikes in {0, 1}.
-        adds: Whether it is the sum of its inputs, so that gradients pass unchanged.
+        keeps_spikes: Whether the output for spikes in {0, 1} is spikes in {0, 1}.
+        adds: Whether the merge is the sum of its inputs, so that gradients pass
+            unchanged.
     """
 
     keeps_spikes: ClassVar[bool] = True
     adds: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        """Forget what a base class says of its merge if a derived one merges anew."""
+        """Reset what is inherited about the merge if a class overrides ``forward``."""
         super().__init_subclass__()
         if 'forward' in vars(cls):
             if 'expected_mean' not in vars(cls):
@@ -44,11 +45,11 @@ class Merge(nn.Module):
         raise NotImplementedError(f'{type(self).__name__} defines no forward')
 
     def expected_mean(self, residual: float, shortcut: float) -> float | None:
-        """Return what the merge makes of independent spikes, on average.
+        """Return the mean output for independent spikes.
 
         Args:
             residual: Firing rate of the branch.
-            shortcut: Firing rate of the shortcut; for a sum any mean value.
+            shortcut: Firing rate of the shortcut; for a sum, any mean value.
 
         Returns:
             The mean value of the output; None if it is not known.
@@ -56,9 +57,9 @@ class Merge(nn.Module):
         return None
 
     def init_identity(self, last: Unit) -> None:
-        """Make the merge return the shortcut, by the last unit of the branch.
+        """Initialise the last unit of the branch so that the merge is the identity.
 
-        A branch that is silent whatever its input does it for every merge but AND.
+        For every merge except AND, the branch must be silent for any input.
 
         Args:
             last: The branch's last unit.
@@ -70,7 +71,7 @@ class Merge(nn.Module):
 
 
 class AddMerge(Merge):
-    """``y = residual + shortcut``; of spikes it makes integers (SEW paper, Table 1)."""
+    """``y = residual + shortcut``, integers for spikes (SEW paper, Table 1)."""
 
     keeps_spikes = False
     adds = True
@@ -96,10 +97,10 @@ class AndMerge(Merge):
         return residual * shortcut
 
     def init_identity(self, last: Unit) -> None:
-        """Let the branch fire at every step: silence would block the shortcut.
+        """Make the branch fire at every time step, since silence blocks the shortcut.
 
         Raises:
-            TypeError: If it is not known how to make the branch's neurons fire.
+            TypeError: If the branch's neurons are not derived from ``BaseNeuron``.
             ValueError: If the unit's norm has no weight or no bias.
         """
         neuron = getattr(last, 'neuron', None)
@@ -128,10 +129,10 @@ class GateMerge(Merge):
 
     .. math:: y = g\,h + (1 - g)\,x, \quad g = h \;\Rightarrow\; y = h^2 + (1 - h)\,x
 
-    (Zhang et al. 2023, Eqs. 12 and 15.) Of spikes it makes spikes, ``h OR x``, but the
-    product form rules the gradient: :math:`\partial y / \partial h = 2h - x`,
-    :math:`\partial y / \partial x = 1 - h`. A silent branch is the identity with
-    gradient 1 (Eq. 16).
+    (Zhang et al. 2023, Eqs. 12 and 15.) For spikes the output is ``h OR x``, but the
+    gradient is that of the product form: :math:`\partial y / \partial h = 2h - x`,
+    :math:`\partial y / \partial x = 1 - h`. With a silent branch the merge is the
+    identity with gradient 1 (Eq. 16).
     """
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
@@ -148,14 +149,15 @@ class LearnedGateMerge(Merge):
 
     .. math:: y = g\,h + (1 - g)\,x, \quad g = \Theta(W h + B - thr)
 
-    (Zhang et al. 2023, Eqs. 12 and 14), W and B of shape ``[1, C, 1, 1]``, 1 and 0 at
-    the start. The paper does not give thr.
+    (Zhang et al. 2023, Eqs. 12 and 14.) W and B have shape ``[1, C, 1, 1]`` and start
+    at 1 and 0. The paper does not state thr.
 
     Args:
         channels: Number of channels C.
-        threshold: The paper's thr, in (0, 1], so that at the start a silent branch
-            closes the gate and a firing one opens it.
-        surrogate: Config of the step's derivative; None is the neurons' default.
+        threshold: The paper's thr, in (0, 1], so that initially a silent branch closes
+            the gate and a firing one opens it.
+        surrogate: Config of the step's surrogate derivative; None is the neurons'
+            default.
 
     Raises:
         TypeError: If ``threshold`` is not a number.
@@ -179,7 +181,7 @@ class LearnedGateMerge(Merge):
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
         """Return the gate's selection."""
         drive = self.weight * residual + (self.bias - self.threshold)
-        # under autocast the parameters are fp32: the gate selects spikes, and is theirs
+        # under autocast the parameters are fp32, but the gate needs the spikes' dtype
         is_open = heaviside(drive, self.surrogate).to(residual.dtype)
         return torch.addcmul(shortcut, is_open, residual - shortcut)
 
@@ -187,8 +189,8 @@ class LearnedGateMerge(Merge):
     def expected_mean(self, residual: float, shortcut: float) -> float:
         """Return ``p_h (a + (1 - a) p_x) + (1 - p_h) (1 - b) p_x``.
 
-        The gate opens at a spike in the share a of the channels and without one in the
-        share b: BSG's mean at the start, a = 1 and b = 0.
+        The gate opens with a spike in a share a of the channels, and without one in a
+        share b. Initially a = 1 and b = 0, which is the mean of BSG.
         """
         drive = self.bias - self.threshold
         a = (self.weight + drive >= 0).double().mean().item()

@@ -1,4 +1,4 @@
-"""Stems: how an image becomes spikes."""
+"""Stems, which encode images as spikes."""
 
 from .base import BaseStem
 from .direct import DirectStem

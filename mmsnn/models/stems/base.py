@@ -1,4 +1,4 @@
-"""What stems share: convolution and norm, neurons over all steps, a max-pool."""
+"""Base of stems: convolution and norm, neurons over all time steps, a max-pool."""
 
 from typing import ClassVar, TypedDict
 
@@ -19,42 +19,42 @@ class ConvolutionOptions(TypedDict, total=False):
 
 
 class StemOptions(ConvolutionOptions, total=False):
-    """Arguments of :class:`BaseStem` that stems take beside channels and layers."""
+    """Arguments of :class:`BaseStem` other than channels and layers."""
 
     spiking: bool
     pool: bool
 
 
 class BaseStem(Recomputable):
-    """The layers of a stem; derived classes say how the input passes them.
+    """Base of stems: builds the layers, which derived classes apply.
 
-    Derived classes define ``compute(image)``, which returns ``[T * N, C, H, W]``, from
-    :meth:`currents`, :meth:`fire` and :meth:`shrink`. All stems feed their neurons
-    with ``[T, N, C, H, W]``: a static image's currents are expanded over the steps,
-    not copied.
+    Derived classes define ``compute(image)``, which returns ``[T * N, C, H, W]``, with
+    :meth:`currents`, :meth:`fire` and :meth:`shrink`. The input of the neurons is
+    ``[T, N, C, H, W]`` in all stems: the currents of a static image are expanded over
+    the time steps, not copied.
 
     Args:
         in_channels: Channels of the image.
         out_channels: Channels of the output.
         layers: Builds the layers.
-        spiking: Whether neurons end the stem; without them its output is analog, for
-            families whose blocks begin with neurons.
-        kernel_size: Of the convolutions.
-        stride: Of the first convolution.
+        spiking: Whether the stem ends with neurons; without them its output is analog,
+            for families whose blocks begin with neurons.
+        kernel_size: Kernel size of the convolutions.
+        stride: Stride of the first convolution.
         pool: Whether a 3x3 max-pool of stride 2 follows.
-        num_convs: How many convolutions, with nothing between them (those before the
-            last have a bias) and one norm behind them.
+        num_convs: Number of convolutions, with no layers between them and one norm
+            after the last; all but the last have a bias.
 
     Attributes:
         num_steps: Number of time steps T that the stem is built for.
-        graded: Whether the stem weighs its spikes, so that its output has other values
+        graded: Whether the stem weights its spikes, so that its output has values other
             than 0 and 1.
-        attention_parts: Names of the submodules that compute the weights of the spikes,
-            None where one is switched off: ``'temporal'`` returns scores of the time
-            steps ``[T, N, 1, 1, 1]``, ``'spatial_channel'`` of places and channels; a
-            weight is the sigmoid of their product.
-        fixed_num_steps: Whether the stem is made for one number of steps, though its
-            parameters do not depend on it.
+        attention_parts: Names of the submodules that compute the weights of the spikes;
+            a submodule that is disabled is None. ``'temporal'`` returns scores of the
+            time steps ``[T, N, 1, 1, 1]``, ``'spatial_channel'`` of positions and
+            channels; the weight is the sigmoid of their product.
+        fixed_num_steps: Whether the stem requires the number of time steps it is built
+            for, although its parameters do not depend on it.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -66,7 +66,7 @@ class BaseStem(Recomputable):
     fixed_num_steps: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        """Show the options in ``help()``, and to whoever asks for the signature."""
+        """Show the options in ``help()`` and in the signature."""
         super().__init_subclass__()
         cls.__signature__ = spell_out(cls, {})  # type: ignore[attr-defined]
 
@@ -99,38 +99,38 @@ class BaseStem(Recomputable):
         self.pool = MaxPool2d(3, stride=2, padding=1) if pool else None
 
     def currents(self, image: Tensor) -> Tensor:
-        """Return what convolution and norm make of images or frames.
+        """Apply convolution and norm to images or frames.
 
         Args:
-            image: Images ``[N, C, H, W]`` or frames ``[N, T, C, H, W]``.
+            image: Images ``[N, C, H, W]`` or frames ``[N, T, C, H, W]``; they are cast
+                to the dtype of the stem's weights.
 
         Returns:
-            ``[N, out_channels, H', W']`` of images, the same at every step, or
-            ``[T * N, out_channels, H', W']`` of frames; what is given is cast to the
-            dtype of the stem's weights.
+            ``[N, out_channels, H', W']`` for images, the same at every time step, or
+            ``[T * N, out_channels, H', W']`` for frames.
 
         Raises:
             ValueError: If the input has another shape.
         """
         if not self.is_image(image):
             image = image.transpose(0, 1).flatten(0, 1)
-        # data preprocessors give fp32 to a network in bf16, too
+        # data preprocessors return fp32 for networks in bf16, too
         dtype = next(self.encode.parameters()).dtype
         image = image.to(dtype, memory_format=torch.channels_last)
         return self.encode(self.lead(image))
 
     def fire(self, x: Tensor, constant: bool) -> Tensor:
-        """Return the spikes, or without neurons the currents, of all steps.
+        """Return the spikes of all time steps, or the currents if there are no neurons.
 
         Args:
-            x: What :meth:`currents` returned.
-            constant: Whether it is of images, and lasts all steps.
+            x: The output of :meth:`currents`.
+            constant: Whether ``x`` is of images and the same at every time step.
 
         Returns:
             ``[T * N, out_channels, H', W']``.
         """
         if self.neuron is None:
-            # an expanded tensor would lose channels-last when it is folded
+            # folding an expanded tensor would lose channels-last
             return torch.cat([x] * self.num_steps) if constant else x
         steps = (
             x.expand(self.num_steps, *x.shape)

@@ -1,4 +1,4 @@
-"""Direct coding: the image is a constant current into the first layer of neurons."""
+"""Direct coding: the image is a constant input current of the first neurons."""
 
 from torch import Tensor
 
@@ -9,23 +9,23 @@ from .base import BaseStem
 
 @MODELS.register_module()
 class DirectStem(BaseStem):
-    r"""Convolution and norm once on the image, neurons T times, then a max-pool.
+    r"""Direct coding: convolution and norm, then neurons over T steps, then a max-pool.
 
-    The image is the same at every step, so its convolution is computed once and its
-    result repeated (without a copy) as the neurons' input current. The max-pool runs on
-    spikes (Zhang et al. 2023, Section 4.1). A sequence of frames, such as those of an
-    event camera, is convolved frame by frame instead.
+    The image is the same at every time step, so its convolution is computed once and
+    the result is repeated (without a copy) as the neurons' input current. The max-pool
+    is applied to spikes (Zhang et al. 2023, Section 4.1). A sequence of frames, such as
+    those of an event camera, is convolved frame by frame instead.
 
-    Under a constant current x, neurons that leak to 0 and are reset to it repeat
-    themselves (Qiu et al., *Gated attention coding*, Eqs. 10 and 13): with
+    With a constant current x, neurons that leak to 0 and are reset to 0 fire
+    periodically (Qiu et al., *Gated attention coding*, Eqs. 10 and 13): with
     :math:`h_t = \lambda v_{t-1} + x` they fire at the multiples of the period
 
     .. math::
         P = \Big\lceil \log_\lambda\Big(1 - \frac{(1 - \lambda)\,v_{th}}{x}\Big)
             \Big\rceil \;\text{ if } x > (1 - \lambda)\,v_{th}, \text{ else never,}
 
-    or :math:`\lceil v_{th} / x \rceil` without leak (IF). Where the leak weakens the
-    input too (``decay_input``), it is the period of :math:`(1 - \lambda)\,x`.
+    or :math:`\lceil v_{th} / x \rceil` without leak (IF). If the decay also applies to
+    the input (``decay_input``), it is the period for :math:`(1 - \lambda)\,x`.
 
     See :class:`BaseStem` for the arguments.
 
@@ -39,10 +39,10 @@ class DirectStem(BaseStem):
     """
 
     def compute(self, image: Tensor) -> Tensor:
-        """See the class."""
+        """Return the spikes of all time steps, or currents without neurons."""
         x = self.currents(image)
         constant = image.dim() == 4
         if self.neuron is None:
-            # the same at every step: the pool need not run T times
+            # an image's currents are constant over time: pool once, not T times
             return self.fire(self.shrink(x), constant)
         return self.shrink(self.fire(x, constant))

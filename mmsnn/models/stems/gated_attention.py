@@ -1,4 +1,4 @@
-"""Gated attention coding: direct coding's spikes, weighed anew at every step."""
+"""Gated attention coding: direct coding with attention weights per time step."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Unpack
@@ -14,22 +14,22 @@ from .base import BaseStem, ConvolutionOptions
 
 
 class TemporalScores(nn.Module):
-    r"""Scores time steps (Qiu et al., Eq. 2).
+    r"""Scores of time steps (Qiu et al., Eq. 2).
 
     :math:`TA(X) = W_2\,\mathrm{ReLU}(W_1 \mathrm{avg}_{C,H,W} X)
     + W_2\,\mathrm{ReLU}(W_1 \max_{C,H,W} X)`
 
-    ``W_1`` squeezes T to ``T // 2``, ``W_2`` brings it back; neither has a bias.
+    ``W_1`` squeezes T to ``T // 2``, ``W_2`` restores it; neither has a bias.
 
     Args:
         num_steps: Number of time steps T; part of the parameters' shape.
 
     Shape:
-        ``[T, N, C, H, W]``, or ``[1, N, C, H, W]`` for what is the same at every step,
-        to ``[T, N, 1, 1, 1]``.
+        ``[T, N, C, H, W]``, or ``[1, N, C, H, W]`` for an input that is the same at
+        every time step, to ``[T, N, 1, 1, 1]``.
 
     Raises:
-        ValueError: If there is one step only, which nothing can be squeezed from.
+        ValueError: If there is only one time step, which cannot be squeezed.
     """
 
     step_dims: ClassVar[Mapping[str, int]] = {'mlp.0.weight': 1, 'mlp.2.weight': 0}
@@ -44,33 +44,34 @@ class TemporalScores(nn.Module):
             )
         self.num_steps = num_steps
         squeeze = nn.Linear(num_steps, num_steps // 2, bias=False)
-        # The pools of an image are the same at every step: a hidden unit sees them
-        # times the sum of its weights, and where that is negative, as likely as not,
-        # the maximum never passes the ReLU. With T = 2 that would be half of all stems.
+        # The pools of an image are constant over time: for a hidden unit whose weights
+        # have a negative sum, which is as likely as a positive one, the maximum never
+        # passes the ReLU. With T = 2 that would be half of all stems.
         with torch.no_grad():
             squeeze.weight.abs_()
         restore = nn.Linear(num_steps // 2, num_steps, bias=False)
         self.mlp = nn.Sequential(squeeze, nn.ReLU(inplace=True), restore)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """Return the scores of the time steps."""
         pools = torch.stack([x.mean((2, 3, 4)), x.amax((2, 3, 4))])
         pools = pools.expand(-1, self.num_steps, -1).transpose(1, 2)
         return self.mlp(pools).sum(0).t()[:, :, None, None, None]
 
 
 class SpatialChannelScores(nn.Sequential):
-    r"""Scores places and channels of one step (Qiu et al., Eq. 3).
+    r"""Scores of the positions and channels at one time step (Qiu et al., Eq. 3).
 
     :math:`SCA(X) = W_4 * \mathrm{ReLU}(W_3 * X)`, both C to C channels, without bias
 
     Args:
         channels: Number of channels C.
-        kernel_size: Of both convolutions, which keep the size. An even one looks one
-            place further to the right and below, as PyTorch's padding ``'same'``.
+        kernel_size: Kernel size of both convolutions, which keep the input's size. If
+            it is even, the right and bottom are padded by one more, as with PyTorch's
+            padding ``'same'``.
 
     Shape:
-        ``[N, C, H, W]`` to the same.
+        ``[N, C, H, W]`` to the same shape.
 
     Raises:
         TypeError: If ``kernel_size`` is not an integer.
@@ -98,36 +99,39 @@ class GatedAttentionStem(BaseStem):
         X = \mathrm{norm}(\mathrm{conv}(image)), \qquad
         y = \sigma\big(TA(X) \odot SCA(X)\big) \odot \mathrm{neuron}(X)
 
-    X lasts all steps; the temporal weights tell them apart, so the output is graded,
-    0 where no spike is and in (0, 1) where one is, and, unlike direct coding's, not
-    periodic (Proposition 1). For a static image X and SCA(X), which dominates the cost,
-    are the same at every step and computed once; for frames, once a frame.
+    The output is graded: 0 without a spike, and in (0, 1) with one. The temporal
+    weights differ between time steps, so that the output, unlike that of direct coding,
+    is not periodic (Proposition 1). For a static image, X and SCA(X), which dominates
+    the cost, are the same at every time step and computed once; for frames, once per
+    frame.
 
-    Families whose blocks begin with neurons (MS, PA-A, and behind a norm PA-B) make
-    spikes of the graded values before their first convolution: the network stays
-    spike-driven. In other families the first block's convolutions multiply; the
-    authors say so of Spiking ResNet ("not entirely spike-driven"). Shortcuts without
-    neurons behind the merge (SEW, SG) carry the graded values on to the next
+    Families whose blocks begin with neurons (MS, PA-A and, after a norm, PA-B) convert
+    the graded values to spikes before their first convolution, so that the network
+    stays spike-driven. In other families the convolutions of the first block multiply,
+    as the authors say of Spiking ResNet ("not entirely spike-driven"). Shortcuts
+    without neurons after the merge (SEW, SG) pass the graded values on to the next
     projection.
 
-    Where the text leaves something open, its authors' code and counts are followed:
-    the attention sees X behind the norm; the shared MLP's reduction is 2; SCA has two
-    convolutions (one would be +0.07 M parameters, the tables say +0.13 M); there is one
-    sigmoid, over the product. The code's stem for ImageNet has no max-pool. The weights
-    that squeeze T start non-negative, which is ours: see :class:`TemporalScores`.
+    Where the text is ambiguous, the authors' code and parameter counts are followed:
+    the input of the attention is X after the norm; the shared MLP's reduction is 2; SCA
+    has two convolutions (one would be +0.07 M parameters, the tables say +0.13 M);
+    there is one sigmoid, over the product. The code's stem for ImageNet has no
+    max-pool. Unlike in the paper, the weights that squeeze T start non-negative, see
+    :class:`TemporalScores`.
 
     Args:
         in_channels: Channels of the image.
         out_channels: Channels C of the output.
-        layers: Builds the layers, the neurons of the stem among them.
-        spiking: Changes nothing: the stem has neurons, and its output is graded, for
-            every family.
+        layers: Builds the layers, including the neurons of the stem.
+        spiking: Has no effect: for every family the stem has neurons and its output is
+            graded.
         pool: Whether a 3x3 max-pool of stride 2 follows.
         temporal: Whether there is temporal attention; it has ``2 * T * (T // 2)``
             parameters and fixes T.
         spatial_channel: Whether there is spatial-channel attention; it has
             ``2 * sca_kernel_size**2 * C**2`` parameters.
-        sca_kernel_size: Of the spatial-channel attention; the paper's k, 4.
+        sca_kernel_size: Kernel size of the spatial-channel attention; k = 4 in the
+            paper.
         **options: ``kernel_size``, ``stride`` and ``num_convs`` of the convolutions
             that make X, see :class:`BaseStem`.
 
@@ -137,8 +141,8 @@ class GatedAttentionStem(BaseStem):
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If a size is less than 1, both attentions are off, the temporal one
-            has a single step, or the input has another shape.
+        ValueError: If a size is less than 1, both attentions are disabled, temporal
+            attention has only one time step, or the input has another shape.
     """
 
     graded = True
@@ -175,7 +179,7 @@ class GatedAttentionStem(BaseStem):
         )
 
     def compute(self, image: Tensor) -> Tensor:
-        """See the class."""
+        """Return the weighted spikes of all time steps."""
         x = self.currents(image)
         constant = image.dim() == 4
         spikes = self.fire(x, constant).unflatten(0, (self.num_steps, -1))
@@ -187,7 +191,7 @@ class GatedAttentionStem(BaseStem):
 
         Args:
             x: Currents ``[steps * N, C, H', W']``.
-            steps: How many steps they are of: T, or 1 if they last all steps.
+            steps: Number of time steps in ``x``: T, or 1 if all are the same.
 
         Returns:
             A tensor that broadcasts to ``[T, N, C, H', W']``.

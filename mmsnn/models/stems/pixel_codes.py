@@ -1,4 +1,4 @@
-"""Rate, time-to-first-spike and phase coding: spikes of the image itself."""
+"""Rate, time-to-first-spike and phase coding of pixel intensities."""
 
 from typing import Unpack
 
@@ -14,23 +14,24 @@ from .pixel_coding import LEVELS, CodedStem, CodedStemOptions
 
 @MODELS.register_module()
 class RateStem(CodedStem):
-    """Rate coding: a pixel fires at each step with its intensity as probability.
+    """Rate coding: at each step a pixel fires with its intensity as probability.
 
-    (Van Rullen and Thorpe 2001.) The steps are independent: the mean over T of them
-    has a standard deviation of up to ``0.5 / sqrt(T)``. Made for any number of steps.
+    See Van Rullen and Thorpe 2001. Time steps are independent: the mean over T of them
+    has a standard deviation of up to ``0.5 / sqrt(T)``. Any number of time steps is
+    allowed.
 
-    SpikingJelly's PoissonEncoder is the same, but takes no generator, and lets black
+    SpikingJelly's PoissonEncoder does the same, but takes no generator, and black
     pixels fire once in 2**24 draws.
 
     In training, spikes are drawn from PyTorch's global generator, which activation
-    checkpointing restores. In evaluation each call starts from ``seed``, so that the
-    same batch gives the same answer twice.
+    checkpointing restores. In evaluation each call starts from ``seed``, so that
+    results are reproducible.
 
     Args:
         in_channels: See :class:`CodedStem`.
         out_channels: See :class:`CodedStem`.
         layers: See :class:`CodedStem`.
-        seed: Of the spikes in evaluation mode; at least 0. None is the global
+        seed: Seed of the spikes in evaluation mode, at least 0. None uses the global
             generator there too.
         **options: The other arguments of :class:`CodedStem`.
 
@@ -58,7 +59,7 @@ class RateStem(CodedStem):
         self.seed = seed
 
     def code(self, intensities: Tensor) -> Tensor:
-        """See :class:`CodedStem`."""
+        """Return spikes drawn with the intensities as probabilities."""
         chances = intensities.expand(self.num_steps, *intensities.shape)
         if self.seed is None or self.training:
             return torch.bernoulli(chances)
@@ -79,11 +80,11 @@ def _(chances: Tensor, seed: int) -> Tensor:
 
 @MODELS.register_module()
 class LatencyStem(CodedStem):
-    """Time to first spike: each pixel fires once, the brighter the earlier.
+    """Time-to-first-spike coding: each pixel fires once, brighter pixels earlier.
 
-    At step ``round((T - 1) * (1 - intensity))``: white fires at the first step, black
-    at the last (SpikingJelly's LatencyEncoder). Made for at least 2 steps; T of them
-    tell T intensities apart.
+    A pixel fires at step ``round((T - 1) * (1 - intensity))``, white at the first step
+    and black at the last (SpikingJelly's LatencyEncoder). At least 2 time steps are
+    required; T of them distinguish T intensities.
 
     See :class:`CodedStem` for the arguments.
     """
@@ -105,7 +106,7 @@ class LatencyStem(CodedStem):
             )
 
     def code(self, intensities: Tensor) -> Tensor:
-        """See :class:`CodedStem`."""
+        """Return one spike per pixel, at the step of its intensity."""
         times = ((self.num_steps - 1) * (1 - intensities)).round()
         steps = torch.arange(self.num_steps, device=times.device)
         return times == steps.view(-1, 1, 1, 1, 1)
@@ -116,23 +117,23 @@ class PhaseStem(CodedStem):
     r"""Phase coding: the bits of the 8-bit intensity, the highest first.
 
     A spike at step t has the weight :math:`2^{-(1 + t \bmod K)}` (Kim et al. 2018,
-    *Deep neural networks with weighted spikes*), so that the K steps of a period sum up
-    to the intensity's K highest bits; with K = 8 to ``value / 256``. What enters the
-    convolution is 0 or the step's weight, a shift of one bit a step. The spikes are
-    SpikingJelly's WeightedPhaseEncoder's. Made for a multiple of K steps; each period
-    repeats the first.
+    *Deep neural networks with weighted spikes*), so that the sum over the K steps of a
+    period is the intensity's K highest bits; for K = 8, ``value / 256``. The input of
+    the convolution is 0 or the step's weight, which is shifted by one bit per step. The
+    spikes are those of SpikingJelly's WeightedPhaseEncoder. The number of time steps
+    must be a multiple of K; all periods are the same.
 
     Args:
         in_channels: See :class:`CodedStem`.
         out_channels: See :class:`CodedStem`.
         layers: See :class:`CodedStem`.
-        period: K, of 1 to 8.
+        period: Number of steps K in a period, 1 to 8.
         **options: The other arguments of :class:`CodedStem`.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument is out of range, T is no multiple of K, or the input
-            has another shape or range.
+        ValueError: If an argument is out of range, T is not a multiple of K, or the
+            input has another shape or range.
     """
 
     fixed_num_steps = True
@@ -162,7 +163,7 @@ class PhaseStem(CodedStem):
         self.register_buffer('weights', weights.view(-1, 1, 1, 1, 1), persistent=False)
 
     def code(self, intensities: Tensor) -> Tensor:
-        """See :class:`CodedStem`."""
+        """Return the intensities' bits, times the steps' weights."""
         values = (intensities * LEVELS).round()
         highest = (values / 2 ** (8 - self.period)).floor()
         # dividing by a power of two is exact: what is odd then has the step's bit

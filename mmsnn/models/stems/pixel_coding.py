@@ -1,4 +1,4 @@
-"""What codings of the image itself share: intensities, and what follows the code."""
+"""Base of stems that encode pixel intensities as spikes."""
 
 from collections.abc import Sequence
 from typing import Unpack
@@ -12,24 +12,24 @@ from mmsnn.utils import check_number, check_positive, check_sequence
 from .base import BaseStem, StemOptions
 
 LEVELS = 255
-"""The greatest 8-bit intensity."""
+"""The largest 8-bit intensity."""
 
 _TOLERANCE = 0.5 / LEVELS
 
 
 class CodedStemOptions(StemOptions, total=False):
-    """Arguments of :class:`CodedStem` that every coding takes too."""
+    """Arguments of :class:`CodedStem` that all codings also take."""
 
     mean: Sequence[float] | None
     std: Sequence[float] | None
 
 
 def _per_channel(name: str, values: Sequence[float], channels: int) -> Tensor:
-    """Return one number a channel as ``[channels, 1, 1]``.
+    """Return one number per channel as ``[channels, 1, 1]``.
 
     Raises:
-        TypeError: If ``values`` is no sequence of numbers.
-        ValueError: If there are more or fewer of them than channels.
+        TypeError: If ``values`` is not a sequence of numbers.
+        ValueError: If there is not one number per channel.
     """
     check_sequence(name, values, 'numbers')
     if len(values) != channels:
@@ -42,19 +42,19 @@ def _per_channel(name: str, values: Sequence[float], channels: int) -> Tensor:
 
 
 class CodedStem(BaseStem):
-    """A coding of pixel intensities, then convolution, norm and neurons every step.
+    """Coding of pixel intensities, then convolution, norm and neurons at every step.
 
-    The coding has no parameters and passes no gradient on to the image. Intensities are
-    8-bit values by 255: data preprocessors normalise these, which ``mean`` and ``std``
-    undo, ``(image * std + mean) / 255``.
+    The coding has no parameters and no gradient with respect to the image. Intensities
+    are 8-bit values divided by 255. Data preprocessors normalise the values; ``mean``
+    and ``std`` undo this, ``(image * std + mean) / 255``.
 
     Args:
         in_channels: Channels of the image.
         out_channels: Channels of the output.
         layers: Builds the layers.
-        mean: The data preprocessor's, one a channel. None is 0.
-        std: The data preprocessor's, one a channel. None is 255: with ``mean`` None
-            the images are in [0, 1] already.
+        mean: The data preprocessor's ``mean``, one per channel. None is 0.
+        std: The data preprocessor's ``std``, one per channel. None is 255: if ``mean``
+            is None too, images are in [0, 1] already.
         **options: The other arguments of :class:`BaseStem`.
 
     Shape:
@@ -62,8 +62,8 @@ class CodedStem(BaseStem):
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument is out of range, the coding is not made for so many
-            steps, or the input has another shape or range.
+        ValueError: If an argument is out of range, the coding does not allow the number
+            of time steps, or the input has another shape or range.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ class CodedStem(BaseStem):
         for value in std:
             check_positive('stem std', value)
         shift = _per_channel('stem mean', mean, in_channels)
-        # settings, not weights: neither a checkpoint nor a cast is to change them
+        # not buffers: neither checkpoints nor casts must change them
         self.mean, self.std = shift, scale
 
     def compute(self, image: Tensor) -> Tensor:
-        """See the class."""
+        """Return the spikes of all time steps, or currents without neurons."""
         if not self.is_image(image):
             raise ValueError(
                 f'{type(self).__name__} codes images of shape [N, {self.in_channels}, '
@@ -99,7 +99,7 @@ class CodedStem(BaseStem):
         return self.shrink(self.fire(x, constant=False))
 
     def code(self, intensities: Tensor) -> Tensor:
-        """Return what enters the convolution, ``[T, N, C, H, W]``.
+        """Return the input of the convolution, ``[T, N, C, H, W]``.
 
         Args:
             intensities: Of images, in [0, 1], ``[N, C, H, W]``.
@@ -107,10 +107,10 @@ class CodedStem(BaseStem):
         raise NotImplementedError(f'{type(self).__name__} defines no coding')
 
     def intensities(self, image: Tensor) -> Tensor:
-        """Return the intensities of normalised images, at least in single precision.
+        """Return the intensities of normalised images, in at least fp32.
 
         Raises:
-            ValueError: If they lie outside of [0, 1] by more than half a grey level.
+            ValueError: If they are outside [0, 1] by more than half a grey level.
         """
         image = image.to(torch.promote_types(image.dtype, torch.float32))
         x = (image * self.std.to(image) + self.mean.to(image)) / LEVELS

@@ -1,4 +1,4 @@
-"""Stems by name, and how a network builds its own."""
+"""Stem presets, and building a stem from a preset or a config."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ STEM_PRESETS: NamedRows[dict[str, Any]] = NamedRows(
 
 
 def preset_stride(name: str) -> int:
-    """Return by how much a preset shrinks an image, as far as its config says.
+    """Return the downsampling factor of a preset, as far as its config specifies it.
 
     Raises:
         ValueError: If there is no preset of that name.
@@ -56,13 +56,13 @@ def build_stem(
 
     Args:
         cfg: ``'imagenet'`` (7x7 of stride 2, 3x3 max-pool of stride 2), ``'cifar'``
-            (3x3 of stride 1, no pool), ``'ms'`` (MS-ResNet's, the first without
+            (3x3 of stride 1, no pool), ``'ms'`` (MS-ResNet's: ``'imagenet'`` without
             the pool), ``'ms104'`` (three 3x3, the first of stride 2, no pool);
             ``'gac'``, ``'gac-cifar'``, ``'gac104'`` (gated attention coding with the
             convolutions of ``'ms'``, ``'cifar'``, ``'ms104'``), or
-            ``dict(type='DirectStem', ...)``: a class that is derived from
-            :class:`BaseStem` and registered in :data:`mmsnn.registry.MODELS`, or any
-            other with its scope.
+            ``dict(type='DirectStem', ...)`` with the name of a class that is derived
+            from :class:`BaseStem` and registered in :data:`mmsnn.registry.MODELS`, or
+            of any other registered class with its scope.
         in_channels: Channels of the image.
         out_channels: Channels of the stem's output.
         layers: Builds the layers.

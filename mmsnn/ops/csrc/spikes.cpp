@@ -1,12 +1,12 @@
 // Multi-step neurons and the binary selection gate, each in one pass over memory, and
-// spikes packed into bits.
+// packing of spikes into bits.
 //
-// A plain C interface, so that nothing of PyTorch is needed to compile it; the caller,
-// mmsnn/ops/native.py, checks shapes and layouts. The equations are those of
-// mmsnn/ops/neuron_reference.py, in the same order of operations: compiled without
-// contraction to fused multiply-adds, the spikes are the same to the bit.
+// The interface is plain C, so that it compiles without PyTorch; the caller,
+// mmsnn/ops/native.py, checks shapes and layouts. The equations and the order of
+// operations are those of mmsnn/ops/neuron_reference.py; compiled without contraction
+// to fused multiply-adds, the spikes are bit-identical.
 //
-// x, s and h are T steps of M numbers each; within a step, all lie in the same order.
+// x, s and h hold T steps of M numbers each, in the same order within each step.
 
 #include <cmath>
 #include <cstdint>
@@ -15,8 +15,8 @@
 
 namespace {
 
-constexpr int64_t BLOCK = 512;  // potentials of a block stay in the first-level cache
-constexpr int64_t GRAIN = 16384;  // numbers that are worth a thread
+constexpr int64_t BLOCK = 512;  // potentials of a block stay in the L1 cache
+constexpr int64_t GRAIN = 16384;  // minimum numbers per thread
 
 struct BFloat16 {
     uint16_t bits;
@@ -43,14 +43,14 @@ template <>
 inline BFloat16 to<BFloat16>(float value) {
     return BFloat16::from(value);
 }
-// the bits of a BFloat16: stores of a struct are not vectorised
+// the bits of a BFloat16, since stores of a struct are not vectorised
 template <>
 inline uint16_t to<uint16_t>(float value) {
     return BFloat16::from(value).bits;
 }
 
-// A spike, or NaN where the potential is not finite: an addition costs nothing beside
-// the memory's time, and a choice between three values doubles it.
+// A spike, or NaN if the potential is not finite. The loop is limited by memory, so the
+// addition is free; a selection between three values doubles the time.
 template <typename S>
 inline S spike(bool fires, float potential);
 template <>
@@ -64,7 +64,7 @@ inline uint16_t spike<uint16_t>(bool fires, float potential) {
     std::memcpy(&wide, &exact, sizeof(wide));
     return static_cast<uint16_t>(wide >> 16);
 }
-// a byte cannot hold NaN, which the caller learns otherwise
+// uint8 cannot represent NaN; forward() reports it in its return value
 template <>
 inline uint8_t spike<uint8_t>(bool fires, float) {
     return fires ? 1 : 0;
@@ -78,9 +78,9 @@ struct Dynamics {
     float v_threshold, v_reset, rest;
     float decay, keep, rest_drive;  // k, 1 - k, k * rest
     float alpha;
-    int32_t leak;       // 0 none, 1 weakens the input too, 2 the potential alone
+    int32_t leak;       // 0 none, 1 potential and input decay, 2 only the potential
     int32_t soft;       // whether a spike subtracts the threshold
-    int32_t detached;   // whether the gradient ignores the spike inside the reset
+    int32_t detached;   // whether the spike in the reset is detached from the gradient
     int32_t surrogate;  // SurrogateKind of mmsnn/ops/dynamics.py
 };
 
@@ -95,7 +95,7 @@ namespace {
 
 enum Surrogate { GIVEN, ATAN, SIGMOID, RECTANGULAR };
 
-// Call a generic function with a constant of the value that is known at run time.
+// Call a generic function with a run-time value as a compile-time constant.
 template <typename F>
 auto with_flag(bool flag, F function) {
     return flag ? function(std::true_type{}) : function(std::false_type{});
@@ -108,7 +108,7 @@ auto with_number(int number, F function) {
     return function(std::integral_constant<int, 2>{});
 }
 
-// Returns whether a potential was not finite, of spikes in bytes, which cannot show it.
+// Returns whether any potential was not finite, for uint8 spikes only.
 template <typename X, typename S, int LEAK, bool SOFT, bool KEEP>
 int forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
             const Dynamics& dynamics, int threads) {
@@ -117,9 +117,9 @@ int forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t s
     if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
-        const Dynamics d = dynamics;  // bytes could alias what is not local
+        const Dynamics d = dynamics;  // local, since uint8_t could alias it
         float v[BLOCK];
-        float zeros[BLOCK] = {};  // NaN where a byte should be
+        float zeros[BLOCK] = {};  // NaN if a potential was not finite
         for (int64_t t = 0; t < steps; ++t) {
             const X* xs = x + t * x_step + start;
             S* ss = s + t * size + start;
@@ -161,7 +161,7 @@ inline float slope(float x, const Dynamics& d) {
     return std::fabs(x) < 0.5f / d.alpha ? d.alpha : 0.0f;
 }
 
-// KIND is GIVEN, ATAN, or any other surrogate
+// KIND is GIVEN, ATAN, or 2 for any other surrogate
 template <typename X, typename Y, int LEAK, bool SOFT, bool DETACHED, int KIND>
 double backward(const X* grad_s, int64_t grad_step, const float* h, const float* given,
                 Y* grad_x, int64_t steps, int64_t size, const Dynamics d, int learns,
@@ -305,7 +305,7 @@ double backward_any(const X* grad_s, int64_t grad_step, const float* h,
     });
 }
 
-// In blocks: compilers vectorise these, and not a loop that is shared out as a whole.
+// In blocks, since compilers do not vectorise a loop that OpenMP splits as a whole.
 template <typename X, typename Y>
 void gate(const X* h, const X* x, Y* y, int64_t size, int threads) {
     threads = threads_for(size, threads);
@@ -336,10 +336,10 @@ void gate_back(const X* grad, const X* h, const X* x, Y* grad_h, Y* grad_x, int6
     }
 }
 
-constexpr int64_t PACKED = 512;  // bytes of a block that is packed at once
+constexpr int64_t PACKED = 512;  // packed bytes per block
 
-// One bit a number, the first in the lowest; whether all were 0 or 1, to the bit. W is
-// an integer of a number's size, and one the number 1 as such.
+// Packs one bit per number, lowest bit first, and returns whether all numbers are
+// exactly 0 or 1. W is an integer type of a number's size, one has the bits of 1.
 template <typename W>
 int pack_bits(const W* x, W one, uint8_t* bits, int64_t size, int threads) {
     threads = threads_for(size, threads);
@@ -347,7 +347,7 @@ int pack_bits(const W* x, W one, uint8_t* bits, int64_t size, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static) reduction(| : other) \
     if (threads > 1)
     for (int64_t start = 0; start < size; start += 8 * PACKED) {
-        if (other) continue;  // nobody wants the rest
+        if (other) continue;  // the result is not used
         const int64_t n = size - start < 8 * PACKED ? size - start : 8 * PACKED;
         uint8_t fired[8 * PACKED];
         std::memset(fired + n, 0, 8 * PACKED - n);
@@ -390,7 +390,7 @@ inline bool has_sign(float value) {
     return wide >> 31;
 }
 
-// A byte a number; whether all were integers from 0 to 255, to the bit.
+// Packs one byte per number and returns whether all are exactly integers in 0 to 255.
 template <typename X>
 int pack_bytes(const X* x, uint8_t* bytes, int64_t size, int threads) {
     threads = threads_for(size, threads);
@@ -422,7 +422,7 @@ void unpack_bytes(const uint8_t* bytes, X* x, int64_t size, int threads) {
 
 }  // namespace
 
-// Every function for one dtype: X is what is read, Y what is written, W a number's bits.
+// All functions for one dtype: X is the type read, Y the type written, W its bits.
 #define EXPORT(SUFFIX, X, Y, W, ONE)                                                     \
     int multi_step_##SUFFIX(const X* x, int64_t x_step, Y* s, float* h, int64_t steps,   \
                             int64_t size, const Dynamics* d, int threads) {              \

@@ -1,8 +1,8 @@
 """The operators of :mod:`mmsnn.ops` as Triton kernels, for GPUs.
 
-Every function has the name, arguments and results of its operator. Kernels are compiled
-on first use and run on the device of their tensors. A failure of the compiler or of the
-device is raised.
+Each function has the name, arguments and results of its operator. Kernels are compiled
+on first use and run on the device of their tensors. Errors of the compiler and of the
+device are raised.
 """
 
 from .gate import gate, gate_backward

@@ -1,4 +1,4 @@
-"""The spike gate in Triton, forward and backward; arithmetic in fp32 at least."""
+"""The binary selection gate in Triton, forward and backward, in at least fp32."""
 
 import torch
 import triton

@@ -1,6 +1,6 @@
 """The integer LIF neuron in Triton, forward and backward.
 
-As in ``neuron_kernels.py``, a program loops over the time steps of ``BLOCK`` neurons.
+As in ``neuron_kernels.py``, each program loops over the steps of ``BLOCK`` neurons.
 """
 
 import triton
@@ -19,9 +19,9 @@ from .launching import BLOCK, OPTIONS, STATES, device_of, grid_of
 
 @triton.jit
 def _value(h: tl.tensor, max_value: tl.tensor) -> tl.tensor:
-    """Return ``round(clip(h, 0, D))``, halves to even, as a finite number."""
+    """Return ``round(clip(h, 0, D))``, halves to even; always finite."""
     clipped = tl.where(h > 0.0, tl.where(h < max_value, h, max_value), 0.0)
-    # numbers this large have no fraction bits: adding one rounds, halves to even
+    # floats this large have no fraction bits, so the addition rounds halves to even
     if h.dtype == tl.float64:
         return (clipped + 6755399441055744.0) - 6755399441055744.0
     return (clipped + 12582912.0) - 12582912.0

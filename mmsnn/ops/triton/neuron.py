@@ -30,8 +30,8 @@ def multi_step(
 ) -> tuple[Tensor, Tensor]:
     """Run ``mmsnn::multi_step``, see :mod:`mmsnn.ops.neuron`.
 
-    Bytes cannot hold the NaN of a potential that is not finite: then the device raises,
-    as a failed assertion at the next synchronisation.
+    If ``as_bytes`` and a potential is not finite, a device-side assertion fails at the
+    next synchronisation, since uint8 cannot represent NaN.
     """
     x_seq = dense_steps(x_seq)
     state = state_dtype(x_seq.dtype)
@@ -87,8 +87,8 @@ def multi_step_backward(
 ) -> tuple[Tensor, Tensor]:
     """Run ``mmsnn::multi_step_backward``, see :mod:`mmsnn.ops.neuron`.
 
-    The gradient of the decay is the same in every run: each program writes the sum of
-    its neurons, and PyTorch sums these in a fixed order.
+    The gradient of the decay is deterministic: each program writes the sum over its
+    neurons, and PyTorch adds these sums in a fixed order.
     """
     grad_x = sequence_like(potentials, grad_spikes.dtype)
     size = potentials[0].numel()

@@ -1,13 +1,13 @@
-"""Multi-step IF, LIF and PLIF neurons in Triton's language.
+"""Triton kernels of multi-step IF, LIF and PLIF neurons.
 
-A program holds the potentials of ``BLOCK`` neurons in registers and loops over the time
-steps, so that every number is read and written once. The number of steps is an ordinary
-argument: one compiled kernel serves every T. The equations and the order of their
-operations are those of ``csrc/spikes.cpp``; compiled without contraction to fused
-multiply-adds, the spikes are the same to the bit.
+Each program keeps the potentials of ``BLOCK`` neurons in registers and loops over the
+time steps, so that every number is read and written once. The number of steps is an
+ordinary argument, so one compiled kernel is used for every T. The equations and the
+order of operations are those of ``csrc/spikes.cpp``; compiled without contraction to
+fused multiply-adds, the spikes are bit-identical.
 
-Pointers that are None stand for what is not computed. Numbers are given in fp64 and
-rounded once to the dtype of the state.
+Pointers are None for tensors that are not used. Scalars are passed in fp64 and rounded
+once to the dtype of the state.
 """
 
 import triton
@@ -91,7 +91,7 @@ def forward_kernel(
     STATE: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
-    """Write spikes, potentials, and to ``finite`` whether all potentials are finite."""
+    """Write spikes and potentials; clear ``finite`` if a potential is not finite."""
     threshold = tl.cast(v_threshold, STATE)
     rest = tl.cast(v_reset, STATE)
     if LEAKS:
@@ -111,7 +111,7 @@ def forward_kernel(
         h = h * k
     h += rest
     for t in range(steps):
-        # ahead of its use: the load does not wait for this step's spikes
+        # loaded one step ahead, so that it does not wait for this step's spikes
         x += x_step
         current = tl.load(x + lane, mask=mask & (t + 1 < steps), other=0.0).to(STATE)
         if potentials is not None:
@@ -162,7 +162,7 @@ def backward_kernel(
     STATE: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
-    """Write the currents' gradients, and the decay's summed over each program."""
+    """Write the currents' gradients and, per program, the sum of the decay's."""
     threshold = tl.cast(v_threshold, STATE)
     rest = tl.cast(v_reset, STATE)
     sharpness = tl.cast(alpha, STATE)

@@ -1,7 +1,7 @@
-"""Spikes in bits and small integers in bytes, in Triton.
+"""Packing of spikes into bits and small integers into bytes, in Triton.
 
-Whether every value can be packed is a flag on the device, cleared by any program that
-meets another value: looking at it is left to the caller, who waits for it.
+The flag ``exact`` stays on the device and is cleared by any program that finds a value
+that cannot be packed. The caller reads it, which synchronises.
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def _pack_bytes_kernel(
     known = (value >= 0.0) & (value <= 255.0)
     number = tl.where(known, value, 0.0).to(tl.int32)
     tl.store(numbers + start + lane, number, mask=mask)
-    # the bits, since -0.0 is not packed
+    # compare bits, since -0.0 cannot be packed
     back = number.to(tl.float32).to(value.dtype).to(WORD, bitcast=True)
     wrong = back != value.to(WORD, bitcast=True)
     tl.store(exact, False, mask=tl.sum(wrong.to(tl.int32), axis=0) > 0)
