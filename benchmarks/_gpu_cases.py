@@ -1,4 +1,4 @@
-"""What benchmarks/gpu.py measures: neurons, the gate and ResNet18, each by several."""
+"""Cases of benchmarks/gpu.py: implementations of neurons, the gate and ResNet18."""
 
 import math
 from argparse import Namespace
@@ -27,14 +27,14 @@ COMPARED = {
 }
 PRECISIONS = ('fp32', 'bf16')
 CALLS = 20
-"""Calls of a neuron per measurement, in which the device never runs out of work."""
+"""Calls of a neuron per measurement, enough to keep the device busy."""
 
 Function = Callable[..., Tensor]
 
 
 @dataclass
 class Section:
-    """What takes turns.
+    """Cases that take turns.
 
     Args:
         cases: Functions that are measured, by name.
@@ -47,12 +47,12 @@ class Section:
     calls: int = 1
 
     def compare(self, case: str, bases: Sequence[str]) -> None:
-        """Compare a case with those of ``bases`` that are there."""
+        """Compare a case with those of ``bases`` that exist."""
         self.pairs += [(case, base) for base in bases if base in self.cases]
 
 
 class ArcTangent:
-    """The surrogate of the SG ResNet paper, which all implementations have."""
+    """The surrogate of the SG ResNet paper, available in all implementations."""
 
     kind = SurrogateKind.ATAN
     alpha = 2.0
@@ -63,7 +63,7 @@ class ArcTangent:
 
 
 class Step(torch.autograd.Function):
-    """The firing step with that surrogate, for a loop over time in PyTorch."""
+    """The Heaviside step with this surrogate, for a loop over time in PyTorch."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class Step(torch.autograd.Function):
 
 
 def loop(x_seq: Tensor, decay: Tensor | float | None) -> Tensor:
-    """Return the spikes of IF or LIF by a loop over time, for autograd."""
+    """Return the spikes of IF or LIF neurons from a loop over time, with autograd."""
     v = torch.zeros_like(x_seq[0])
     spikes = []
     for x in x_seq.unbind(0):
@@ -116,11 +116,11 @@ def fused_by_spikingjelly(decay: float | None) -> Function:
 def try_all(
     builders: Mapping[str, Callable[[], Any]], left_out: dict[str, str]
 ) -> dict[str, Any]:
-    """Build what the installed packages allow.
+    """Build the cases whose packages are installed.
 
     Args:
-        builders: Functions that return what a name stands for.
-        left_out: Takes the reasons of those that could not be imported.
+        builders: Functions that build a case, by name.
+        left_out: Filled with the import errors of the other cases, by name.
     """
     built = {}
     for name, build in builders.items():
@@ -134,20 +134,20 @@ def try_all(
 def implementations(
     decay: Tensor | float | None,
 ) -> dict[str, Callable[[], Function]]:
-    """Return who implements a neuron, each as a function that builds it."""
+    """Return the builders of a neuron by implementation."""
     dynamics = Dynamics(1.0, 0.0, True, ArcTangent())
     builders: dict[str, Callable[[], Function]] = {
         'mmsnn': lambda: partial(ops.multi_step, decay=decay, dynamics=dynamics),
         'PyTorch': lambda: partial(loop, decay=decay),
         'torch.compile': lambda: partial(torch.compile(loop), decay=decay),
     }
-    if not isinstance(decay, Tensor):  # SpikingJelly does not fuse learned ones
+    if not isinstance(decay, Tensor):  # SpikingJelly does not fuse learned decays
         builders['SpikingJelly'] = lambda: fused_by_spikingjelly(decay)
     return builders
 
 
 def neurons(args: Namespace, left_out: dict[str, str]) -> Section:
-    """Return neurons and the gate alone, in fp32, against a ReLU and a product."""
+    """Return the cases of single neurons and of the gate, in fp32."""
     section = Section(calls=CALLS)
     x = torch.randn(args.steps, args.images, *FEATURE_MAP, device='cuda')
     _add(section, 'ReLU', torch.relu, (x,))
@@ -198,7 +198,7 @@ def _add(
 
 @dataclass
 class Network:
-    """A classifier and the images it is fed with, on the device."""
+    """A classifier and its input images, on the device."""
 
     net: nn.Module
     images: Tensor
@@ -209,7 +209,7 @@ class Network:
             self.net(self.images)
 
     def train(self, bf16: bool) -> None:
-        """Run forward, the cross entropy of one class for all, and backward."""
+        """Run forward and backward, with the cross entropy of one class for all."""
         self.net.zero_grad(set_to_none=True)
         labels = torch.zeros(len(self.images), dtype=torch.long, device='cuda')
         with _autocast(bf16):
@@ -217,7 +217,7 @@ class Network:
         loss.backward()
 
     def peak_mib(self, bf16: bool) -> float:
-        """Return what a training step allocates at most beyond weights and images."""
+        """Return the peak memory of a training step without weights and images."""
         self.net.zero_grad(set_to_none=True)
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
@@ -232,9 +232,9 @@ def _autocast(bf16: bool) -> Any:
 
 
 def networks(args: Namespace, left_out: dict[str, str]) -> dict[str, Network]:
-    """Return ResNet18 classifiers by name, in channels-last apart from SpikingJelly's.
+    """Return ResNet18 classifiers by name, channels-last except for SpikingJelly's.
 
-    torchvision's gets T times as many images: what T steps cost at least.
+    torchvision's gets T times as many images, the lower bound of the cost of T steps.
     """
 
     def make(number: int, build: Callable[[Any], nn.Module]) -> Network:
@@ -270,10 +270,10 @@ def networks(args: Namespace, left_out: dict[str, str]) -> dict[str, Network]:
 def network_section(
     found: Mapping[str, Network], run: Callable[[Network, bool], None]
 ) -> Section:
-    """Return what all networks do in fp32 and by autocast in bf16.
+    """Return the cases of all networks, in fp32 and in bf16 with autocast.
 
     Args:
-        found: Networks by name, in the mode for what is measured.
+        found: Networks by name, in the mode in which they are measured.
         run: ``Network.infer`` or ``Network.train``.
     """
     section = Section()

@@ -1,4 +1,4 @@
-"""What a forward pass keeps for the backward pass, in exact bytes."""
+"""The exact number of bytes that a forward pass keeps for the backward pass."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Return the tensors of what a hook made of a tensor: itself, or a packed form."""
+    """Yield the tensors in the result of a pack hook: the tensor or a packed form."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
@@ -25,13 +25,13 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 def held_bytes(forward: Callable[[], object], without: Iterable[Tensor] = ()) -> int:
     """Return the bytes of all tensors that a forward pass saves for its gradient.
 
-    Each storage counts once, and as a whole, however many saved tensors are views of
-    it. What a network packs by hooks of its own counts in its packed form, and what a
-    checkpoint will recompute does not count.
+    Each storage is counted once and in full, even if several saved tensors are views of
+    it. Tensors that a network packs with its own hooks are counted in their packed
+    form, and tensors that are recomputed by checkpointing are not counted.
 
     Args:
         forward: Runs the pass and returns what must live until the backward pass.
-        without: Tensors that do not count: parameters and buffers exist anyway.
+        without: Tensors that are not counted, such as parameters and buffers.
     """
     known = {tensor.untyped_storage().data_ptr() for tensor in without}
     storages: dict[int, torch.UntypedStorage] = {}
@@ -43,7 +43,7 @@ def held_bytes(forward: Callable[[], object], without: Iterable[Tensor] = ()) ->
             for part in tensors_in(packed):
                 storage = part.untyped_storage()
                 if storage.data_ptr() not in known:
-                    # kept to the end: a free address could be given out twice
+                    # kept to the end, since freed addresses are reused
                     storages[storage.data_ptr()] = storage
             return packed
 
@@ -53,7 +53,7 @@ def held_bytes(forward: Callable[[], object], without: Iterable[Tensor] = ()) ->
         hooks.pack_hook = watched(hooks.pack_hook)
         enter(hooks)
 
-    # of nested hooks PyTorch calls the innermost alone, so that all are watched
+    # PyTorch calls only the innermost of nested hooks, so all of them are watched
     with (
         mock.patch.object(saved_tensors_hooks, '__enter__', enter_watched),
         saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor),

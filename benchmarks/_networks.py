@@ -1,8 +1,8 @@
-"""The networks that the benchmarks compare, ResNet18 classifiers, and their input.
+"""The ResNet18 classifiers that the benchmarks compare, and their input.
 
-All have 1000 classes, random weights, and norms whose statistics are of noise like that
-which is measured: an untrained spiking network would otherwise be silent, or not fire
-like a trained one.
+All have 1000 classes, random weights, and norms with the statistics of noise like the
+measured input: otherwise an untrained spiking network would be silent, or would not
+fire like a trained one.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ SPIKINGJELLY = 'SpikingJelly, sew_resnet18'
 
 
 class SpikingClassifier(nn.Module):
-    """A spiking ResNet18 with SG blocks, its firing rate, and a linear classifier.
+    """A spiking ResNet18 with SG blocks, a rate decoder and a linear classifier.
 
     Args:
         num_steps: Number of time steps T.
@@ -33,7 +33,7 @@ class SpikingClassifier(nn.Module):
     def __init__(self, num_steps: int, memory_efficient: bool = False) -> None:
         super().__init__()
         if not MMLogger.check_instance_created('benchmarks'):
-            # the initialisation of each parameter is logged otherwise
+            # otherwise the initialisation of each parameter is logged
             MMLogger.get_instance('benchmarks', log_level='ERROR')
         self.backbone = SGResNet(
             18, num_steps=num_steps, memory_efficient=memory_efficient
@@ -73,7 +73,7 @@ class SpikingJellyClassifier(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return logits ``[N, 1000]`` of images ``[N, 3, H, W]``."""
         logits = self.net(image.expand(self.num_steps, *image.shape)).mean(0)
-        # its neurons keep their state from one call to the next otherwise
+        # otherwise its neurons keep their state from one call to the next
         self.reset(self.net)
         return logits
 
@@ -106,7 +106,7 @@ def make_images(number: int, size: int) -> Tensor:
 
 @torch.no_grad()
 def calibrate(net: nn.Module, images: Tensor) -> nn.Module:
-    """Take all norms' running statistics from images; return the network, in eval."""
+    """Set the norms' running statistics from images; return the network in eval."""
     norms = [m for m in net.modules() if isinstance(m, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -118,7 +118,7 @@ def calibrate(net: nn.Module, images: Tensor) -> nn.Module:
 
 
 def without_kernels(case: Callable[[], object]) -> Callable[[], object]:
-    """Return a function that calls another as with ``MMSNN_KERNELS=0``."""
+    """Return a function that runs a case as with ``MMSNN_KERNELS=0``."""
 
     def call() -> object:
         with mock.patch.object(native, 'library', return_value=None):

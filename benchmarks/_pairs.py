@@ -1,7 +1,7 @@
 """What the benchmarks share: options, taking turns in one process, tables and JSON.
 
-A machine's speed drifts by more than the differences that are to be measured. What is
-compared therefore takes turns in one process, and each turn gives a ratio.
+The speed of a machine drifts by more than the differences to be measured. The compared
+cases therefore take turns in one process, and each round gives a ratio.
 """
 
 import argparse
@@ -76,10 +76,10 @@ def parse_args(what: str, pairs: int, **numbers: tuple[int, str]) -> argparse.Na
 
 
 def take_turns(cases: Mapping[str, Case], pairs: int, warm_up: int = WARM_UP) -> Times:
-    """Return the seconds of each case in each round, after some that do not count.
+    """Return the seconds of each case in each round, after some warm-up rounds.
 
-    Every other round goes through the cases backwards, so that none always follows the
-    same one.
+    Every other round runs the cases in reverse order, so that no case always follows
+    the same one.
     """
     for _ in range(warm_up):
         for case in cases.values():
@@ -118,8 +118,8 @@ def compare(times: Times, case: str, base: str) -> dict[str, Any]:
     """Return how many times as long as ``base`` a case takes.
 
     Returns:
-        ``ratio`` of the medians, and of the rounds' own ratios their median
-        ``ratio_of_pairs`` and their 5 to 95 % range.
+        ``ratio`` of the medians, and the median ``ratio_of_pairs`` and the 5 to 95 %
+        range of the ratios of single rounds.
     """
     ratios = [a / b for a, b in zip(times[case], times[base], strict=True)]
     return {
@@ -133,7 +133,7 @@ def compare(times: Times, case: str, base: str) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the numbers depend on, and nothing that names the machine."""
+    """Return the properties that the numbers depend on, without the machine's name."""
     import torch
 
     from mmsnn.ops.build import library
@@ -179,16 +179,16 @@ def save(
     pairs: Sequence[tuple[str, str]],
     **values: Any,
 ) -> dict[str, Any]:
-    """Print cases and ratios, and save them if ``--json`` says where.
+    """Print cases and ratios, and save them if ``--json`` is given.
 
     Args:
         args: The options.
         times: What :func:`take_turns` returned.
         pairs: Which cases are compared with which.
-        **values: What else there is to save.
+        **values: Further values to save.
 
     Returns:
-        What is saved.
+        The results, as they are saved.
     """
     name = Path(sys.argv[0]).stem
     options = [

@@ -1,8 +1,8 @@
-"""Where a network's time goes: how long each of its parts takes, forward and backward.
+"""Times of the parts of a network, forward and backward.
 
-Parts run one after the other. Backward, PyTorch runs the newest operations first, so
-that they run in the opposite order: a part begins when the last of its outputs has its
-gradient, and ends when the next begins.
+Parts run one after the other. In the backward pass, PyTorch runs the newest operations
+first, so that the parts run in reverse order: a part begins when the last of its
+outputs has its gradient, and ends when the next part begins.
 """
 
 import time
@@ -28,12 +28,12 @@ class Timeline:
 
     Args:
         parts: Modules by name, in the order in which they run.
-        inside: Of parts that others are inside of: name to the names of these, whose
-            time is not theirs.
+        inside: Names of the parts inside another part, by the name of the latter; their
+            time is not included in its time.
 
     Attributes:
-        forward: A list for each part, one number a call.
-        backward: Likewise, if the call is part of a step, see :meth:`backward_done`.
+        forward: A list for each part, with one number per call.
+        backward: Likewise, for calls that :meth:`backward_done` follows.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Timeline:
         return hook
 
     def backward_done(self) -> None:
-        """Note the end of a backward pass; shares out the time to the parts."""
+        """Mark the end of a backward pass, and assign its time to the parts."""
         end = time.perf_counter()
         for name in self.names:
             if name not in self.inside:
@@ -79,7 +79,7 @@ class Timeline:
         self._arrived.clear()
 
     def clear(self) -> None:
-        """Forget what has been measured, such as in calls to warm up."""
+        """Discard all measurements, such as those of warm-up calls."""
         for times in (*self.forward.values(), *self.backward.values()):
             times.clear()
 

@@ -4,7 +4,7 @@ Usage:
     python benchmarks/all.py [FOLDER] [--limit avx2]
 
 FOLDER is docs/benchmarks by default. With ``--limit avx2``, PyTorch and oneDNN use no
-instructions beyond AVX2 on a processor that has more, as on one that has none.
+instructions beyond AVX2, as on a processor without them.
 """
 
 import argparse

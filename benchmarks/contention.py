@@ -1,8 +1,8 @@
 """Measure training while another program occupies a core, by thread policy.
 
-A training step of the demo's detector, in one process per policy: how long OpenMP's
-threads spin before they sleep is read once, when torch is loaded. The processes take
-turns, first on the machine as it is, then beside a program that occupies one core.
+A training step of the demo's detector is run in one process per policy, because OpenMP
+reads the spin count of its threads only once, when torch is loaded. The processes take
+turns, first on the idle machine, then next to a program that occupies one core.
 
 Usage:
     python benchmarks/contention.py [--pairs 20] [--images 8] [--size 128]
@@ -38,7 +38,7 @@ while True:
 
 
 class Worker:
-    """A process that runs a training step whenever it is asked to.
+    """A process that runs a training step on request.
 
     Args:
         policy: A key of :data:`POLICIES`.
@@ -81,7 +81,7 @@ class Worker:
 def serve(threads: int, images: int, size: int) -> None:
     """Run a training step for each line of standard input, and answer with a line."""
     answers = os.fdopen(os.dup(1), 'w')
-    os.dup2(2, 1)  # what libraries print does not answer
+    os.dup2(2, 1)  # output of libraries must not be taken for answers
     step = make_step(threads, images, size)
     for _ in sys.stdin:
         step()
@@ -90,7 +90,7 @@ def serve(threads: int, images: int, size: int) -> None:
 
 
 def make_step(threads: int, images: int, size: int) -> Any:
-    """Return a function that trains the demo's detector by one step."""
+    """Return a function that trains the demo's detector for one step."""
     import mmsnn  # noqa: F401
 
     # isort: split
@@ -117,7 +117,7 @@ def make_step(threads: int, images: int, size: int) -> Any:
 
 @contextlib.contextmanager
 def occupied_core() -> Iterator[None]:
-    """Let another program occupy one core meanwhile."""
+    """Occupy one core with another program in this context."""
     program = subprocess.Popen([sys.executable, '-c', OCCUPY])
     try:
         time.sleep(0.5)

@@ -1,8 +1,8 @@
 """Measure a whole detector: Spiking RetinaNet against MMDetection's RetinaNet.
 
-SG ResNet18 with ASD against ResNet18, both of this project's COCO configs, on the same
-images, in channels-last; prediction of one image and a training step of ``--images``.
-Where the time goes is measured by hooks at the same calls.
+SG ResNet18 with ASD is compared with ResNet18, both from this project's COCO configs,
+on the same images, in channels-last: prediction for one image, and a training step with
+``--images`` images. Hooks measure the times of the parts in the same calls.
 
 Usage:
     python benchmarks/detector.py [--pairs 10] [--images 2] [--size 320]
@@ -77,7 +77,7 @@ def make_samples(number: int, size: int) -> list[Any]:
 
 
 def watch(model: Any) -> 'Timeline':
-    """Return what measures the parts of a detector."""
+    """Return a timeline of the parts of a detector."""
     from _timeline import Timeline
     from torch import nn
 
@@ -96,10 +96,10 @@ def watch(model: Any) -> 'Timeline':
 
 
 class Detector:
-    """A detector in the two ways it is used, watched by a timeline each.
+    """A detector for inference and one for training, each with a timeline.
 
     Args:
-        file: Its config.
+        file: The config of both.
         images: A batch for training.
         samples: Their annotations.
     """
@@ -118,7 +118,7 @@ class Detector:
         self.forward: list[float] = []
 
     def predict(self) -> object:
-        """Detect objects in the first image, as the framework would."""
+        """Detect objects in the first image, as the framework does."""
         import torch
 
         with torch.no_grad():
@@ -135,13 +135,13 @@ class Detector:
         self.parts[TRAINING].backward_done()
 
     def clear(self) -> None:
-        """Forget what the warm-up measured."""
+        """Discard the measurements of the warm-up."""
         self.forward.clear()
         for timeline in self.parts.values():
             timeline.clear()
 
     def spans(self, times: _pairs.Times, name: str) -> dict[str, dict[str, float]]:
-        """Return the ms of each part, of inference and of both halves of a step."""
+        """Return the ms of each part, in inference and both passes of training."""
         found = {
             'inference': self.parts[INFERENCE].medians('forward'),
             'training, forward': self.parts[TRAINING].medians('forward'),
@@ -153,7 +153,7 @@ class Detector:
         }
         for kind, total in totals.items():
             found[kind]['rest'] = total - sum(found[kind].values())
-        # the backbone's own time is the stem's; backward, it follows stage 1
+        # the backbone's own time is the stem's; backward, stage 1 includes it
         backward = found['training, backward']
         backward['stem and stage 1'] = backward.pop('stage 1')
         return {

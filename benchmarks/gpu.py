@@ -1,12 +1,12 @@
-"""Measure mmsnn on a GPU against what does the same.
+"""Compare mmsnn on a GPU with other implementations.
 
 Neurons are compared with a loop over time in PyTorch, the same loop compiled by
 torch.compile, SpikingJelly's fused neurons and a ReLU; the gate with its formula; a
 spiking ResNet18 with torchvision's on a batch of T times as many images and with
-SpikingJelly's sew_resnet18, in inference, training steps and their peak memory. What is
-compared takes turns. Rows of packages that are not installed are left out: mmsnn's
-operators need PyTorch and Triton, its networks MMEngine as well. In fp32 PyTorch's
-convolutions use TF32 on cards that have it, as they do by default.
+SpikingJelly's sew_resnet18, in inference, training steps and their peak memory. The
+compared cases take turns. Rows of packages that are not installed are left out; mmsnn's
+operators need PyTorch and Triton, its networks also MMEngine. In fp32, PyTorch's
+convolutions use TF32 on GPUs that support it, which is PyTorch's default.
 
 Usage:
     python benchmarks/gpu.py [--pairs 20] [--images 16] [--size 224] [--steps 4]
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def measure(args: argparse.Namespace) -> Result:
-    """Return all times, ratios and peaks, and what they depend on."""
+    """Return all times, ratios and peaks, with the settings, the GPU and versions."""
     import _gpu_cases as gpu
     import torch
 
@@ -149,7 +149,7 @@ def report(result: Mapping[str, Any]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; nothing if it has no rows."""
+    """Return a Markdown table, or an empty string if it has no rows."""
     if not rows:
         return ''
     lines = [head, ['---'] * len(head), *rows]

@@ -1,8 +1,8 @@
 """Measure how time and memory grow with the number of steps and with pixels.
 
-Of mmsnn's SG ResNet18: inference, a training step, and the exact bytes held for the
-backward pass. A straight line is fitted through the medians; R^2 says how straight they
-lie.
+Inference, a training step, and the exact bytes held for the backward pass are measured
+for mmsnn's SG ResNet18. A line is fitted to the medians; R^2 is its coefficient of
+determination.
 
 Usage:
     python benchmarks/growth.py [--pairs 8] [--images 1] [--size 224] [--steps 8]
@@ -34,13 +34,13 @@ def linear_fit(x: Sequence[float], y: Sequence[float]) -> dict[str, float]:
 def table(
     variable: str, rows: dict[int, str], times: _pairs.Times, held: dict[str, int]
 ) -> dict[str, Any]:
-    """Return the rows of what grows with a variable, and lines through them.
+    """Return times and memory by the values of a variable, and lines fitted to them.
 
     Args:
-        variable: Its name.
+        variable: Name of the variable.
         rows: Names of the cases by the variable's value.
-        times: What was measured.
-        held: Bytes held by name.
+        times: The measured times.
+        held: Bytes held, by name of the case.
     """
     columns = {
         'inference_ms': [1000 * median(times[n + INFERENCE]) for n in rows.values()],

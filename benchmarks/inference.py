@@ -1,8 +1,8 @@
 """Measure inference against torchvision's ResNet18 and SpikingJelly's sew_resnet18.
 
-torchvision's network gets a batch of T times as many images, in channels-last: that is
-what T steps cost at least. Both are measured with their norms as they are and folded
-into convolutions; SpikingJelly's network as it is shipped.
+torchvision's network gets a batch of T times as many images, in channels-last, which is
+the lower bound of the cost of T steps. Both are measured with their norms not folded
+and folded into convolutions; SpikingJelly's network is used as shipped.
 
 Usage:
     python benchmarks/inference.py [--pairs 40] [--images 1] [--size 224]

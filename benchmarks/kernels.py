@@ -1,7 +1,8 @@
 """Measure neurons and gates, forward and in a training step, against a ReLU.
 
-mmsnn's with its C++ kernels and with PyTorch's operations alone, and SpikingJelly's
-multi-step IF neuron, each on a feature map of ResNet18's second stage.
+mmsnn's neurons and gates are measured with its C++ kernels and with PyTorch operations
+only, and SpikingJelly's multi-step IF neuron as shipped, on a feature map of ResNet18's
+second stage.
 
 Usage:
     python benchmarks/kernels.py [--pairs 60] [--images 4] [--size 28]
@@ -75,7 +76,7 @@ def main() -> None:
 
 
 def forward(function: Callable, inputs: tuple) -> Callable[[], object]:
-    """Return a call of the function without a graph."""
+    """Return a function that calls another one without autograd."""
     import torch
 
     def call() -> object:
@@ -86,7 +87,7 @@ def forward(function: Callable, inputs: tuple) -> Callable[[], object]:
 
 
 def step(function: Callable, inputs: tuple) -> Callable[[], object]:
-    """Return a call of the function and of its backward pass."""
+    """Return a function that runs another one forward and backward."""
     import torch
 
     leaves = [tensor.clone().requires_grad_() for tensor in inputs]

@@ -1,8 +1,9 @@
-"""Count what networks hold after a training forward pass, and time memory_efficient.
+"""Count the bytes held after a training forward pass, and time memory_efficient.
 
-Counted are the bytes of the tensors saved for the backward pass, each storage once,
-without parameters and buffers: an exact number, which depends on no allocator. mmsnn's
-``memory_efficient`` recomputes block by block; a step is timed with it and without.
+The bytes of the tensors saved for the backward pass are counted, each storage once,
+without parameters and buffers. The number is exact and independent of the allocator.
+mmsnn's ``memory_efficient`` recomputes block by block; a step is timed with and without
+it.
 
 Usage:
     python benchmarks/memory.py [--pairs 15] [--images 4] [--size 128]

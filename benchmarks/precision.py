@@ -1,6 +1,7 @@
-"""Measure inference in bf16, by autocast and of a whole bf16 network, and in int8.
+"""Measure inference with bf16 autocast, as a whole bf16 network, and with int8 weights.
 
-Against fp32. All are of mmsnn's SG ResNet18 with its norms folded into convolutions.
+The baseline is fp32. All cases use mmsnn's SG ResNet18, with its norms folded into
+convolutions and, except for int8, also not folded.
 
 Usage:
     python benchmarks/precision.py [--pairs 40] [--images 1] [--size 224]

@@ -1,4 +1,4 @@
-# MMPretrain's runtime, with mmsnn imported so that its backbones and decoders are known.
+# MMPretrain's runtime; mmsnn is imported to register its backbones and decoders.
 default_scope = 'mmpretrain'
 custom_imports = dict(imports=['mmsnn'])
 

@@ -1,5 +1,4 @@
-# MMDetection's runtime, with mmsnn imported so that its backbones and decoders are
-# known.
+# MMDetection's runtime; mmsnn is imported to register its backbones and decoders.
 default_scope = 'mmdet'
 custom_imports = dict(imports=['mmsnn'])
 

@@ -6,7 +6,7 @@ _base_ = [
 ]
 
 model = dict(
-    # The paper does not say what images are divided by: the authors' code, by these.
+    # The paper does not give the standard deviations: these are from the authors' code.
     data_preprocessor=dict(_base_.data_preprocessor, std=[51.5865, 50.847, 51.255]),
     head=dict(num_classes=10),
 )

@@ -1,5 +1,5 @@
-# Fang et al. 2021, A.5 and Table 9: which surrogate? The paper gives the network and the
-# surrogates; README.md says where all else is from.
+# Fang et al. 2021, A.5 and Table 9: comparison of surrogates. The paper gives the
+# network and the surrogates; README.md gives the sources of the other settings.
 _base_ = [
     '../_base_/datasets/cifar10.py',
     '../_base_/schedules/sgd-amp-cosine-bs16_64e.py',
@@ -20,7 +20,7 @@ model = dict(
         num_blocks=2,
         num_steps=num_steps,
         neuron=dict(type='IF', detach_reset=True, surrogate=dict(type='ATan')),
-        # PyTorch's own, as in the authors' code of the other networks
+        # PyTorch's default, as in the authors' code of the other networks
         init_cfg=dict(
             type='Kaiming',
             layer='Conv2d',
@@ -45,7 +45,7 @@ model = dict(
         in_channels=channels,
         loss=dict(type='CrossEntropyLoss'),
         topk=(1, 5),
-        # PyTorch's own, too
+        # PyTorch's default, too
         init_cfg=None,
     ),
 )

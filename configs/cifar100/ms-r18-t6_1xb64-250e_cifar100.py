@@ -1,4 +1,4 @@
-# The baseline: direct coding in place of gated attention coding.
+# The baseline: direct coding instead of gated attention coding.
 _base_ = './gac-ms-r18-t6_1xb64-250e_cifar100.py'
 
 model = dict(backbone=dict(stem='cifar'))

@@ -1,5 +1,5 @@
-# 7B SG ResNet: Tables 2 and 3 and Section 5.1.4 of Zhang et al. 2023. Read as 7B-Net of
-# 32 channels, decoded by its firing rate: README.md says why.
+# 7B SG ResNet: Tables 2 and 3 and Section 5.1.4 of Zhang et al. 2023. Interpreted as
+# 7B-Net with 32 channels and rate decoding; README.md gives the reasons.
 _base_ = [
     '../_base_/models/seven_b_classifier.py',
     '../_base_/datasets/cifar10_dvs.py',
@@ -13,7 +13,7 @@ model = dict(
     head=dict(num_classes=10),
 )
 
-# "For each training sample, we randomly deleted four slices": T = 16, training sees 12.
+# "For each training sample, we randomly deleted four slices": T = 16, training uses 12.
 train_pipeline = [
     dict(type='mmsnn.LoadEventFrames', num_steps=16),
     dict(type='mmsnn.RandomTemporalDelete', num_keep=12),

@@ -1,5 +1,5 @@
-# The digits enlarged, for the backbone of the detector of the bundled detection set,
-# whose stem shrinks images to a quarter:
+# The digits enlarged, to pretrain the backbone of the detector for the bundled
+# detection set, whose stem reduces the resolution to a quarter:
 # configs/spiking_retinanet/spiking-retinanet_sg-r10-asd-pre_fpn_1xb8-8e_digits.py
 _base_ = './sg-r10-asd_1xb64-30e_digits.py'
 

@@ -1,4 +1,4 @@
-# Fig. 10: without random temporal delete, training sees all frames.
+# Fig. 10: without random temporal delete, training uses all frames.
 _base_ = './sew-add-7b_1xb16-amp-192e_dvs128-gesture.py'
 
 train_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))

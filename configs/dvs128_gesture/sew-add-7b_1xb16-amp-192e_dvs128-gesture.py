@@ -8,7 +8,7 @@ _base_ = [
 
 model = dict(data_preprocessor=dict(num_classes=11), head=dict(num_classes=11))
 
-# Random temporal delete (A.2): T = 16, of which training sees 12.
+# Random temporal delete (A.2): T = 16, of which training uses 12.
 train_pipeline = [
     dict(type='mmsnn.LoadEventFrames', num_steps=16),
     dict(type='mmsnn.RandomTemporalDelete', num_keep=12),
@@ -16,7 +16,7 @@ train_pipeline = [
 ]
 custom_hooks = [dict(type='mmsnn.TrainStepsHook', train_steps=12)]
 
-# The authors' code keeps the last batch, which is of 8 samples.
+# The authors' code keeps the last batch, which has 8 samples.
 train_dataloader = dict(drop_last=False, dataset=dict(pipeline=train_pipeline))
 
 optim_wrapper = dict(optimizer=dict(lr=0.001))

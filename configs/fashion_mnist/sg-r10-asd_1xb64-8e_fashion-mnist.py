@@ -1,4 +1,4 @@
-# Sized for two CPU cores: a quarter of the papers' width, and a stem of stride 2.
+# Sized for two CPU cores: a quarter of the papers' width, and a stem with stride 2.
 _base_ = [
     '../_base_/models/sg_r10_classifier.py',
     '../_base_/datasets/fashion_mnist.py',

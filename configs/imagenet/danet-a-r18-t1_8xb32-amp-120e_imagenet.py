@@ -1,5 +1,6 @@
-# Li et al., Section V-A: the first of two phases, with one time step. How far labels
-# are smoothed is not said: by 0.1. IF neurons, and Eq. 2's surrogate with alpha = 4.
+# Li et al., Section V-A: the first of two phases, with one time step. IF neurons, and
+# the surrogate of Eq. 2 with alpha = 4. The paper does not give the label smoothing,
+# here 0.1.
 _base_ = [
     '../_base_/models/spiking_r18_imagenet.py',
     '../_base_/datasets/imagenet_autoaugment.py',

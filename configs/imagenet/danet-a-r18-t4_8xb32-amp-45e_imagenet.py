@@ -1,5 +1,5 @@
-# Li et al., Section V-A: the second of two phases, with four time steps, from what the
-# first has trained. To start from another file:
+# Li et al., Section V-A: the second of two phases, with four time steps, starting from
+# the checkpoint of the first. To start from another file:
 #   --cfg-options model.init_cfg.checkpoint=FILE
 _base_ = [
     '../_base_/models/spiking_r18_imagenet.py',

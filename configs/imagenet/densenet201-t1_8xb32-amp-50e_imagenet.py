@@ -1,4 +1,4 @@
-# Li et al., Table III: concatenation in place of addition.
+# Li et al., Table III: concatenation instead of addition.
 _base_ = './danet-a-r50-t1_8xb32-amp-50e_imagenet.py'
 
 model = dict(

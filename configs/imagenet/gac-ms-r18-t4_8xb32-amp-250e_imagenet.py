@@ -1,6 +1,7 @@
-# Qiu et al., supplement B, Tables 4 and 5. What their "standard augmentation" is and how
-# far labels are smoothed is not said: crops and AutoAugment without flips, by 0.1. These
-# and SyncBN are those of the authors' code. The decay factor 1 - 1 / tau is 0.25.
+# Qiu et al., supplement B, Tables 4 and 5. The paper does not define its "standard
+# augmentation" or the label smoothing: crops and AutoAugment without flips, smoothing
+# by 0.1 and SyncBN are those of the authors' code. The decay factor 1 - 1 / tau is
+# 0.25.
 _base_ = [
     '../_base_/models/spiking_r18_imagenet.py',
     '../_base_/datasets/imagenet.py',

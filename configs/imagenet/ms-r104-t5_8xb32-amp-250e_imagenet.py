@@ -1,5 +1,5 @@
-# MS-ResNet104 of Hu et al. 2021, trained as Qiu et al. train the smaller ones: its own
-# paper's recipe is not followed.
+# MS-ResNet104 of Hu et al. 2021, trained as Qiu et al. train the smaller networks, not
+# with the recipe of its own paper.
 _base_ = './gac-ms-r18-t4_8xb32-amp-250e_imagenet.py'
 
 model = dict(

@@ -1,4 +1,4 @@
-# The baseline: direct coding in place of gated attention coding, trained alike.
+# The baseline: direct coding instead of gated attention coding, with the same training.
 _base_ = './gac-ms-r18-t4_8xb32-amp-250e_imagenet.py'
 
 model = dict(

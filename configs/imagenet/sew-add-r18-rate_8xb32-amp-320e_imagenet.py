@@ -1,5 +1,5 @@
-# Fang et al. 2021, Section 4.1 and Appendix A.1: IF neurons, the ATan surrogate, a
-# reset that gradients do not see.
+# Fang et al. 2021, Section 4.1 and Appendix A.1: IF neurons, the ATan surrogate, and a
+# reset that is detached from the gradient.
 _base_ = [
     '../_base_/models/spiking_r18_imagenet.py',
     '../_base_/datasets/imagenet.py',

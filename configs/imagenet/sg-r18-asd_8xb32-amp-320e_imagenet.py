@@ -1,5 +1,5 @@
-# Zhang et al. 2023, Tables 2 and 3, Section 5.1.3. IF neurons of threshold 1 and the
-# ATan surrogate (Section 5) are the backbone's default.
+# Zhang et al. 2023, Tables 2 and 3, Section 5.1.3. IF neurons with threshold 1 and the
+# ATan surrogate (Section 5) are the backbone's defaults.
 _base_ = [
     '../_base_/models/spiking_r18_imagenet.py',
     '../_base_/datasets/imagenet.py',

@@ -1,4 +1,4 @@
-# Section 5.1.3: with ASD, the 50 layers overfit.
+# Rate decoding: with ASD, the 50 layers overfit (Zhang et al. 2023, Section 5.1.3).
 _base_ = './sg-r18-asd_8xb32-amp-320e_imagenet.py'
 
 model = dict(

@@ -8,7 +8,7 @@ _base_ = [
 num_steps = 4
 in_channels = [64, 128, 256, 512]
 
-# All that makes the detector spiking: another backbone, and a decoder before the FPN.
+# Only these parts are spiking: another backbone, and a decoder before the FPN.
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -1,4 +1,4 @@
 _base_ = './spiking-retinanet_sg-r18-asd_fpn_8xb2-amp-72e_coco.py'
 
-# integers travel between blocks and reach the decoders
+# integers pass between blocks and to the decoders
 model = dict(backbone=dict(type='mmsnn.SEWResNet', connect='ADD'))

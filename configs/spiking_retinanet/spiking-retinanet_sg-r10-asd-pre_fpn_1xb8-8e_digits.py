@@ -1,4 +1,4 @@
-# The backbone starts as that of a classifier, trained before with
+# The backbone is initialised with that of a classifier trained with
 # configs/digits/sg-r10-asd_1xb64-30e_digits-64px.py.
 _base_ = './spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
 

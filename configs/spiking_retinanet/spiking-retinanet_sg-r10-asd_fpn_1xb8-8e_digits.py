@@ -42,7 +42,7 @@ model = dict(
         feat_channels=out_channels,
         stacked_convs=2,
         norm_cfg=dict(type='GN', num_groups=8),
-        # P2 to P6, one finer than the paper's, for digits of 18 pixels; they are upright
+        # P2 to P6, one level finer than the paper, for upright digits of 18 pixels
         anchor_generator=dict(ratios=[1.5], strides=[4, 8, 16, 32, 64]),
         reg_decoded_bbox=True,
         loss_bbox=dict(_delete_=True, type='GIoULoss', loss_weight=2.0),

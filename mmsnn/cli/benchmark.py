@@ -66,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check_numbers(args: argparse.Namespace) -> None:
-    """Check the numbers.
+    """Check the options that are numbers.
 
     Raises:
         UserError: If one is too small.
@@ -97,7 +97,7 @@ def measure(seconds: Iterator[float], args: argparse.Namespace) -> list[list[flo
 def summarize(
     args: argparse.Namespace, repetitions: list[list[float]], images: int
 ) -> dict[str, Any]:
-    """Return what is printed and saved; ``images`` are those of an iteration."""
+    """Return what is printed and saved; ``images`` is the number per iteration."""
     import numpy as np
 
     from mmsnn.analysis.speed import peak_memory

@@ -77,7 +77,7 @@ def main(args: argparse.Namespace) -> None:
     visualizer = build_visualizer(cfg, dataset.metainfo)
     default = Path('work_dirs', Path(args.config).stem, 'browse', args.phase)
     out_dir = Path(args.output_dir or default)
-    # MMEngine's loaders give BGR; data sets that are in memory hold RGB.
+    # MMEngine's loaders return BGR; data sets in memory hold RGB.
     first = pipeline_of(cfg, args.phase)[0]
     rgb = not first.startswith('LoadImage')
 

@@ -75,7 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def to_plain(table: 'Averages') -> dict[str, Any]:
-    """Return the average precisions by class, area and kind; null is 'no object'."""
+    """Return the average precisions by class, area and kind; None if no object."""
     import numpy as np
 
     from mmsnn.evaluation.coco_errors import KINDS

@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> None:
     """Measure, print and save.
 
     Raises:
-        UserError: If the command line does not fit the model, or it does not run.
+        UserError: If the options do not fit the model, or the model does not run.
     """
     import torch
 
@@ -56,7 +56,7 @@ def main(args: argparse.Namespace) -> None:
 
     if args.channels < 1:
         raise UserError(f'--channels must be at least 1, but got {args.channels}')
-    model: Any  # of which nn.Module's annotations hide test_step
+    model: Any  # nn.Module's annotations hide test_step
     _, model, batches, facts = load(args)
     try:
         collector = CodingDynamics(model, args.levels, args.compare)

@@ -61,10 +61,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_predictions(path: str) -> list[Mapping[str, Any]]:
-    """Read what tools/test.py dumped.
+    """Read the predictions that tools/test.py dumped.
 
     Raises:
-        UserError: If it is missing or something else.
+        UserError: If the file is missing or does not hold predictions.
     """
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.safe_loading import UnsafeContentError, load_predictions
@@ -79,7 +79,7 @@ def read_predictions(path: str) -> list[Mapping[str, Any]]:
     except UnsafeContentError as error:
         raise UserError(f'predictions {error}') from error
     except Exception as error:
-        # reading other files raises anything
+        # other files raise exceptions of any type
         raise UserError(f'{what} cannot be read: {error}') from error
     if not isinstance(predictions, list) or not all(
         isinstance(each, Mapping) for each in predictions
@@ -89,7 +89,7 @@ def read_predictions(path: str) -> list[Mapping[str, Any]]:
 
 
 def report(matrix: 'np.ndarray', names: Sequence[str], most: int = 10) -> None:
-    """Print how much is right, and the most frequent confusions."""
+    """Print the number of correct predictions and the most frequent confusions."""
     import numpy as np
 
     from mmsnn.evaluation.confusion_matrix import BACKGROUND

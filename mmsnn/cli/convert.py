@@ -63,7 +63,7 @@ def build_model(path: str) -> 'nn.Module':
 
 
 def describe_source(checkpoint: str) -> dict[str, str]:
-    """Return where the weights came from: name and, of a file here, SHA-256."""
+    """Return the source of the weights: name and, for a local file, SHA-256."""
     from mmsnn.utils.preflight import is_remote
 
     if is_remote(checkpoint):
@@ -75,7 +75,7 @@ def describe_source(checkpoint: str) -> dict[str, str]:
 
 
 def save(content: dict[str, Any], out: Path) -> None:
-    """Write ``out`` completely or not at all."""
+    """Write ``out`` atomically."""
     import torch
 
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def save(content: dict[str, Any], out: Path) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Convert."""
+    """Convert the weights and save them."""
     from mmsnn.models.initializers.published_weights import (
         ClassifierMismatchError,
         convert_model,

@@ -56,9 +56,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(*words: str) -> None:
-    """Run another command in a process of its own; its failure ends the demo."""
+    """Run another command in a separate process; exit if it fails."""
     print(f'$ mmsnn {shlex.join(words)}', flush=True)
-    # so that a checkout that is not installed is found as well
+    # so that a checkout that is not installed is found, too
     package = str(Path(mmsnn.__file__).parents[1])
     path = os.pathsep.join(filter(None, [package, os.environ.get('PYTHONPATH')]))
     code = subprocess.run(
@@ -94,7 +94,7 @@ def draw(config: str, dumped: Path, out_dir: Path, num_pictures: int) -> list[Pa
 
 
 def report(work_dir: Path) -> None:
-    """Print the columns once more, where the frameworks' output does not bury them."""
+    """Print the columns again, after the output of the frameworks."""
     from mmsnn.evaluation import format_tables, read_tables
 
     print(f'\n{format_tables(read_tables(work_dir / "coco_columns.json"))}')

@@ -26,14 +26,13 @@ NEEDS_FRAMEWORKS = False
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of a part of the installation.
+    """The state of a part of the installation.
 
     Attributes:
-        part: What was looked at.
+        part: The part.
         found: What was found.
-        advice: What to do about it, if there is something to do.
-        broken: Whether mmsnn does not work, or not as fast as it could, unless that is
-            done.
+        advice: What to do about a problem, if there is one.
+        broken: Whether mmsnn fails, or is slower than it could be, until that is done.
     """
 
     part: str
@@ -43,7 +42,7 @@ class Finding:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options, of which there are none."""
+    """Add no options."""
 
 
 def main(args: argparse.Namespace) -> None:
@@ -56,7 +55,7 @@ def main(args: argparse.Namespace) -> None:
 
     progress('Checking the installation')
     findings = list(examine())
-    # paths are printed whole, to be copied
+    # paths are not wrapped, so that they can be copied
     console = Console(highlight=False, markup=False, soft_wrap=True)
     width = max(len(finding.part) for finding in findings)
     for finding in findings:
@@ -72,7 +71,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def examine() -> Iterator[Finding]:
-    """Yield what is found of each part."""
+    """Yield a finding for each part."""
     yield Finding('mmsnn', __version__)
     yield _examine_python()
     yield from _examine_packages()
@@ -86,7 +85,7 @@ def examine() -> Iterator[Finding]:
         try:
             yield examine_part()
         except ImportError as error:
-            # a package that is missing has its own line
+            # missing packages are reported in their own lines
             yield Finding(part, f'unknown: {error}')
 
 

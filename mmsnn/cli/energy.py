@@ -75,7 +75,7 @@ def find_costs(args: argparse.Namespace) -> 'EnergyModel':
     """Return the costs that the options name.
 
     Raises:
-        UserError: If a name is unknown, or only one of two energies is given.
+        UserError: If the name is unknown, or only one of the two energies is given.
     """
     from mmsnn.analysis import EnergyModel
     from mmsnn.analysis.energy.energy_models import find_energy_model
@@ -111,7 +111,7 @@ def find_rules(args: argparse.Namespace) -> 'CountingRules':
 
 
 def main(args: argparse.Namespace) -> None:
-    """Count, price, report."""
+    """Count operations, estimate their energy, print and save the report."""
     costs, rules = find_costs(args), find_rules(args)
 
     import torch

@@ -38,7 +38,7 @@ def measure(model: 'BaseModel', batches: 'Batches') -> 'Firing':
     """Run the model on all batches.
 
     Raises:
-        UserError: If it is not a spiking network, or does not take the images.
+        UserError: If it is not a spiking network, or does not accept the images.
     """
     import torch
 
@@ -57,7 +57,7 @@ def measure(model: 'BaseModel', batches: 'Batches') -> 'Firing':
 
 
 def notes_on(firing: 'Firing', args: argparse.Namespace) -> list[str]:
-    """Return what the numbers mean and hold for."""
+    """Return notes on what the numbers mean."""
     from mmsnn.reporting.firing_plots import has_spikes
 
     notes = [
@@ -91,7 +91,7 @@ def main(args: argparse.Namespace) -> None:
     """Measure, print and save.
 
     Raises:
-        UserError: If the command line does not fit the model, or it does not run.
+        UserError: If the options do not fit the model, or the model does not run.
     """
     from mmsnn.analysis.model_parts import use_batch_stats
     from mmsnn.reporting.firing_plots import draw, has_spikes

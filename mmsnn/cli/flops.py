@@ -56,7 +56,7 @@ def main(args: argparse.Namespace) -> None:
     forget_pretrained(cfg.get('model'))
     model = build_model(cfg)
     check_batch(model, next(iter(batches)))
-    # It warns of each operator that it does not count.
+    # MMEngine warns about each operator that it does not count.
     MMLogger.get_current_instance().setLevel('ERROR')
     result, shapes = count_dense(model, track(batches, 'Counting'))
     if args.table:

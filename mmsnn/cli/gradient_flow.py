@@ -41,7 +41,7 @@ def measure(
     model: 'BaseModel', batches: Iterable[dict[str, Any]], by_loss: bool,
     weights: bool, seed: int,
 ) -> tuple['Gradients', 'Stability', list[float]]:  # fmt: skip
-    """Run forward and backward in training mode; return also each batch's loss."""
+    """Run forward and backward in training mode; also return the loss of each batch."""
     from mmsnn.analysis.gradients.gradient_flow import GradientFlow
     from mmsnn.analysis.gradients.gradient_stability import GradientStability
     from mmsnn.analysis.gradients.losses import loss_of, projection_of

@@ -1,4 +1,4 @@
-"""``mmsnn COMMAND``, and single commands for the scripts in ``tools``."""
+"""The command ``mmsnn``, and its single commands for the scripts in ``tools``."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ examples:
 
 
 class _ListFormatter(RawDescriptionHelpFormatter):
-    """Formatter that indents commands as options, so that each is one line."""
+    """Formatter that indents commands like options, so that each is one line."""
 
     def _iter_indented_subactions(
         self, action: Action
@@ -70,9 +70,9 @@ def make_parser() -> Parser:
 
 
 def run_tool(name: str) -> None:
-    """Run one command, as a script of ``tools`` does.
+    """Run one command, for a script in ``tools``.
 
     Args:
-        name: Of its module in ``mmsnn.cli``.
+        name: Name of the command's module in ``mmsnn.cli``.
     """
     run(lambda: execute(set_up(Parser(), import_module(f'mmsnn.cli.{name}'))))

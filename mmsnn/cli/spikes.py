@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_input_options(parser, 'spikes')
-    # each image has pictures of its own
+    # each image has its own pictures
     parser.set_defaults(num_images=1)
     parser.add_argument(
         '--layer',
@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> None:
     """Draw, print and save.
 
     Raises:
-        UserError: If the command line does not fit the model, or it does not run.
+        UserError: If the options do not fit the model, or the model does not run.
     """
     from mmsnn.reporting.report import Report
     from mmsnn.reporting.spike_report import draw_attention, draw_layer, tables, to_data
@@ -131,7 +131,7 @@ def list_layers(args: argparse.Namespace) -> None:
 
 
 def capture(args: argparse.Namespace, model: 'nn.Module', batches: 'Batches') -> 'Seen':
-    """Run the model and return what it did for each image.
+    """Run the model and return the spikes and the attention for each image.
 
     Raises:
         ValueError: If there are no such layers or neurons, or the model does not run.
@@ -149,7 +149,7 @@ def capture(args: argparse.Namespace, model: 'nn.Module', batches: 'Batches') ->
     layers = args.layer or [names[0], names[-1]]
     traces = args.neuron or args.traces
     attentive = has_attention(model)
-    runs: Any = model  # of which nn.Module's annotations hide test_step
+    runs: Any = model  # nn.Module's annotations hide test_step
     seen: Seen = []
     total = batches.num_images
     for batch in batches:

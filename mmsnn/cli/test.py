@@ -97,7 +97,7 @@ def set_visualization(cfg: 'Config', args: argparse.Namespace) -> None:
             f'{cfg.filename!r}'
         )
     if str(hook.type).rpartition('.')[-1] == 'VisualizationHook':
-        # MMPretrain's names its options otherwise, and knows no folder of the run.
+        # MMPretrain's hook has other option names and does not know the run's folder.
         hook.update(
             enable=True,
             show=args.show,
@@ -111,11 +111,11 @@ def set_visualization(cfg: 'Config', args: argparse.Namespace) -> None:
 def set_tta(cfg: 'Config') -> None:
     """Wrap the model for test-time augmentation.
 
-    A detector's config need not say how: as in MMDetection, each image is then seen
-    as it is and flipped.
+    If a detector's config does not define test-time augmentation, each image is used
+    as it is and flipped, as in MMDetection.
 
     Raises:
-        UserError: If the config is not a detector's and does not say how.
+        UserError: If the config is not a detector's and does not define it.
     """
     from mmengine.config import ConfigDict
 
@@ -166,7 +166,7 @@ def add_dump(cfg: 'Config', runner: 'Runner', out: str) -> None:
 
 
 def report(tables: 'list[CocoColumns]', cfg: 'Config', runner: 'Runner') -> None:
-    """Print the tables and save them, once a run and once under a fixed name."""
+    """Print the tables and save them, in the run's folder and in the work dir."""
     from mmengine.dist import is_main_process
 
     from mmsnn.evaluation import format_tables, save_tables
@@ -182,9 +182,9 @@ def report(tables: 'list[CocoColumns]', cfg: 'Config', runner: 'Runner') -> None
 
 
 def report_metrics(metrics: Mapping[str, Any], cfg: 'Config') -> None:
-    """Print the metrics, a line each, and save them under a fixed name.
+    """Print the metrics, one per line, and save them in the work dir.
 
-    MMEngine has saved them in the run's own folder.
+    MMEngine has already saved them in the run's folder.
     """
     from mmengine.dist import is_main_process
     from mmengine.fileio import dump
@@ -206,7 +206,7 @@ def report_metrics(metrics: Mapping[str, Any], cfg: 'Config') -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Test."""
+    """Test the model, print and save the results."""
     cfg = load(args, 'test')
     from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.deploy import to_channels_last

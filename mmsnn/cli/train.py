@@ -76,7 +76,7 @@ def set_auto_scale_lr(cfg: 'Config') -> None:
     """Switch on MMEngine's scaling of the learning rate.
 
     Raises:
-        UserError: If the config does not say which batch size its rate is for.
+        UserError: If the config does not give the batch size of its learning rate.
     """
     from mmsnn.utils.errors import UserError
 
@@ -95,7 +95,7 @@ def check_weights(
     state: 'dict[str, Any] | None',
     allow_partial: bool,
 ) -> None:
-    """Check that the weights that training starts from fit the model.
+    """Check that the weights from which training starts fit the model.
 
     Raises:
         UserError: If they do not.
@@ -113,7 +113,7 @@ def check_weights(
 
 
 def main(args: argparse.Namespace) -> None:
-    """Train."""
+    """Train the model."""
     cfg = load(args, 'train')
     from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.engine.hooks import CheckpointKeysHook

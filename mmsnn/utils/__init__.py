@@ -25,9 +25,9 @@ __all__ = [
 
 
 def register_all_modules() -> None:
-    """Import everything that mmsnn registers, as ``mmengine.hub`` asks a package to.
+    """Import everything that mmsnn registers, as ``mmengine.hub`` requires.
 
-    Elsewhere it is not needed: a type is imported when it is first built.
+    It is not needed otherwise: a type is imported when it is first built.
     """
     from mmsnn import registry
 

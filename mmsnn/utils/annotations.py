@@ -1,4 +1,4 @@
-"""Annotation files in COCO's format: read and checked, with the place of a fault."""
+"""Reading and checking of annotation files in COCO's format."""
 
 import gc
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import UserError
 
-# No coordinate or area in pixels is larger; unlike infinity, it fits a float32.
+# No coordinate or area in pixels is larger, and it fits a float32.
 _LARGEST = 1e12
 # Larger integers lose digits in the float64 arrays of pycocotools.
 _LARGEST_ID = 2**53
@@ -24,8 +24,8 @@ class Annotations:
     Attributes:
         path: The file.
         images: The entries of ``images`` by id.
-        categories: Names by id, in the order of the file, by which MMDetection numbers
-            its labels.
+        categories: Names by id, in the order of the file, which is also the order of
+            MMDetection's labels.
         objects: The entries of ``annotations``.
     """
 
@@ -40,13 +40,13 @@ def read_annotations(path: str, *, needs_objects: bool = True) -> Annotations:
 
     Args:
         path: A local file.
-        needs_objects: Whether boxes are learned or measured. Otherwise ``annotations``
-            may be missing, as in the files of COCO's test images.
+        needs_objects: Whether boxes are needed, for training or evaluation. If not,
+            ``annotations`` may be missing, as in the files of COCO's test images.
 
     Raises:
-        UserError: If it is not such a file, or if an entry lacks a key, has a value of
-            a wrong type, a box that is not finite, or the id of another entry. The
-            message names the first such place.
+        UserError: If the file has another format, or if an entry lacks a key, has a
+            value of the wrong type, a box that is not finite, or the id of another
+            entry. The message names the first such entry.
     """
     content = _parse(path)
     if not isinstance(content, dict):
@@ -76,7 +76,7 @@ def _parse(path: str) -> Any:
     """Return the content of a JSON file.
 
     Raises:
-        UserError: If it is none, or not a regular file: a FIFO would wait for ever.
+        UserError: If it is not JSON, or not a regular file: reading a FIFO would block.
     """
     if not Path(path).is_file():
         raise UserError(f'{path}: is not a file')
@@ -97,9 +97,9 @@ def _parse(path: str) -> Any:
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Pause Python's collector, which halves the time that a large file takes.
+    """Pause Python's garbage collector, which halves the time to read a large file.
 
-    Otherwise it visits the millions of new objects again and again.
+    Otherwise the collector visits the millions of new objects again and again.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -111,7 +111,7 @@ def without_garbage_collection() -> Iterator[None]:
 
 
 def _is_integer(value: Any) -> bool:
-    # some writers make every number a float
+    # some tools write every number as a float
     integer = type(value) is int or (type(value) is float and value.is_integer())
     return integer and -_LARGEST_ID <= value <= _LARGEST_ID
 
@@ -145,7 +145,7 @@ _INTEGER: _Field = (_is_integer, 'an integer up to 2**53')
 _ID: _Field = (_is_id, 'a string or an integer up to 2**53')
 _TEXT: _Field = (_is_text, 'a string that is not empty')
 _LENGTH: _Field = (_is_length, 'a positive number of pixels')
-# What MMDetection and pycocotools read of each entry.
+# The keys of each entry that MMDetection and pycocotools read.
 _SECTIONS: dict[str, dict[str, _Field]] = {
     'images': {'id': _ID, 'file_name': _TEXT, 'height': _LENGTH, 'width': _LENGTH},
     'categories': {'id': _INTEGER, 'name': _TEXT},
@@ -165,7 +165,7 @@ def _check_section(
     """Check the entries of one section.
 
     Raises:
-        UserError: At the first that is wrong.
+        UserError: If an entry is invalid; the message names the first.
     """
     if not isinstance(items, list):
         raise UserError(f'{path}: {section} must be a list, but got {shorten(items)}')
@@ -194,10 +194,10 @@ def _check_section(
 
 
 def _check_optional(path: str, content: Mapping[str, Any]) -> None:
-    """Check that ids of images can be compared, and flags that may be missing.
+    """Check that image ids have one type, and the optional flag ``iscrowd``.
 
     Raises:
-        UserError: At the first that is wrong.
+        UserError: If an entry is invalid; the message names the first.
     """
     for index, item in enumerate(content['annotations']):
         crowd = item.get('iscrowd', 0)
@@ -210,7 +210,7 @@ def _check_optional(path: str, content: Mapping[str, Any]) -> None:
     text = type(first) is str
     for index, image in enumerate(content['images']):
         if (type(image['id']) is str) != text:
-            # pycocotools sorts them
+            # pycocotools sorts the ids
             raise UserError(
                 f'{path}: images[{index}].id {shorten(image["id"])} must have the type '
                 f'of images[0].id, {shorten(first)}'

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all, whenever the process is killed."""
+"""Atomic writes: a file is complete or absent, even if the process is killed."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ _TEMPORARY = '.{}.tmp'
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Replace the file at ``path``, or create it, in one step.
+    """Replace or create the file at ``path`` atomically.
 
-    The content is written to a hidden file in the same folder and reaches the disk
-    before that file takes the name. A process that is killed meanwhile leaves the old
-    file as it was, and perhaps the hidden one.
+    The content is written to a hidden file in the same folder and synced to the disk
+    before that file is renamed. If the process is killed meanwhile, the old file is
+    unchanged, and the hidden file may remain.
 
     Raises:
-        OSError: If it cannot be written; the old file is intact then, too.
+        OSError: If the file cannot be written; the old file is then unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,13 +37,13 @@ def write_atomically(path: str | Path, content: bytes) -> None:
 
 
 def remove_temporaries(folder: str | Path, pattern: str) -> None:
-    """Remove what killed processes left beside files of the names ``pattern``."""
+    """Remove temporary files that killed processes left for files like ``pattern``."""
     for temporary in Path(folder).glob(_TEMPORARY.format(pattern)):
         temporary.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new name in ``folder`` survive a power failure."""
+    """Sync ``folder`` to the disk, so that a new name survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

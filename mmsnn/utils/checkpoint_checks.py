@@ -1,4 +1,4 @@
-"""Whether what a checkpoint holds is intact: names, checksums, possible numbers."""
+"""Checks of a checkpoint's content: names, checksums, possible values."""
 
 import zipfile
 from collections.abc import Mapping
@@ -22,27 +22,27 @@ _MOMENTS = (
 
 
 def check_intact(path: str) -> None:
-    """Compare a file that torch saved with the checksums in it.
+    """Check a file saved by torch against the checksums in it.
 
     ``torch.save`` writes a checksum (CRC-32) of each tensor, which ``torch.load``
-    ignores. Files of older formats have none, and pass.
+    ignores. Files in older formats have none and pass.
 
     Args:
         path: A local file.
 
     Raises:
-        UserError: If its bytes have been changed.
+        UserError: If its bytes do not match the checksums.
     """
     file = Path(path).expanduser()
     if not zipfile.is_zipfile(file):
         return
     try:
         with zipfile.ZipFile(file) as archive:
-            # all zero: torch was told not to compute them
+            # all are zero if torch was told not to compute them
             checked = any(record.CRC for record in archive.infolist())
             damaged = archive.testzip() if checked else None
     except Exception as error:
-        # Damaged headers make zipfile raise anything.
+        # On damaged headers, zipfile raises exceptions of any type.
         damaged = first_line(error)
     if damaged is not None:
         raise UserError(
@@ -52,7 +52,7 @@ def check_intact(path: str) -> None:
 
 
 def check_names(state: Mapping[Any, Any], path: str) -> None:
-    """Check that the weights have names.
+    """Check that the keys of a state dict are strings.
 
     Raises:
         UserError: If a key is not a string.
@@ -68,7 +68,7 @@ def check_names(state: Mapping[Any, Any], path: str) -> None:
 def check_values(state: Mapping[str, Any], path: str) -> None:
     """Check that no tensor holds NaN or infinity, and no norm a negative variance.
 
-    Masks are spared: tensors of nothing but zeros and infinities.
+    Masks (tensors that hold only zeros and infinities) are accepted.
 
     Raises:
         UserError: If one does; the message names the first.
@@ -76,7 +76,7 @@ def check_values(state: Mapping[str, Any], path: str) -> None:
     for name, value in state.items():
         if not isinstance(value, torch.Tensor) or not _has_numbers(value):
             continue
-        # One-byte floats have no isfinite.
+        # isfinite does not support float8.
         numbers = value.float() if value.itemsize == 1 else value
         finite = torch.isfinite(numbers)
         if finite.all():

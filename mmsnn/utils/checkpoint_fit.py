@@ -1,4 +1,7 @@
-"""How much of a model a checkpoint provides: MMEngine loads what fits and only logs."""
+"""Checks of how many of a model's weights a checkpoint provides.
+
+MMEngine loads the weights that fit and only logs the others.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,26 +14,26 @@ from .checkpoints import enumerate_some
 from .errors import UserError
 
 PRETRAINED_SHARE = 0.5
-"""The least share of a model's weights that ``load_from`` must provide."""
+"""The minimum share of a model's weights that ``load_from`` must provide."""
 
 
 class Fit(NamedTuple):
     """How many of a model's weights a checkpoint provides.
 
-    Weights are the tensors of the state dict, parameters and buffers alike, apart from
-    the norms' counters of batches.
+    Weights are the parameters and buffers of the state dict, except for the norms'
+    ``num_batches_tracked``.
     """
 
     matched: int
     total: int
     misfits: tuple[str, ...] = ()
-    """The model's weights that it does not provide, each with the reason."""
+    """The model's weights that the checkpoint does not provide, with the reasons."""
     unused: tuple[str, ...] = ()
-    """The checkpoint's weights that have no place in the model."""
+    """The checkpoint's weights that the model does not have."""
 
 
 def check_fit(model: torch.nn.Module, state: Mapping[str, Any], path: str) -> Fit:
-    """Compare a model's weights with a checkpoint's, by name, shape and kind.
+    """Compare a model's weights with a checkpoint's: names, shapes, kinds of dtype.
 
     Args:
         model: A model, possibly wrapped for distributed training or for test-time
@@ -39,13 +42,13 @@ def check_fit(model: torch.nn.Module, state: Mapping[str, Any], path: str) -> Fi
         path: The checkpoint's name, for the message.
 
     Raises:
-        UserError: If it provides no parameter.
+        UserError: If it provides none of the model's parameters.
     """
     inner: Any = model
     while is_model_wrapper(inner) or isinstance(inner, BaseTTAModel):
         inner = inner.module
     wanted = _weights(inner.state_dict())
-    # As Runner.load_checkpoint does: DistributedDataParallel's prefix.
+    # strip DistributedDataParallel's prefix, as Runner.load_checkpoint does
     given = _weights({strip(k): v for k, v in state.items()})
     reasons = {name: _misfit(value, given.get(name)) for name, value in wanted.items()}
     if all(reasons.get(name) for name, _ in inner.named_parameters()):
@@ -60,7 +63,7 @@ def check_fit(model: torch.nn.Module, state: Mapping[str, Any], path: str) -> Fi
 
 
 def _weights(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what counts: not MMEngine's exception, the counters of batches."""
+    """Return all entries but ``num_batches_tracked``, which MMEngine ignores, too."""
     return {k: v for k, v in state.items() if not k.endswith('num_batches_tracked')}
 
 
@@ -86,8 +89,8 @@ def judge_fit(fit: Fit, path: str, least: float, allow_partial: bool) -> str | N
     Args:
         fit: What :func:`check_fit` returned.
         path: The checkpoint's name, for the messages.
-        least: The share of the model's weights that it must provide, up to 1.
-        allow_partial: Whether less is allowed: ``--allow-partial``.
+        least: The minimum share of the model's weights that it must provide, up to 1.
+        allow_partial: Whether a smaller share is allowed (``--allow-partial``).
 
     Returns:
         A warning if the model and the checkpoint differ, else None.

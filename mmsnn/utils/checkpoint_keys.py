@@ -1,21 +1,21 @@
-"""The names of a checkpoint's weights, with and without what wraps them."""
+"""Names of a checkpoint's weights, with and without the prefixes of wrappers."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 PREFIX = 'module.'
-"""What ``DistributedDataParallel`` and averaged models put before each name."""
+"""The prefix that ``DistributedDataParallel`` and averaged models add to each name."""
 
 _EMA = 'ema_state_dict'
 
 
 def unify_keys(checkpoint: dict[str, Any]) -> None:
-    """Bring a checkpoint to the form in which MMEngine's Runner saves it, in place.
+    """Convert a checkpoint to the format of MMEngine's Runner, in place.
 
     A bare state dict becomes the ``'state_dict'`` of a checkpoint. The prefix of
     ``DistributedDataParallel`` is removed from the names of its weights, and from those
-    of ``'ema_state_dict'``, where the averaged model's own prefix remains.
+    of ``'ema_state_dict'``, which keep the averaged model's own prefix.
     """
     if 'state_dict' not in checkpoint:
         weights = OrderedDict(checkpoint)
@@ -27,7 +27,7 @@ def unify_keys(checkpoint: dict[str, Any]) -> None:
     _copy_versions(state, unified)
     checkpoint['state_dict'] = unified
     averaged = checkpoint.get(_EMA)
-    # of use for resuming alone, and checked there
+    # only needed for resuming, which checks it
     if isinstance(averaged, Mapping) and all(isinstance(k, str) for k in averaged):
         checkpoint[_EMA] = OrderedDict(
             (PREFIX + strip(strip(name)) if name.startswith(PREFIX) else name, value)
@@ -41,5 +41,5 @@ def strip(name: str) -> str:
 
 
 def _copy_versions(source: Any, target: Any) -> None:
-    """Copy the versions of modules that torch attaches to a state dict."""
+    """Copy the module versions that torch attaches to a state dict."""
     target._metadata = getattr(source, '_metadata', OrderedDict())

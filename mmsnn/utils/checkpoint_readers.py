@@ -1,9 +1,10 @@
-"""Makes MMEngine load checkpoints without running code from them.
+"""Make MMEngine load checkpoints without running code from them.
 
-Importing mmsnn does that. By itself MMEngine unpickles without restriction what safe
-loading refuses, and whatever it downloads; its loaders of local files, addresses and
-model names all read through two functions of one module, which are replaced here.
-Besides, it runs configs that are kept in checkpoints.
+The changes are made when mmsnn is imported. By default, MMEngine falls back to
+unrestricted unpickling if safe loading refuses a file, and always uses it for
+downloads. Its loaders of local files, URLs and model names all read through two
+functions of one module, which are replaced here. MMEngine's inferencers also run
+configs that are stored in checkpoints, which is disabled here.
 """
 
 import importlib.machinery
@@ -19,7 +20,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlparse
 
-# Set to 0, it lets MMEngine run code from checkpoints; what mmsnn reads stays safe.
+# If 0, MMEngine may run code from checkpoints; mmsnn's own loading remains safe.
 SWITCH = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 _always_safe = ContextVar('_always_safe', default=False)
 
@@ -27,8 +28,8 @@ _always_safe = ContextVar('_always_safe', default=False)
 def close_fallback() -> None:
     """Make MMEngine load checkpoints safely, unless :data:`SWITCH` is set to 0.
 
-    Nothing is imported for that, as MMEngine's runner takes a second: the functions are
-    replaced right after their modules are imported, or at once if they already are.
+    The functions are replaced right after their modules are imported, or at once if
+    they already are: importing MMEngine's runner here would take a second.
     """
     for name, change in _CHANGES.items():
         module = sys.modules.get(name)
@@ -40,7 +41,7 @@ def close_fallback() -> None:
 
 @contextmanager
 def always_safe() -> Iterator[None]:
-    """Within this context MMEngine's loaders are safe whatever :data:`SWITCH` is."""
+    """Make MMEngine's loaders safe in this context, whatever :data:`SWITCH` is."""
     close_fallback()
     token = _always_safe.set(True)
     try:
@@ -76,13 +77,13 @@ class _AfterImport(MetaPathFinder):
 
 
 def _replace_readers(module: Any) -> None:
-    """Replace what ``mmengine.runner.checkpoint`` reads files and downloads with."""
+    """Replace the functions of ``mmengine.runner.checkpoint`` that read files."""
     import torch
 
     from .safe_loading import load_safely
 
     module._changed_by_mmsnn = True
-    # older versions call torch.load themselves, which is safe by default
+    # older versions call torch.load, which is safe by default
     unsafe_read = getattr(module, '_safe_torch_load', torch.load)
     unsafe_download = module.load_url
 
@@ -112,7 +113,7 @@ def _replace_readers(module: Any) -> None:
 
 
 def _without_program(checkpoint: Any) -> Any:
-    """Remove the config of MMCV's old checkpoints, which resuming runs as a program."""
+    """Remove the config in MMCV's old checkpoints, which is executed on resuming."""
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     if isinstance(meta, dict):
         meta.pop('config', None)
@@ -120,7 +121,7 @@ def _without_program(checkpoint: Any) -> Any:
 
 
 def _refuse_programs(module: Any) -> None:
-    """Let inferencers run no config that is kept in a checkpoint."""
+    """Make inferencers refuse to run a config that is stored in a checkpoint."""
     module._changed_by_mmsnn = True
     inferencer = module.BaseInferencer
     init_model = inferencer._init_model

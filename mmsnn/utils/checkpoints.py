@@ -1,4 +1,7 @@
-"""Checks of checkpoints: MMEngine loads any file's matching keys and only logs."""
+"""Loading and checking of checkpoints.
+
+MMEngine loads the matching keys of any file and only logs the others.
+"""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -37,14 +40,14 @@ def read_checkpoint(path: str) -> dict[str, Any] | None:
 
 
 def read_weights(checkpoint: str) -> dict[str, Any]:
-    """Load a checkpoint's weights on the CPU, without what wraps them.
+    """Load a checkpoint's state dict on the CPU.
 
     Args:
-        checkpoint: A path, or what else MMEngine's loader takes, such as
+        checkpoint: A path, or another name that MMEngine's loader accepts, such as
             ``'https://...'`` or ``'torchvision://resnet18'``.
 
     Returns:
-        The state dict, be it the file itself or its ``'state_dict'`` or ``'model'``.
+        The state dict: the whole file, or its ``'state_dict'`` or ``'model'``.
 
     Raises:
         UserError: If it cannot be loaded or holds no weights.
@@ -57,7 +60,7 @@ def read_weights(checkpoint: str) -> dict[str, Any]:
 
 
 def check_weights(state: Any, path: str) -> dict[str, Any]:
-    """Return ``state``, what a checkpoint holds, if it is usable weights.
+    """Return ``state``, the content of a checkpoint, if it is a usable state dict.
 
     Raises:
         UserError: If there are none, if the file is damaged, if a key is no string, or
@@ -75,14 +78,14 @@ def check_weights(state: Any, path: str) -> dict[str, Any]:
 
 
 def load_file(path: str) -> Any:
-    """Load what a checkpoint holds on the CPU, without running code from it.
+    """Load a checkpoint on the CPU, without running code from it.
 
     Args:
-        path: A file, or what else MMEngine's loader takes, such as ``https://...`` or
-            ``torchvision://resnet18``.
+        path: A file, or another name that MMEngine's loader accepts, such as
+            ``https://...`` or ``torchvision://resnet18``.
 
     Raises:
-        UserError: If the file is missing, cannot be loaded, or holds other objects
+        UserError: If the file is missing, cannot be loaded, or holds objects other
             than tensors, arrays of numbers and plain data.
     """
     file = Path(path).expanduser()
@@ -97,7 +100,7 @@ def load_file(path: str) -> Any:
     except UnsafeContentError as error:
         raise UserError(f'checkpoint {error}') from error
     except Exception as error:
-        # torch.load raises anything from EOFError to KeyError on other files.
+        # torch.load raises anything from EOFError to KeyError on invalid files.
         raise UserError(
             f'{path!r} is not a checkpoint that torch can load ({first_line(error)})'
         ) from error
@@ -110,18 +113,18 @@ def fit_weights(
     required: set[str],
     what: str,
 ) -> dict[str, torch.Tensor]:
-    """Return the tensors of ``state`` by ``names``, if all of them fit ``places``.
+    """Return the tensors of ``state`` under the network's names, if all of them fit.
 
     Args:
-        state: torch.Tensors by the keys of a checkpoint.
-        names: The name in the network of each key; None if it has none there.
-        places: Shapes by the names that can be given.
-        required: Names that must be given.
-        what: What the weights are for, for the message.
+        state: Tensors by the keys of a checkpoint.
+        names: The name in the network of each key; None if the network has none.
+        places: Shape of each weight of the network, by name.
+        required: Names that ``state`` must provide.
+        what: What the weights are loaded into, for the message.
 
     Raises:
-        ValueError: If a key finds no place, a name that is required remains, or shapes
-            differ; the message names them.
+        ValueError: If a key has no place in the network, a required name is missing, or
+            shapes differ; the message names them.
     """
     weights: dict[str, torch.Tensor] = {}
     unplaced, misfits = [], []

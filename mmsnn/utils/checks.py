@@ -1,4 +1,4 @@
-"""Checks of user input: each says what was given and what is allowed."""
+"""Checks of user input, whose errors say what was given and what is allowed."""
 
 import math
 from collections.abc import Collection, Hashable, Sequence
@@ -12,10 +12,10 @@ def describe(value: Any) -> str:
 
 
 def check_bool(name: str, value: Any) -> bool:
-    """Return ``value``, a bool.
+    """Return ``value`` if it is a bool.
 
     Raises:
-        TypeError: If it is anything else.
+        TypeError: If it is not a bool.
     """
     if not isinstance(value, bool):
         raise TypeError(f'{name} must be a bool, but got {describe(value)}')
@@ -26,7 +26,7 @@ def check_number(name: str, value: Any) -> float:
     """Return ``value`` as a float.
 
     Raises:
-        TypeError: If it is not a real number (a bool is not one).
+        TypeError: If it is not a real number, or is a bool.
         ValueError: If it is not finite.
     """
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -53,7 +53,7 @@ def check_positive_int(name: str, value: Any) -> int:
     """Return ``value`` as an int of at least 1.
 
     Raises:
-        TypeError: If it is not an integer (a bool is not one).
+        TypeError: If it is not an integer, or is a bool.
         ValueError: If it is less than 1.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
@@ -64,15 +64,15 @@ def check_positive_int(name: str, value: Any) -> int:
 
 
 def check_sequence(name: str, value: Any, of: str) -> None:
-    """Check that ``value`` is a sequence, and no text.
+    """Check that ``value`` is a sequence other than a string.
 
     Args:
-        name: What it is, for the message.
-        value: What was given.
-        of: What it shall hold, for the message: ``'integers'``.
+        name: Name of the value, for the message.
+        value: The value.
+        of: What it must hold, for the message, such as ``'integers'``.
 
     Raises:
-        TypeError: If it is none.
+        TypeError: If it is not.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise TypeError(f'{name} must be a sequence of {of}, but got {describe(value)}')

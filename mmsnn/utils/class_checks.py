@@ -1,4 +1,4 @@
-"""Checks that all data sets have the same classes, and the heads as many."""
+"""Checks that all data sets have the same classes, and the heads their number."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ def check_num_classes(cfg: Config, splits: Sequence[str]) -> None:
 
     Args:
         cfg: The config of a whole run.
-        splits: Of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
+        splits: Some of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
 
     Raises:
         UserError: If they differ, or if two data sets have different classes.
@@ -41,9 +41,9 @@ def check_num_classes(cfg: Config, splits: Sequence[str]) -> None:
                     f'{first[0]}, {shorten(first[1])}'
                 )
             if dataset.get('return_classes'):
-                # the classes are a text for the model, whose heads count its words
+                # the classes are a text prompt, and num_classes counts its tokens
                 continue
-            # a data set that draws some of its classes says how many
+            # a data set that draws some of its classes has num_classes
             number = dataset.get('num_classes', len(names))
             heads = _find_heads(cfg.get('model'), 'model', cfg.get('default_scope'))
             for head, num_classes in heads:
@@ -55,7 +55,7 @@ def check_num_classes(cfg: Config, splits: Sequence[str]) -> None:
 
 
 def datasets_of(cfg: Config, split: str) -> Iterator[tuple[str, Any, type]]:
-    """Yield (path in the config, config, class) of the data sets of a split."""
+    """Yield (path in the config, config, class) of each data set of a split."""
     loader = cfg.get(f'{split}_dataloader')
     if isinstance(loader, Mapping) and isinstance(loader.get('dataset'), Mapping):
         where = f'{split}_dataloader.dataset'
@@ -68,7 +68,7 @@ def datasets_of(cfg: Config, split: str) -> Iterator[tuple[str, Any, type]]:
 def class_names(
     where: str, dataset: Mapping[str, Any], class_: type
 ) -> tuple[str, ...] | None:
-    """Return the classes as MMEngine's ``BaseDataset`` finds them, if it knows them.
+    """Return the classes as MMEngine's ``BaseDataset`` finds them; None if unknown.
 
     Raises:
         UserError: If they are not a list of distinct names.
@@ -99,18 +99,18 @@ def class_names(
 
 
 def check_categories(where: str, names: Sequence[str], found: Annotations) -> None:
-    """Check that the file has the classes, in their order.
+    """Check that the file has the classes, in the same order.
 
-    MMDetection chooses categories by name, but numbers labels in the order of the file:
-    with other classes, or in another order, a label has another class's name.
+    MMDetection selects categories by name, but numbers labels in the order of the file:
+    if the classes or their order differ, labels get the names of other classes.
 
     Args:
-        where: The path in the config of what has the classes.
+        where: The path in the config of the setting with the classes.
         names: The classes.
-        found: The file.
+        found: The annotation file.
 
     Raises:
-        UserError: If it has not.
+        UserError: If classes are missing or in another order.
     """
     available = list(found.categories.values())
     missing = [name for name in names if name not in available]
@@ -135,7 +135,7 @@ def _find_heads(node: Any, where: str, scope: str | None) -> Iterator[tuple[str,
         if not isinstance(child, Mapping | list | tuple) or key in _OTHER_HEADS:
             continue
         name = f'{where}.{key}'
-        # a list of heads is below the key of one
+        # heads in a list have the key of the list
         last = key if isinstance(key, str) else where.rpartition('.')[2]
         if isinstance(child, Mapping) and last.endswith('head'):
             number = _num_classes(child, scope)

@@ -1,4 +1,4 @@
-"""Checks of settings that the frameworks ignore, or that fail late or unclearly."""
+"""Checks of settings that the frameworks ignore or report late or unclearly."""
 
 import ast
 import difflib
@@ -53,8 +53,8 @@ def check_settings(cfg: Config, mode: str) -> None:
         mode: 'train' or 'test'.
 
     Raises:
-        UserError: If one is not allowed; the message has its key, its value and what
-            is allowed.
+        UserError: If a value is not allowed; the message names its key, the value and
+            what is allowed.
     """
     scope = cfg.get('default_scope')
     try:
@@ -71,11 +71,11 @@ def check_settings(cfg: Config, mode: str) -> None:
 
 
 def check_bases(path: Path, chain: tuple[Path, ...] = ()) -> None:
-    """Check that a config is not among its own bases, which takes long to fail.
+    """Check that a config is not among its own bases, which would fail late.
 
     Args:
-        path: A config; other formats than Python's are not looked into.
-        chain: The configs that lead to it.
+        path: A config; only Python files are examined.
+        chain: The configs that inherit from it, the outermost first.
 
     Raises:
         UserError: If it is.
@@ -88,7 +88,7 @@ def check_bases(path: Path, chain: tuple[Path, ...] = ()) -> None:
     try:
         statements = ast.parse(path.read_bytes()).body
     except (SyntaxError, ValueError):
-        # reading it as a config will say so
+        # reading the config reports it
         return
     for statement in statements:
         if isinstance(statement, ast.Assign) and _name_of(statement) == '_base_':
@@ -103,9 +103,9 @@ def _name_of(statement: ast.Assign) -> str:
 
 
 def misspelt_settings(cfg: Config) -> list[str]:
-    """Return a line for each section of ``cfg`` whose name is nearly a known one.
+    """Return a line for each section of ``cfg`` whose name is close to a known one.
 
-    Nothing reads such a section, and no framework says so.
+    The frameworks ignore such a section without a message.
     """
     lines = []
     for key in sorted(set(cfg) - SETTINGS):
@@ -117,7 +117,7 @@ def misspelt_settings(cfg: Config) -> list[str]:
 
 
 def _find(node: Any, keys: list[str], where: str = '') -> Iterator[tuple[str, Any]]:
-    """Yield (path, value) of each value that ``keys``, with ``*`` for any, name."""
+    """Yield (path, value) of each value at ``keys``, where ``*`` matches any key."""
     if not keys:
         yield where, node
         return
@@ -145,7 +145,7 @@ def _check_scope(scope: Any) -> None:
 
 
 def _check_type(name: str, value: Any, registry: Registry, scope: str | None) -> None:
-    """Check that a type is registered, where MMEngine goes on with None if not."""
+    """Check that a type is registered; MMEngine would use None if it is not."""
     if not isinstance(value, str):
         return
     with registry.switch_scope_and_registry(scope) as scoped:
@@ -159,7 +159,7 @@ def _check_type(name: str, value: Any, registry: Registry, scope: str | None) ->
 
 
 def _check_together(cfg: Config, split: str) -> None:
-    """Check that the sections of an evaluation are all given, or none."""
+    """Check that the sections of an evaluation are all given or all missing."""
     names = [f'{split}_{part}' for part in ('dataloader', 'cfg', 'evaluator')]
     missing = [name for name in names if cfg.get(name) is None]
     if missing and len(missing) < len(names):
@@ -205,7 +205,7 @@ def _check_not_negative(name: str, value: Any) -> None:
 
 
 def _check_clip(name: str, value: Any) -> None:
-    """Check the options of clipping, which are read at the first iteration."""
+    """Check the options of gradient clipping, first read at the first iteration."""
     _check_section(name, value)
     clip = dict(value or {})
     if not clip:
@@ -279,7 +279,7 @@ _TRAINING: tuple[tuple[str, Check], ...] = (
     ('train_cfg.val_begin', _check_count),
     ('train_cfg.val_interval', check_positive_int),
 )
-# Of other types, an unregistered one is a KeyError that names it.
+# Other types that are not registered raise a KeyError that names them.
 _TYPES: Mapping[str, Registry] = {
     'optim_wrapper.optimizer.type': OPTIMIZERS,
     **{f'{name}.collate_fn.type': FUNCTIONS for name in _LOADERS},

@@ -11,7 +11,7 @@ from mmengine.fileio.handlers.registry_utils import file_handlers
 
 
 class _SafeYamlHandler(BaseFileHandler):
-    """Reads plain data only; MMEngine's own builds whatever object a tag names."""
+    """Reads plain data only; MMEngine's handler builds any object that a tag names."""
 
     def load_from_fileobj(self, file: Any, **kwargs: Any) -> Any:
         return yaml.safe_load(file)
@@ -24,10 +24,10 @@ class _SafeYamlHandler(BaseFileHandler):
 
 
 def read_config_file(path: str) -> Config:
-    """Read a config as MMEngine does, YAML without tags that make Python objects.
+    """Read a config as MMEngine does, but refuse YAML tags that make Python objects.
 
     Raises:
-        Exception: Of any type: a Python config is a program that is run.
+        Exception: Of any type, since a Python config is executed.
     """
     with _safe_yaml():
         return Config.fromfile(path)
@@ -35,7 +35,7 @@ def read_config_file(path: str) -> Config:
 
 @contextmanager
 def _safe_yaml() -> Iterator[None]:
-    """Replace MMEngine's YAML reader, which its reading of base configs uses too."""
+    """Replace MMEngine's YAML handler, which also reads base configs."""
     before = dict(file_handlers)
     file_handlers.update(dict.fromkeys(('yaml', 'yml'), _SafeYamlHandler()))
     try:

@@ -1,4 +1,4 @@
-"""What this machine computes with, and what configs for GPUs need without one."""
+"""Accelerators and bf16 support of the machine; running configs for GPUs on a CPU."""
 
 import datetime
 import functools
@@ -17,7 +17,7 @@ from mmengine.device import (
 
 from .errors import UserError
 
-_FLAGS = ('flags', 'Features')  # what x86-64 and ARM call them in /proc/cpuinfo
+_FLAGS = ('flags', 'Features')  # their names in /proc/cpuinfo on x86-64 and ARM
 _BF16_FLAGS = ('avx512_bf16', 'amx_bf16', 'bf16')
 
 
@@ -35,10 +35,10 @@ def has_accelerator() -> bool:
 
 @functools.cache
 def multiplies_bf16() -> bool:
-    """Return whether this machine has instructions that multiply bf16.
+    """Return whether this machine has instructions for bf16 products.
 
-    Without them a convolution in bf16 takes several times as long as in fp32: 6.0 x on
-    a processor with AVX2 alone.
+    Without them, a bf16 convolution takes several times as long as in fp32: 6.0 x on a
+    processor with AVX2 only.
     """
     if has_accelerator():
         return True
@@ -60,7 +60,7 @@ def is_amp(optim_wrapper: Mapping[str, Any]) -> bool:
 def without_amp(cfg: Config) -> bool:
     """Change mixed precision to single precision if there is no accelerator.
 
-    MMEngine's ``AmpOptimWrapper`` refuses a CPU.
+    MMEngine's ``AmpOptimWrapper`` does not support the CPU.
 
     Args:
         cfg: The config of a whole run, changed in place.
@@ -79,10 +79,10 @@ def without_amp(cfg: Config) -> bool:
 def start_on_cpu(cfg: Config, launcher: str) -> bool:
     """Start a distributed run on a machine without an accelerator.
 
-    The process group is started here with gloo, because MMEngine's own start selects
-    a CUDA device; the model will be wrapped without device ids; and ``SyncBN``
-    becomes ``BN``, because torch has no synchronised batch norm on CPU. Nothing is
-    done in a run of one process or with an accelerator.
+    The process group is initialised here with gloo, because MMEngine's initialisation
+    selects a CUDA device; the model is wrapped without device ids; and ``SyncBN`` is
+    replaced by ``BN``, because torch has no synchronised batch norm on the CPU. Nothing
+    is changed in a run of one process or with an accelerator.
 
     Args:
         cfg: The config of a whole run, changed in place.

@@ -1,8 +1,8 @@
 """Checks that annotation files, classes, heads and evaluators agree.
 
-MMDetection drops boxes that it cannot use, numbers labels by the order of the
-categories in the file, and compares nothing with the evaluator's file, all without a
-message. These checks run before the model is built.
+MMDetection silently drops boxes that it cannot use, numbers labels in the order of the
+categories in the file, and does not compare the data set with the evaluator's file.
+These checks run before the model is built.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ from .preflight import (
 )
 
 Warn = Callable[[str], None]
-# How many images are looked up in their folder.
+# Number of images that are looked up in their folder.
 _LOOKED_UP = 10
 
 
@@ -42,8 +42,8 @@ def check_contents(cfg: Config, splits: Sequence[str], warn: Warn) -> None:
 
     Args:
         cfg: The config of a whole run.
-        splits: Of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
-        warn: Is told if some of the data cannot be used.
+        splits: Some of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
+        warn: Called with a message if some of the data cannot be used.
 
     Raises:
         UserError: See :func:`check_annotations` and
@@ -56,16 +56,17 @@ def check_contents(cfg: Config, splits: Sequence[str], warn: Warn) -> None:
 def check_annotations(cfg: Config, splits: Sequence[str], warn: Warn) -> None:
     """Check the annotation files of data sets and evaluators, and their classes.
 
-    Only local files in COCO's format that MMDetection's ``CocoDataset`` reads, itself
-    or in a subclass with the same format, and those of ``CocoMetric``.
+    Only local files in COCO's format are checked: those of MMDetection's
+    ``CocoDataset``, of its subclasses with the same format, and of ``CocoMetric``.
 
     Args:
         cfg: The config of a whole run.
-        splits: Of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
-        warn: Is told if some of the data cannot be used.
+        splits: Some of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
+        warn: Called with a message if some of the data cannot be used.
 
     Raises:
-        UserError: If a file is malformed, or if nothing can be learned or measured.
+        UserError: If a file is malformed or does not match the config, or if none of
+            its objects can be used.
     """
     for split in splits:
         _check_split(cfg, split, warn)
@@ -81,7 +82,7 @@ def _check_split(cfg: Config, split: str, warn: Warn) -> None:
         names = class_names(where, dataset, class_) or ()
         if not _is_coco(dataset, class_):
             continue
-        # of several, as in training with unlabeled images, one may have none
+        # one of several may have no objects, as in training with unlabeled images
         found = _read(where, dataset, names, needs_objects and len(parts) == 1)
         sets.append(TestedSet(dataset, names, found))
         counts = count_objects(found, names, _min_size(dataset))
@@ -125,7 +126,7 @@ def _has_local_file(metric: Mapping[str, Any], scope: str | None) -> bool:
 
 
 def _min_size(dataset: Mapping[str, Any]) -> float:
-    """Return how wide and high images must be that the data set does not leave out."""
+    """Return the minimum width and height of the images that the data set keeps."""
     filter_cfg = dataset.get('filter_cfg') or {}
     return 0 if dataset.get('test_mode') else filter_cfg.get('min_size', 0)
 
@@ -136,7 +137,7 @@ def _read(
     """Read a data set's annotation file and check it against its other settings.
 
     Raises:
-        UserError: If the classes are not its categories, or the images not there.
+        UserError: If the classes are not its categories, or the images are missing.
     """
     if not dataset.get('ann_file'):
         raise UserError(f'{where}.ann_file is missing')
@@ -156,10 +157,10 @@ def _read(
 
 
 def _check_folder(where: str, folder: str, found: Annotations) -> None:
-    """Check that the images are in the folder, by looking some of them up.
+    """Check that the images are in the folder, by looking up some of them.
 
     Raises:
-        UserError: If none of them is.
+        UserError: If none of these exists.
     """
     images = list(found.images.values())
     chosen = images[:: -(-len(images) // _LOOKED_UP)]

@@ -1,4 +1,4 @@
-"""How large a training's checkpoints become, and whether there is room for them."""
+"""Checks that the checkpoints of a training fit on the disk."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ def check_room(runner: Runner, folder: str, num_full: int, num_best: int) -> Non
 
     Args:
         runner: A runner with model and optimizer.
-        folder: Where the checkpoints go; it is created.
-        num_full: How many checkpoints with optimizer are yet to be stored at a time.
-        num_best: How many with weights alone are.
+        folder: Folder of the checkpoints; created if missing.
+        num_full: Number of checkpoints with optimizer still to be stored at a time.
+        num_best: Number of checkpoints with weights only.
 
     Raises:
         UserError: If ``folder`` cannot be created, or has too little free space.
@@ -69,7 +69,7 @@ def optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> Iterator[Optimizer]:
 
 
 def _num_moments(group: dict[str, object]) -> int:
-    """Return how many values a parameter has in the state of usual optimizers."""
+    """Return how many state tensors common optimizers keep per parameter."""
     if 'betas' not in group and 'momentum' in group:
         return int(bool(group['momentum']))
     return 2

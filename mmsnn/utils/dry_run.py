@@ -1,9 +1,9 @@
-"""A pass of one sample through the built model, before a run starts.
+"""A forward pass of one sample through the built model, before a run starts.
 
-Whatever in a config does not fit together, such as ``out_indices``, ``in_channels`` or
-``num_steps`` of backbone, decoder and neck, otherwise fails after minutes of loading,
-or at the first evaluation. The pass does not change the run: it uses copies of the
-model and of the transforms, and restores the random states.
+Settings that do not fit together, such as ``out_indices``, ``in_channels`` or
+``num_steps`` of backbone, decoder and neck, otherwise fail after minutes of loading, or
+at the first evaluation. The pass does not change the run: it uses copies of the model
+and of the transforms, and restores the random states.
 """
 
 import random
@@ -29,16 +29,16 @@ from .failures import HINT, explain
 
 
 def dry_run(runner: Runner, mode: str) -> None:
-    """Check that the model takes a sample of each data loader that a run will use.
+    """Check that the model accepts a sample of each data loader of a run.
 
-    In training, the loss of a training sample is computed and, if there is a
-    validation, a validation sample is predicted and evaluated; in testing, a test
-    sample is. Norms use their running statistics, so that one sample is enough and
-    nothing is communicated. No gradient is computed.
+    For training, the loss of a training sample is computed and, if there is a
+    validation, a validation sample is predicted and evaluated; for testing, a test
+    sample is predicted and evaluated. Norms use their running statistics, so that one
+    sample is enough and processes do not communicate. No gradients are computed.
 
-    The loops with their data loaders and evaluators are built here if they are not yet;
-    the runner takes them as they are. A loader is left out if the model or its data set
-    cannot be copied, or if a batch needs samples of several sources.
+    The loops with their data loaders and evaluators are built here if they do not
+    exist yet; the runner reuses them. A loader is skipped if the model or its data set
+    cannot be copied, or if a batch needs samples from several sources.
 
     Args:
         runner: The runner, before ``train`` or ``test`` is called.
@@ -68,11 +68,13 @@ def dry_run(runner: Runner, mode: str) -> None:
 
 
 def check_batch(model: Any, batch: Mapping[str, Any]) -> None:
-    """Check that a model in evaluation mode predicts a batch.
+    """Check that a model in evaluation mode can predict a batch.
+
+    The random states are restored.
 
     Args:
-        model: One of MMEngine's; random states stay as they are.
-        batch: What its ``test_step`` takes; is not changed.
+        model: A model of MMEngine.
+        batch: The input of its ``test_step``, which is not changed.
 
     Raises:
         UserError: If it fails; the message names the part.
@@ -83,9 +85,9 @@ def check_batch(model: Any, batch: Mapping[str, Any]) -> None:
 
 
 def _check_length(split: str, loader: DataLoader) -> None:
-    """Raise if there is nothing to train on in this process, or nothing to evaluate.
+    """Check that a loader has samples and, for training, batches in this process.
 
-    In an evaluation a process without a batch waits for the others.
+    In an evaluation, a process without a batch waits for the others.
     """
     if not hasattr(loader.dataset, '__len__'):
         return
@@ -110,14 +112,14 @@ def _copy_model(runner: Runner) -> Any:
     model: Any = runner.model
     if is_model_wrapper(model):
         if not isinstance(model, DataParallel | DistributedDataParallel):
-            # its parameters are spread over processes
+            # its parameters are sharded over processes
             return None
         model = model.module
     return _copy(model, {})
 
 
 def _copy_dataset(loader: DataLoader) -> Any:
-    """Return a data set that shares the loader's annotations alone, or None."""
+    """Return a copy of the data set that shares only the annotations, or None."""
     if hasattr(loader.sampler, 'source_ratio'):
         return None
     if not hasattr(loader.dataset, '__getitem__'):
@@ -139,12 +141,12 @@ def _copy(thing: Any, shared: dict[int, Any]) -> Any:
     try:
         return deepcopy(thing, shared)
     except Exception:
-        # open files, or whatever else other people's classes hold
+        # custom classes may hold objects that cannot be copied, such as open files
         return None
 
 
 def _adapt(model: nn.Module, runner: Runner) -> None:
-    """Let hooks that change the model for training change a copy of it."""
+    """Apply the hooks that change the model for training to a copy of it."""
     for hook in runner.hooks:
         adapt = getattr(hook, 'adapt_for_training', None)
         if adapt is not None:
@@ -169,7 +171,7 @@ def _try_sample(split: str, loop: BaseLoop, model: Any, dataset: Any) -> None:
 
 
 def _process(evaluator: Evaluator, outputs: Any, batch: Any) -> None:
-    """Let an evaluator process a batch and forget it."""
+    """Process a batch with an evaluator and discard the results."""
     results = [(metric, metric.results) for metric in evaluator.metrics]
     try:
         for metric, _ in results:
@@ -182,7 +184,7 @@ def _process(evaluator: Evaluator, outputs: Any, batch: Any) -> None:
 
 @contextmanager
 def _kept_random_states() -> Iterator[None]:
-    """Give the states of all random generators back."""
+    """Restore the states of all random number generators on exit."""
     states = random.getstate(), np.random.get_state()
     devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
     try:
@@ -195,7 +197,7 @@ def _kept_random_states() -> Iterator[None]:
 
 @contextmanager
 def _failures(what: str, model: nn.Module | None = None) -> Iterator[None]:
-    """Turn any failure into one line that names the part of ``model`` it came from."""
+    """Turn any error into one line that names the part of ``model`` that failed."""
     try:
         yield
     except Exception as error:

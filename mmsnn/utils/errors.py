@@ -1,16 +1,16 @@
-"""The error that a command line tool turns into one line."""
+"""The error that command line tools print as one line."""
 
 import re
 import traceback
 
-# Colours and other commands to a terminal, which messages of frameworks carry.
+# Colours and other terminal escape sequences in messages of frameworks.
 _ESCAPES = re.compile(
     r'\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\^_])'
 )
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave: a missing file, a wrong option.
+    """A mistake in the user's input, such as a missing file or a wrong option.
 
     Its message names what was given and what to do; the tools print it as a single
     line on stderr and exit with code 2, without a traceback.
@@ -20,8 +20,8 @@ class UserError(ValueError):
 def first_line(error: BaseException) -> str:
     """Return ``error``'s type and the first non-empty line of its message.
 
-    If that line ends with a colon, the next one is added. Of an assertion without a
-    message it is the assertion.
+    If that line ends with a colon, the next one is added. For an assertion without a
+    message, the assertion itself is returned.
     """
     message = str(error)
     if isinstance(error, KeyError) and len(error.args) == 1:
@@ -42,7 +42,7 @@ def _assertion(error: BaseException) -> str:
 
 
 def plain(text: str) -> str:
-    """Return ``text`` as one line without control characters and extra white space."""
+    """Return ``text`` as one line without control characters and extra whitespace."""
     shown = ''.join(
         char if char.isprintable() else ' ' for char in _ESCAPES.sub('', text)
     )

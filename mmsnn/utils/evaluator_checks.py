@@ -1,4 +1,4 @@
-"""Checks that an evaluator measures with the objects of the images that are tested."""
+"""Checks that an evaluator uses the annotations of the tested images."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +32,11 @@ def check_evaluator(
         where: The metric's path in the config.
         metric: Its config, with ``ann_file``.
         sets: All data sets whose images are tested.
-        warn: Is told of images that are measured, but not tested.
+        warn: Called with a message for each difference that is not an error.
 
     Raises:
         UserError: If the file is malformed, lacks an image or a category, or has
-            another picture or other objects for the same image ids.
+            other images or objects under the same image ids.
     """
     where, path = f'{where}.ann_file', metric['ann_file']
     own = next((each.found for each in sets if _same_file(each.found.path, path)), None)
@@ -65,7 +65,7 @@ def _same_file(first: str, second: str) -> bool:
 
 
 def _tested_ids(dataset: Mapping[str, Any], found: Annotations) -> Ids:
-    """Return the ids of the images that the data set's option ``indices`` leaves."""
+    """Return the ids of the images that the data set's option ``indices`` selects."""
     ids = list(found.images)
     indices = dataset.get('indices')
     if indices is None:
@@ -78,7 +78,7 @@ def _tested_ids(dataset: Mapping[str, Any], found: Annotations) -> Ids:
 def _check_fields(
     where: str, truth: Annotations, needed: Sequence[str], warn: Callable[[str], None]
 ) -> None:
-    """Check what pycocotools reads of objects and MMDetection's data set does not.
+    """Check the keys of objects that pycocotools reads and MMDetection does not.
 
     Raises:
         UserError: If an object lacks one of the ``needed`` keys.
@@ -93,7 +93,7 @@ def _check_fields(
 
 
 def _check_images(where: str, truth: Annotations, found: Annotations, ids: Ids) -> None:
-    """Check that both files mean the same pictures by the same ids.
+    """Check that both files have the same images under the same ids.
 
     Raises:
         UserError: If they do not.
@@ -125,7 +125,7 @@ def _check_objects(
     """Compare the boxes of both files.
 
     Raises:
-        UserError: If not one image with objects has the same.
+        UserError: If they differ for every image with objects.
     """
     expected, given = _boxes(found), _boxes(truth)
     with_objects = [id_ for id_ in ids if id_ in expected or id_ in given]

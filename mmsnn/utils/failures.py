@@ -1,7 +1,7 @@
-"""Which failures are the user's to mend, and what to say of them in one line.
+"""One-line explanations of errors that the user can fix.
 
-A wrong setting, a full disk, too little memory or a file that cannot be read is said in
-one line. Whatever is not recognised here is a bug, whose traceback is kept.
+A wrong setting, a full disk, too little memory or an unreadable file is reported in one
+line. Errors that are not recognised here are bugs and keep their traceback.
 """
 
 import errno
@@ -27,7 +27,7 @@ _WORKER_KILLED = re.compile(r'DataLoader worker .*(killed by signal: \w+|exited 
 _IN_WORKER = re.compile(r'Caught \w+ in DataLoader worker process \d+')
 _LAST_ERROR = re.compile(r'^((?:\w+\.)*\w+)(?:: (.*))?$')
 _LOST_PEER = re.compile(r'gloo.*(connection|timed out)|NCCL|TCPStore', re.I | re.S)
-# What batch norm says in training.
+# Part of batch norm's error message in training.
 _ONE_VALUE = 'more than 1 value per channel'
 _TORN_FILE = re.compile(r'PytorchStreamWriter|inline_container')
 
@@ -58,11 +58,11 @@ _FIRST_HOOKS = ('before_run', 'before_train', 'before_val', 'before_test')
 
 @contextmanager
 def explain_failures(cfg: Config) -> Iterator[None]:
-    """Turn what the user can mend, in building or running ``cfg``, into one line.
+    """Turn errors that the user can fix, in building or running ``cfg``, into one line.
 
     Raises:
-        UserError: If something fails that :func:`explain` knows, or a part of the
-            config cannot be built. Other errors stay as they are.
+        UserError: If :func:`explain` recognises an error, or a part of the config
+            cannot be built. Other errors are not changed.
     """
     try:
         yield
@@ -81,7 +81,7 @@ def explain_failures(cfg: Config) -> Iterator[None]:
 
 @contextmanager
 def explain_building(what: str) -> Iterator[None]:
-    """Turn whatever fails while ``what`` is built from a config into one line.
+    """Turn any error in building ``what`` from a config into one line.
 
     Raises:
         UserError: If anything fails.
@@ -96,11 +96,12 @@ def explain_building(what: str) -> Iterator[None]:
 
 
 def explain(error: Exception) -> str | None:
-    """Return one line about ``error``, or None if it is not known as the user's.
+    """Return one line about ``error``, or None if it is not recognised.
 
-    Known are :class:`UserError`; errors that mmsnn raises of a wrong argument; files
-    that cannot be read or written; too little memory; samples that cannot be loaded,
-    be it in a worker process; processes that have lost the others of their run.
+    The recognised errors are :class:`UserError`; errors that mmsnn raises for wrong
+    arguments; files that cannot be read or written; too little memory; samples that
+    cannot be loaded, also in worker processes; and lost connections to other processes
+    of the run.
     """
     if isinstance(error, UserError) and not _IN_WORKER.match(str(error)):
         return plain(str(error))
@@ -119,7 +120,7 @@ def explain(error: Exception) -> str | None:
 
 
 def _explain_worker(error: Exception) -> str | None:
-    """Say what failed in a process that loads data; its error comes as a text."""
+    """Explain the error of a data loader's worker process, which is passed as text."""
     message = str(error.args[0]) if error.args else ''
     killed = _WORKER_KILLED.search(message)
     if killed:
@@ -154,10 +155,10 @@ def _explain_memory(error: Exception) -> str | None:
 
 
 def _explain_file(error: Exception) -> str | None:
-    """Say which file cannot be read or written, and why."""
+    """Return which file cannot be read or written, and why."""
     reason: BaseException | None = error
     if isinstance(error, RuntimeError) and _TORN_FILE.search(str(error)):
-        # torch.save fails once more while it closes a file that it could not write
+        # torch.save raises a second error on closing a file that it could not write
         reason = error.__context__
         if not isinstance(reason, OSError):
             return f'a file cannot be written, is the disk full? ({first_line(error)})'
@@ -189,7 +190,7 @@ def place_in_config(error: BaseException) -> str | None:
 
     Returns:
         A name such as ``'train_dataloader'``, or None if the error came from
-        elsewhere, as in the middle of a training.
+        elsewhere, such as from the middle of a training.
     """
     frames = _frames(error.__traceback__)
     found: list[str] = []
@@ -213,7 +214,7 @@ def place_in_config(error: BaseException) -> str | None:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Return whether a ``raise`` statement of mmsnn is the origin."""
+    """Return whether the error comes from a ``raise`` statement of mmsnn."""
     frames = _frames(error.__traceback__)
     if not frames or not frames[-1].f_globals.get('__name__', '').startswith('mmsnn.'):
         return False

@@ -1,4 +1,4 @@
-"""Finds tensors that are not finite, and the module that made one."""
+"""Finding tensors that are not finite, and the module that produced one."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 
 def non_finite_names(named: Iterable[tuple[str, Tensor]]) -> list[str]:
-    """Return the names of tensors that hold a NaN or an infinity, in their order.
+    """Return the names of the tensors that hold NaN or infinity, in order.
 
-    The sum of each tensor is computed, which a NaN or an infinity passes on: one fast
-    read of each tensor, and one wait for the device for all of them. Only where a sum
-    is not finite, which huge values can cause as well, each value is looked at.
+    The sum of each tensor is computed first: it is not finite if any value is not. Each
+    tensor is read once, and the device is synchronised once for all of them. Single
+    values are checked only if a sum is not finite, which large values can cause, too.
     """
     tensors = [
         (name, x.detach())
@@ -32,14 +32,14 @@ def non_finite_names(named: Iterable[tuple[str, Tensor]]) -> list[str]:
 
 
 def _sum(x: Tensor) -> Tensor:
-    """Return the sum of all values, which of half precision would soon overflow."""
+    """Return the sum of all values, for half precision in fp32 to avoid overflow."""
     return x.sum(dtype=torch.float32) if x.dtype.itemsize == 2 else x.sum()
 
 
 def learned_state(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Yield a model's parameters and the statistics of its norms, by name.
 
-    Other buffers may hold infinities rightly, as masks and observers do.
+    Other buffers may legitimately hold infinities, such as masks and observers.
     """
     yield from model.named_parameters()
     for name, buffer in model.named_buffers():
@@ -53,11 +53,11 @@ def is_statistic(name: str) -> bool:
 
 
 def first_non_finite_module(model: nn.Module, call: Callable[[], Any]) -> str | None:
-    """Run a model and say which module's output is the first that is not finite.
+    """Run a model and find the first module whose output is not finite.
 
     Args:
-        model: The model, whose modules are watched.
-        call: Runs it.
+        model: The model.
+        call: Runs the model.
 
     Returns:
         Name and type of the innermost such module, and whether its input was finite;

@@ -10,11 +10,11 @@ import torch
 def get_generator_states() -> dict[str, Any]:
     """Return the states of Python's, NumPy's and torch's generators.
 
-    The current CUDA device's is included if there is one. The values are lists, numbers
-    and tensors, which torch loads safely.
+    The state of the current CUDA device is included if there is one. The values are
+    lists, numbers and tensors, which torch loads safely.
     """
     version, keys, gauss = random.getstate()
-    # legacy=True: a tuple
+    # legacy=True returns a tuple
     name, numpy_keys, *rest = np.random.get_state(legacy=True)
     states = {
         'python': [version, list(keys), gauss],
@@ -30,7 +30,7 @@ def set_generator_states(states: dict[str, Any]) -> None:
     """Set the generators to what :func:`get_generator_states` returned.
 
     Raises:
-        ValueError: If ``states`` are no such states.
+        ValueError: If ``states`` is not such a dict.
     """
     try:
         version, keys, gauss = states['python']

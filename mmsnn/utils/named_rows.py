@@ -9,14 +9,14 @@ Row = TypeVar('Row')
 
 
 class NamedRows(dict[str, Row]):
-    """A table by name, as MMEngine's registries are for classes.
+    """A table of rows by name, similar to MMEngine's registries of classes.
 
-    It is read as a dict. :meth:`register` adds a row; nothing else needs to know of it.
+    It is read as a dict. :meth:`register` adds a row; no other code has to be changed.
 
     Args:
         what: What a row describes, for error messages: ``'residual family'``.
         kind: The type of the rows.
-        rows: The rows that the package itself has.
+        rows: The rows of the package itself.
     """
 
     def __init__(self, what: str, kind: type, rows: Mapping[str, Row]) -> None:

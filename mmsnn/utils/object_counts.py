@@ -1,4 +1,4 @@
-"""Counts of the annotated objects that MMDetection uses, and of those it drops."""
+"""Counts of the annotated objects that MMDetection uses and drops."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,14 @@ from .annotations import Annotations
 
 @dataclass
 class ObjectCounts:
-    """How many objects of an annotation file can be learned or measured.
+    """Number of objects of an annotation file that can be used.
 
     Attributes:
-        total: All of them.
-        usable: Those of the classes, in images that are used, that are no crowd.
-        unusable: Of those that are dropped because of a fault: how many, and the first
-            place, by fault.
+        total: Number of all objects.
+        usable: Number of objects of the classes that are not crowds, in images that
+            are used.
+        unusable: Number of objects that are dropped because of a fault, and the place
+            of the first, by fault.
     """
 
     total: int
@@ -41,12 +42,12 @@ class ObjectCounts:
 def count_objects(
     annotations: Annotations, names: Sequence[str], min_size: float = 0
 ) -> ObjectCounts:
-    """Count the objects as ``CocoDataset`` chooses them.
+    """Count the objects that ``CocoDataset`` uses.
 
     Args:
         annotations: The file.
         names: The classes.
-        min_size: The images are at least so wide and high, in pixels.
+        min_size: Minimum width and height of the images, in pixels.
     """
     counts = ObjectCounts(len(annotations.objects))
     chosen = set(names)
@@ -66,7 +67,7 @@ def count_objects(
 
 
 def _find_fault(annotations: Annotations, item: dict[str, Any]) -> tuple[str, str]:
-    """Return which key of an object makes MMDetection drop it, and why, if it does."""
+    """Return the key that makes MMDetection drop an object, and why; '' if kept."""
     image = annotations.images.get(item['image_id'])
     if image is None:
         return 'image_id', 'are of images that the file does not have'

@@ -1,4 +1,4 @@
-"""Checks, before the work starts, that there is somewhere to write its results."""
+"""Checks, before a command starts its work, that the results can be written."""
 
 import errno
 import tempfile
@@ -12,15 +12,15 @@ _PROBE_BYTES = 1 << 16
 def check_folder(path: str | Path, name: str) -> None:
     """Check that files can be written in a folder, which need not exist yet.
 
-    A temporary file is written, in the folder or the nearest one above that exists, and
-    removed; nothing else is left behind.
+    A temporary file is written to the folder, or to its nearest parent that exists, and
+    removed again.
 
     Args:
         path: The folder.
         name: The option or setting that names it, for the message.
 
     Raises:
-        UserError: If it is a file, cannot be made, or cannot be written to.
+        UserError: If it is a file, cannot be created, or cannot be written to.
     """
     _check_writable(Path(path), path, name)
 
@@ -29,7 +29,7 @@ def check_file(path: str | Path, name: str) -> None:
     """Check that a file can be written, which may exist already.
 
     Raises:
-        UserError: If it is a folder, or :func:`check_folder` refuses its folder.
+        UserError: If it is a folder, or if it or its folder cannot be written to.
     """
     if Path(path).is_dir():
         raise UserError(f'{name} {str(path)!r}: it is a folder')

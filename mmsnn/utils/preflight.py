@@ -1,8 +1,8 @@
 """Checks of a config, its data and its checkpoint before anything is built.
 
-MMEngine finds a missing annotation file only when it builds the data set, after the
-model, and a checkpoint that fits nothing it merely logs. These checks run first and
-raise :class:`~mmsnn.utils.errors.UserError` with one line each.
+MMEngine reports a missing annotation file only when it builds the data set, after the
+model, and merely logs that a checkpoint does not fit. These checks run first and raise
+:class:`~mmsnn.utils.errors.UserError` with a message of one line.
 """
 
 import inspect
@@ -51,7 +51,7 @@ def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Conf
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        # A config is a program: it can fail with any exception, and ask to exit.
+        # A config is a program: it can raise any exception, SystemExit included.
         raise UserError(
             f'config {path!r} cannot be read: {first_line(error.__cause__ or error)}'
         ) from error
@@ -72,10 +72,10 @@ def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Conf
 
 
 def check_sections(cfg: Config, mode: str) -> None:
-    """Check that ``cfg`` has what ``mode`` ('train' or 'test') needs.
+    """Check that ``cfg`` has the sections that ``mode`` ('train' or 'test') needs.
 
     Raises:
-        UserError: If a section is missing, as in a file of ``_base_``.
+        UserError: If a section is missing, such as in a file of ``_base_``.
     """
     missing = [name for name in _REQUIRED[mode] if cfg.get(name) is None]
     if missing:
@@ -93,13 +93,13 @@ def is_remote(path: str) -> bool:
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
     """Check that the data roots, annotation files and image folders exist.
 
-    Data sets inside wrappers (``RepeatDataset``, ``ConcatDataset``, ...) are looked
-    at too. Not checked: remote paths, other file backends than the local disk, and
-    data sets that download themselves.
+    Data sets inside wrappers (``RepeatDataset``, ``ConcatDataset``, ...) are checked,
+    too. Remote paths, file backends other than the local disk, and data sets that
+    download their files are not checked.
 
     Args:
         cfg: The config of a whole run.
-        splits: Of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
+        splits: Some of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
 
     Raises:
         UserError: If something is missing.
@@ -139,7 +139,7 @@ def metric_configs(cfg: Config, split: str) -> Iterator[tuple[str, Any]]:
 def check_pretrained(cfg: Config) -> None:
     """Check that the local files of ``init_cfg=dict(type='Pretrained')`` exist.
 
-    So must those of this package's initialisers that load weights.
+    The files of this package's initialisers that load weights are checked, too.
 
     Raises:
         UserError: If one is missing.
@@ -152,10 +152,10 @@ def check_pretrained(cfg: Config) -> None:
 
 @contextmanager
 def explain_downloads() -> Iterator[None]:
-    """Turn a failed download, or weights that are not loaded safely, into one line.
+    """Turn a failed download, or weights that cannot be loaded safely, into one line.
 
     Raises:
-        UserError: If there are any.
+        UserError: If either occurs.
     """
     try:
         yield
@@ -169,10 +169,10 @@ def explain_downloads() -> Iterator[None]:
 
 
 def loads_weights(init_cfg: Mapping[str, Any]) -> bool:
-    """Return whether a config is of an initialiser that loads weights.
+    """Return whether a config is that of an initialiser that loads weights.
 
-    Those are MMEngine's ``Pretrained``, and registered classes with a true attribute
-    ``loads_weights``; all of them take a ``checkpoint``.
+    These are MMEngine's ``Pretrained`` and registered classes with a true attribute
+    ``loads_weights``; all of them have an argument ``checkpoint``.
 
     Args:
         init_cfg: A config whose type is a class or a name, with or without its scope.
@@ -188,7 +188,7 @@ def loads_weights(init_cfg: Mapping[str, Any]) -> bool:
 def forget_pretrained(node: Any) -> None:
     """Remove each initialiser that loads weights from a model's config, in place.
 
-    What a model computes and how fast does not depend on them, and they may have to be
+    Operation counts and speed do not depend on the weights, which may have to be
     downloaded.
     """
     if isinstance(node, dict):
@@ -232,7 +232,7 @@ def innermost_dataset(dataset: Any) -> Any:
 
 
 def _check_dataset(where: str, dataset: Mapping[str, Any], scope: str | None) -> None:
-    """Check one data set as ``mmengine.dataset.BaseDataset`` joins its paths."""
+    """Check one data set, with its paths joined as in MMEngine's ``BaseDataset``."""
     if not is_local(dataset) or _downloads_itself(dataset, scope):
         return
     root = dataset.get('data_root')
@@ -266,7 +266,7 @@ def is_local(node: Mapping[str, Any]) -> bool:
 
 
 def _downloads_itself(dataset: Mapping[str, Any], scope: str | None) -> bool:
-    """Return whether the data set fetches its files (MMPretrain's CIFAR10 does)."""
+    """Return whether the data set downloads its files, as MMPretrain's CIFAR10 does."""
     class_ = find_class(DATASETS, dataset.get('type'), scope)
     if class_ is None:
         return False
@@ -275,7 +275,7 @@ def _downloads_itself(dataset: Mapping[str, Any], scope: str | None) -> bool:
 
 
 def find_class(registry: Registry, type_: Any, scope: str | None) -> type | None:
-    """Return the class that a config's ``type`` means.
+    """Return the class that a config's ``type`` refers to, or None.
 
     Args:
         registry: One of MMEngine's root registries.
@@ -294,7 +294,7 @@ def _check_exists(name: str, path: str) -> None:
 
 
 def _what_is_wrong(path: str) -> str:
-    """Say why ``path`` cannot be used, and where a relative one was looked for."""
+    """Return why ``path`` cannot be used, and where a relative path was looked up."""
     if Path(path).exists():
         return 'is not a file'
     looked = '' if Path(path).is_absolute() else f' (looked in {Path.cwd()})'

@@ -1,4 +1,4 @@
-"""What a training is resumed from: the newest checkpoint that is whole and complete."""
+"""Finding and checking of the checkpoint that training is resumed from."""
 
 import os
 import re
@@ -32,7 +32,7 @@ class Resumable(NamedTuple):
 def use_atomic_checkpoints(cfg: Config) -> None:
     """Replace MMEngine's checkpoint hook in a config by this package's.
 
-    That is also done for a config that names none, since MMEngine's is its default.
+    A config without a checkpoint hook gets it, too, since the default is MMEngine's.
     """
     if not cfg.get('default_hooks'):
         cfg.default_hooks = {}
@@ -46,23 +46,23 @@ def use_atomic_checkpoints(cfg: Config) -> None:
 def find_start(
     cfg: Config, resume: str | None = None
 ) -> tuple[Resumable | None, list[str]]:
-    """Apply ``--resume`` to a config, and find what training is resumed from.
+    """Apply ``--resume`` to a config, and find the checkpoint to resume from.
 
-    ``cfg.load_from`` is set to it, and the seed to the one it was trained with unless
-    the config has one.
+    ``cfg.load_from`` is set to the checkpoint and, unless the config has a seed, the
+    seed to that of the checkpoint.
 
     Args:
         cfg: The config.
-        resume: None: as the config says; 'auto': the newest whole checkpoint of the
-            work dir; else a checkpoint.
+        resume: None to follow the config, 'auto' for the newest complete checkpoint in
+            the work dir, or else a checkpoint.
 
     Returns:
-        The checkpoint, or None if training starts from the beginning or it is remote,
-        and notes for the user, such as why a newer checkpoint is not used.
+        The checkpoint, or None if training starts from the beginning or the checkpoint
+        is remote, and notes for the user, such as why a newer checkpoint is not used.
 
     Raises:
-        UserError: If ``load_from`` or ``resume`` is of no use, or if there are
-            checkpoints, but none that can be resumed from.
+        UserError: If ``load_from`` or ``resume`` is invalid, or if there are
+            checkpoints but none that can be resumed from.
     """
     if resume is not None:
         cfg.resume, cfg.load_from = True, None if resume == 'auto' else resume
@@ -78,7 +78,7 @@ def find_start(
     if not cfg.resume or (path is not None and is_remote(path)):
         return None, notes
     if path is None and is_remote(_read_pointer(cfg)):
-        # out_dir of the hook is on a server; MMEngine reads the same file
+        # out_dir of the hook is remote; MMEngine reads the same file
         return None, notes
     if path is not None:
         found: Resumable | None = Resumable(path, read_resumable(path, cfg))
@@ -91,16 +91,16 @@ def find_start(
     cfg.load_from = found.path
     seed = found.checkpoint['meta'].get('seed')
     if (cfg.get('randomness') or {}).get('seed') is None and type(seed) is int:
-        # MMEngine restores it after the data loaders have been built with another.
+        # MMEngine restores it only after building the data loaders with another seed.
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
     return found, notes
 
 
 def _find_newest(cfg: Config) -> tuple[Resumable | None, list[str]]:
-    """Return the newest checkpoint that is whole, and why newer ones are not used.
+    """Return the newest complete checkpoint, and why newer ones are not used.
 
     Raises:
-        UserError: If there are checkpoints, but none that can be resumed from.
+        UserError: If there are checkpoints but none that can be resumed from.
     """
     folder, template = _where(cfg)
     named = _find_named(_read_pointer(cfg), folder)
@@ -125,15 +125,15 @@ def _find_newest(cfg: Config) -> tuple[Resumable | None, list[str]]:
 
 
 def read_resumable(path: str, cfg: Config) -> dict[str, Any]:
-    """Load a local checkpoint with all that resuming needs, on the CPU.
+    """Load a local checkpoint on the CPU and check that it can be resumed from.
 
     Args:
         path: A file.
         cfg: The config of the training.
 
     Raises:
-        UserError: If the file is missing, damaged or no checkpoint, has weights that
-            are not finite, or lacks what the config's training saves.
+        UserError: If the file is missing, damaged or not a checkpoint, has weights that
+            are not finite, or lacks a section that training with the config saves.
     """
     checkpoint = load_file(path)
     missing = ['state_dict']
@@ -155,14 +155,15 @@ def read_resumable(path: str, cfg: Config) -> dict[str, Any]:
 
 
 def check_resumed(runner: Runner, start: Resumable) -> None:
-    """Check that a checkpoint is of the model and optimizer that are to be trained.
+    """Check that a checkpoint fits the model and the optimizer of a training.
 
     Raises:
-        UserError: If it lacks weights, has others, or has another optimizer's state.
+        UserError: If it lacks weights, has additional ones, or has the state of another
+            optimizer.
     """
     states = [start.checkpoint['state_dict']]
     if 'ema_state_dict' in start.checkpoint:
-        # the average's own counter is no weight
+        # the averaged model's counter of steps is not a weight
         averaged = dict(start.checkpoint['ema_state_dict'])
         averaged.pop('steps', None)
         states.append(averaged)
@@ -178,7 +179,7 @@ def check_resumed(runner: Runner, start: Resumable) -> None:
     try:
         runner.optim_wrapper.load_state_dict(start.checkpoint['optimizer'])
     except Exception as error:
-        # A file can hold anything, which torch finds in its own ways.
+        # torch raises exceptions of any type on an unexpected state.
         raise UserError(
             f'cannot resume from {start.path!r}: its optimizer is not the '
             f"config's ({first_line(error)})"
@@ -188,7 +189,7 @@ def check_resumed(runner: Runner, start: Resumable) -> None:
 
 
 def _sections(cfg: Config) -> list[str]:
-    """Return what a checkpoint of the config's training holds."""
+    """Return the sections of a checkpoint of the config's training."""
     sections = ['state_dict', 'meta', 'message_hub', 'optimizer']
     if cfg.get('param_scheduler'):
         sections.append('param_schedulers')
@@ -228,7 +229,7 @@ def _find_problem(checkpoint: Mapping[str, Any], cfg: Config) -> str | None:
 
 
 def _find_scheduler_problem(saved: Any, expected: int) -> str | None:
-    """Return what is wrong with saved schedulers, which MMEngine only pairs up."""
+    """Return what is wrong with saved schedulers, which MMEngine does not check."""
     if isinstance(saved, Mapping):
         return None  # of several optimizers
     if not isinstance(saved, list) or any(
@@ -258,7 +259,7 @@ def _where(cfg: Config) -> tuple[Path, str]:
 
 
 def _read_pointer(cfg: Config) -> str:
-    """Return what the file ``last_checkpoint`` of a work dir says; '' if nothing."""
+    """Return the content of ``last_checkpoint`` in a work dir; '' if there is none."""
     try:
         content = Path(cfg.work_dir, POINTER).read_bytes()
     except OSError:
@@ -269,7 +270,8 @@ def _read_pointer(cfg: Config) -> str:
 def _find_named(pointer: str, folder: Path) -> Path | None:
     """Return the checkpoint that ``last_checkpoint`` names, if it names one.
 
-    That is where it was saved, or in ``folder`` if the work dir has been moved.
+    The path is that at which it was saved, or in ``folder`` if the work dir has been
+    moved.
     """
     if not pointer:
         return None
@@ -280,8 +282,8 @@ def _find_named(pointer: str, folder: Path) -> Path | None:
 def _newest_first(folder: Path, template: str, named: Path | None) -> list[Path]:
     """Return the checkpoints in ``folder``, the newest first.
 
-    The one that ``last_checkpoint`` names comes first, unless others of later epochs
-    have been written after it: a kill can fall between the two.
+    The one that ``last_checkpoint`` names comes first, unless checkpoints of later
+    epochs were written after it: a process can be killed before it updates the file.
     """
     before, _, after = template.partition('{}')
     pattern = re.compile(re.escape(before) + r'(\d+)' + re.escape(after))

@@ -1,12 +1,12 @@
-"""Loading of checkpoints and predictions that runs no code from the file.
+"""Loading of checkpoints and predictions without running code from the file.
 
-A pickle names functions and classes, and unpickling calls them. ``torch.load`` with
-``weights_only=True`` looks the names up in a list instead: torch's own, of tensors and
-containers, and those that were added in the process. MMEngine adds ``getattr``,
-through which a file reaches ``builtins``; ``HistoryBuffer``, on whose instances a file
-can replace ``__setstate__``; and NumPy's ``dtype``, whose state can declare raw bytes
-to be Python objects. Here each name that torch does not know is mapped to a class or
-function of this module, which accepts plain data only.
+A pickle names functions and classes, which unpickling calls. ``torch.load`` with
+``weights_only=True`` accepts only names on an allowlist: torch's own, for tensors and
+containers, and those that were added in the process. MMEngine adds ``getattr``, which
+gives a file access to ``builtins``; ``HistoryBuffer``, on whose instances a file can
+replace ``__setstate__``; and NumPy's ``dtype``, whose state can declare raw bytes to be
+Python objects. Here each name that torch does not know is mapped to a class or function
+of this module that accepts plain data only.
 """
 
 import pickle
@@ -28,13 +28,13 @@ from torch.serialization import (
     get_safe_globals,
 )
 
-# those that each HistoryBuffer has
+# the statistics of each HistoryBuffer
 _STATISTICS = ('min', 'max', 'current', 'mean')
 _lock = threading.RLock()
 
 
 class UnsafeContentError(ValueError):
-    """A file holds other objects than tensors, arrays of numbers and plain data."""
+    """A file holds objects other than tensors, arrays of numbers and plain data."""
 
 
 class _RefusedError(Exception):
@@ -42,10 +42,10 @@ class _RefusedError(Exception):
 
 
 def load_safely(file: str | Path | BinaryIO, map_location: Any = 'cpu') -> Any:
-    """Load what ``torch.save`` wrote: tensors, arrays of numbers and plain data.
+    """Load a file of ``torch.save``: tensors, arrays of numbers and plain data.
 
-    Neither the environment nor the process-wide list of ``torch.serialization`` changes
-    what is accepted.
+    Neither the environment nor the process-wide allowlist of ``torch.serialization``
+    changes what is accepted.
 
     Args:
         file: A path, or an open file.
@@ -53,22 +53,22 @@ def load_safely(file: str | Path | BinaryIO, map_location: Any = 'cpu') -> Any:
 
     Raises:
         UnsafeContentError: If the file holds anything else.
-        Exception: Of any type, if the file is damaged or something else.
+        Exception: Of any type, if the file is damaged or has another format.
     """
     with _only(_STAND_INS), _explained(file):
         return torch.load(file, map_location=map_location, weights_only=True)
 
 
 def load_predictions(path: str | Path) -> Any:
-    """Load what ``tools/test.py --out`` wrote: a pickle of tensors and plain data.
+    """Load a file of ``tools/test.py --out``: a pickle of tensors and plain data.
 
     Raises:
         UnsafeContentError: If the file holds anything else.
-        Exception: Of any type, if the file is damaged or something else.
+        Exception: Of any type, if the file is damaged or has another format.
     """
     from torch import _weights_only_unpickler
 
-    # without torch.save a tensor is pickled as the bytes that torch.save makes of it
+    # in a plain pickle, a tensor is stored as the bytes that torch.save writes for it
     nested = (_load_bytes, 'torch.storage._load_from_bytes')
     with open(path, 'rb') as file, _only((*_STAND_INS, nested)), _explained(path):
         header = file.read(2)
@@ -82,7 +82,7 @@ def load_predictions(path: str | Path) -> Any:
 
 @contextmanager
 def _only(allowed: Sequence[Any]) -> Iterator[None]:
-    """Replace the names that torch accepts besides its own, in the whole process."""
+    """Replace the names that torch accepts in addition to its own, process-wide."""
     with _lock:
         before = get_safe_globals()
         try:
@@ -96,7 +96,7 @@ def _only(allowed: Sequence[Any]) -> Iterator[None]:
 
 @contextmanager
 def _explained(file: Any) -> Iterator[None]:
-    """Turn torch's paragraphs about a name that it refuses into one line."""
+    """Turn torch's long message about a name that it refuses into one line."""
     try:
         yield
     except (_RefusedError, pickle.UnpicklingError) as error:
@@ -117,7 +117,7 @@ def _explained(file: Any) -> Iterator[None]:
 
 
 class _Dtype:
-    """Stands for ``numpy.dtype``: numbers, booleans and text of a fixed length."""
+    """Replaces ``numpy.dtype``: numbers, booleans and strings of a fixed length."""
 
     __slots__ = ('value',)
 
@@ -134,7 +134,7 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """Stands for ``numpy.ndarray``; its own pickle is that of a plain array."""
+    """Replaces ``numpy.ndarray``; it is pickled as a plain array."""
 
     __slots__ = ()
 
@@ -152,10 +152,10 @@ class _Array(np.ndarray):
 
 
 class _History(HistoryBuffer):
-    """Stands for MMEngine's ``HistoryBuffer`` until its state is set."""
+    """Replaces MMEngine's ``HistoryBuffer`` until its state is set."""
 
     def __init__(self) -> None:
-        """Accept no arguments: NumPy reads from addresses that some objects name."""
+        """Accept no arguments: NumPy reads memory at addresses that objects declare."""
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         values, counts = state['_log_history'], state['_count_history']
@@ -163,12 +163,12 @@ class _History(HistoryBuffer):
             raise _RefusedError('a HistoryBuffer of other things than arrays')
         length = int(state['max_length'])
         super().__init__(np.array(values), np.array(counts), length)
-        # this type is not in the list, so that no second state can be set
+        # HistoryBuffer is not on the allowlist, so that no second state can be set
         self.__class__ = HistoryBuffer
 
 
 class _Options:
-    """Stands for ``argparse.Namespace``: a training script's options are dropped."""
+    """Replaces ``argparse.Namespace``: a training script's options are dropped."""
 
     __slots__ = ()
 
@@ -187,31 +187,31 @@ def _decode(dtype: Any, data: Any) -> np.ndarray:
 
 
 def _make_bytes() -> bytes:
-    """Stand for ``bytes``: only empty ones are pickled by this name."""
+    """Replace ``bytes``: only empty ones are pickled under this name."""
     return b''
 
 
 def _make_dict(content: Any) -> dict[Any, Any]:
-    """Stand for MMEngine's ``ConfigDict``, which meta data of a config contain."""
+    """Replace MMEngine's ``ConfigDict``, which the metadata of a config contain."""
     if type(content) is not dict:
         raise _RefusedError('a ConfigDict of something else than a dict')
     return content
 
 
 def _make_array(kind: Any, shape: Any, code: Any) -> _Array:
-    """Stand for NumPy's ``_reconstruct``; the state that follows is the content."""
+    """Replace NumPy's ``_reconstruct``; the state that follows holds the content."""
     return _Array()
 
 
 def _make_scalar(dtype: Any, data: Any) -> Any:
-    """Stand for NumPy's ``scalar``."""
+    """Replace NumPy's ``scalar``."""
     return _decode(dtype, data)[0]
 
 
 def _name_statistic(owner: Any, name: Any) -> str:
-    """Stand for ``getattr``, by which a ``HistoryBuffer`` refers to its statistics.
+    """Replace ``getattr``, with which a ``HistoryBuffer`` refers to its statistics.
 
-    The class provides them itself, so that the names are not used.
+    The class provides the statistics itself, so that the names are not used.
     """
     if owner is not _History or name not in _STATISTICS:
         raise _RefusedError(f'the attribute {name!r} of {owner!r}')
@@ -219,14 +219,14 @@ def _name_statistic(owner: Any, name: Any) -> str:
 
 
 def _load_bytes(data: Any) -> Any:
-    """Stand for the function that loads a tensor's storage from bytes."""
+    """Replace the function that loads a tensor's storage from bytes."""
     return load_safely(BytesIO(data))
 
 
 _STAND_INS = (
     (_Dtype, 'numpy.dtype'),
     (_Array, 'numpy.ndarray'),
-    # the modules before and after NumPy 2
+    # the module's names before and since NumPy 2
     (_make_array, 'numpy.core.multiarray._reconstruct'),
     (_make_array, 'numpy._core.multiarray._reconstruct'),
     (_make_scalar, 'numpy.core.multiarray.scalar'),

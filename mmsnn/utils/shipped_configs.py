@@ -1,7 +1,7 @@
-"""Configs that packages ship, by names such as ``mmsnn::digits/NAME.py``.
+"""Configs shipped with packages, under names such as ``mmsnn::digits/NAME.py``.
 
-MMEngine, and what is built on it, finds the configs of the packages that it knows in
-``.mim`` of the installed package. This package is made known when it is imported.
+MMEngine and packages based on it find the configs of known packages in ``.mim`` of the
+installed package. This package is registered as known when it is imported.
 """
 
 import difflib
@@ -53,7 +53,7 @@ def register_package() -> None:
     """Make MMEngine find this package's configs.
 
     MMEngine looks up the types in a base config of another package in that package's
-    scope. This package's configs name the scope of MMDetection or MMPretrain instead.
+    scope, but this package's configs use the scope of MMDetection or MMPretrain.
     """
     MODULE2PACKAGE['mmsnn'] = 'mmsnn'
     get_cfg_path = Config._get_cfg_path

@@ -9,10 +9,10 @@ def spell_out(cls: type, defaults: Mapping[str, Any]) -> inspect.Signature:
     """Return a class's signature with its ``**options`` spelled out.
 
     Args:
-        cls: A class whose ``__init__`` may end with ``**options: Unpack[...]``, of a
-            ``TypedDict`` of arguments that its base class takes.
-        defaults: Defaults of arguments that the base class does not show, or that are
-            others for this class.
+        cls: A class whose ``__init__`` may end with ``**options: Unpack[...]`` of a
+            ``TypedDict`` with arguments of its base class.
+        defaults: Defaults of arguments that the base class's signature does not show
+            or that differ in this class.
     """
     own = inspect.signature(cls.__init__)  # type: ignore[misc]
     parameters = list(own.parameters.values())[1:]

@@ -1,4 +1,4 @@
-"""Logs of trainings, as MMEngine writes them."""
+"""Reading of MMEngine's training logs."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from .errors import UserError
 SCALARS = 'vis_data/scalars.json'
 
 
-# Where on the axis an entry is, rather than a value of it.
+# Keys with the position of an entry on the axis, not a value.
 PLACES = ('epoch', 'iter', 'step')
 
 
@@ -21,8 +21,8 @@ class Log:
 
     Attributes:
         path: The file.
-        train: Of the training; each has 'iter', and 'epoch' in a run by epochs.
-        evaluations: Of the evaluations; 'step' is their epoch or iteration.
+        train: Entries of training; each has 'iter', and 'epoch' in epoch-based runs.
+        evaluations: Entries of evaluations; 'step' is their epoch or iteration.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class Log:
         return self.path.resolve().parents[2].name if in_run else self.path.stem
 
     def entries(self, key: str) -> tuple[dict[str, Any], ...]:
-        """The entries that have ``key``: of the training, or else of evaluations."""
+        """Return the entries with ``key``: of training or, if none, of evaluations."""
         train = tuple(entry for entry in self.train if key in entry)
         return train or tuple(entry for entry in self.evaluations if key in entry)
 
@@ -51,7 +51,7 @@ def read_log(given: str) -> Log:
     """Read a log.
 
     Raises:
-        UserError: If there is none, or the file is not one.
+        UserError: If it does not exist, or the file is not a log.
     """
     path = Path(given)
     if path.is_dir():
@@ -93,10 +93,10 @@ def check_keys(log: Log, keys: Sequence[str]) -> None:
 
 
 def times_of_epochs(log: Log, include_outliers: bool) -> dict[int, list[float]]:
-    """Return the seconds an iteration took by epoch; a run by iterations has one.
+    """Return the seconds per iteration by epoch; iteration-based runs have one epoch.
 
     Raises:
-        UserError: If the log has none.
+        UserError: If the log has no times.
     """
     epochs: dict[int, list[float]] = {}
     for entry in log.train:

@@ -1,4 +1,4 @@
-"""The folder of a training: it is writable, and of one training at a time."""
+"""Checking and locking of the folder of a training."""
 
 import errno
 import fcntl
@@ -23,8 +23,8 @@ RANKS = {
 def claim_work_dir(path: str, launcher: str = 'none') -> Iterator[None]:
     """Create the folder ``path`` and keep other trainings out of it.
 
-    The lock is the process's: when it ends, however it ends, the lock is gone. Only the
-    first process of a distributed run takes it.
+    The lock is released when the process ends, even if it is killed. Only the first
+    process of a distributed run takes it.
 
     Args:
         path: The work dir.
@@ -51,7 +51,7 @@ def claim_work_dir(path: str, launcher: str = 'none') -> Iterator[None]:
 def _lock(lock: int, path: str) -> None:
     owner = f'process {os.getpid()} on {socket.gethostname()}'
     try:
-        # lockf, not flock: the data loader's workers must not keep the lock.
+        # lockf, not flock: the data loader's workers must not inherit the lock.
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EAGAIN):

@@ -1,4 +1,4 @@
-"""Random numbers of a data loader that a resumed training draws again."""
+"""Seeding of data loaders, so that resumed training draws the same random numbers."""
 
 import random
 from typing import Any
@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 class EpochSeededDataset(Dataset[Any]):
     """Seeds the generators of worker processes at the start of each epoch.
 
-    A worker that lives through several epochs continues its sequence of random numbers,
-    which one that is started by a resumed training cannot know. With seeds that depend
-    on the epoch, both draw the same. Nothing is done in the main process, nor in the
-    first epoch, for which MMEngine seeds the workers.
+    A persistent worker continues its sequence of random numbers over several epochs,
+    which a worker started by a resumed training cannot reproduce. With seeds that
+    depend on the epoch, both draw the same numbers. Nothing is done in the main
+    process, nor in the first epoch, for which MMEngine seeds the workers.
 
     Args:
-        dataset: A data set, whose attributes this one shows.
+        dataset: A data set, whose attributes are forwarded.
         seed: The seed of the training in this process.
     """
 
@@ -25,11 +25,11 @@ class EpochSeededDataset(Dataset[Any]):
         self.dataset = dataset
         self._seed = seed
         self._seeded_epoch = 0
-        # in shared memory, where running workers see it change
+        # in shared memory, so that running workers see changes
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     def start_epoch(self, epoch: int) -> None:
-        """Say in the main process which epoch, counted from 0, is loaded next."""
+        """Set, in the main process, the epoch that is loaded next, counted from 0."""
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
@@ -62,17 +62,17 @@ class EpochSeededDataset(Dataset[Any]):
 
 
 def own_generator(loader: DataLoader[Any], seed: int) -> None:
-    """Give a data loader a generator of its own.
+    """Give a data loader its own generator.
 
-    From torch's default generator it would draw a number whenever it starts workers,
-    which a resumed training does at other times.
+    Otherwise it draws a number from torch's default generator whenever it starts
+    workers, which happens at other times in a resumed training.
     """
     if loader.generator is None:
         loader.generator = torch.Generator().manual_seed(seed)
 
 
 def seed_workers(loader: DataLoader[Any], seed: int) -> None:
-    """Seed the workers of a data loader by the epoch.
+    """Seed the workers of a data loader in each epoch.
 
     Args:
         loader: A loader that has not been iterated.
@@ -81,5 +81,5 @@ def seed_workers(loader: DataLoader[Any], seed: int) -> None:
     if loader.num_workers and not isinstance(
         loader.dataset, EpochSeededDataset | IterableDataset
     ):
-        # DataLoader refuses the assignment, for the sake of samplers made for another.
+        # DataLoader refuses the assignment, since its sampler is made for the data set.
         loader.__dict__['dataset'] = EpochSeededDataset(loader.dataset, seed)

@@ -2,7 +2,7 @@
 
 
 def replace_part(page: str, name: str, begin: str, end: str, content: str) -> str:
-    """Return ``page`` with what is between its two marks replaced.
+    """Return ``page`` with the text between its two marks replaced.
 
     Raises:
         ValueError: If a mark is missing; ``name`` is the page's.

@@ -1,4 +1,4 @@
-"""Targets of docs/performance.md, and where the benchmarks hold their values."""
+"""Targets of docs/performance.md, read from the results of the benchmarks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ EFFICIENT = SNN + ', memory_efficient'
 
 @dataclass(frozen=True)
 class Target:
-    """A ratio that is to be at most ``limit``.
+    """A ratio that should be at most ``limit``.
 
     Args:
-        what: Says what it is of.
+        what: Description of the ratio.
         limit: The target.
-        measured: Finds it in the results of the benchmarks.
+        measured: Returns the ratio from the results of the benchmarks.
         matrix_units: Whether it is a target for processors with bf16 matrix units.
     """
 

@@ -54,13 +54,13 @@ def costs() -> str:
 
 
 def table_5() -> str:
-    """Return the paper's Table 5 beside what is counted, in Markdown.
+    """Return the paper's Table 5 next to the counted numbers, in Markdown.
 
-    Dense counts depend on no weight; accumulations do, and are the paper's.
+    Dense counts do not depend on the weights. Accumulations do; they are the paper's.
     """
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(CONFIG).model)
-    # in training mode, its norms make an untrained network fire
+    # in training mode, batch statistics make an untrained network fire
     with OperationCounter(model.train()) as counter, torch.no_grad():
         model(torch.randn(2, 3, 32, 32))
     operations = counter.result()

@@ -55,7 +55,7 @@ COLUMNS = (
 
 
 def config(name: str) -> str:
-    """Return what a config says to get the family ``name``, by its own entry if any."""
+    """Return the settings of the family ``name``, with its own class if it has one."""
     if name == 'MS':
         return "`type='mmsnn.MSResNet'`"
     for entry, option in ENTRIES.items():

@@ -27,8 +27,8 @@ from mmsnn.models.residual import FAMILIES  # noqa: E402
 
 DEPTH = 152
 STAGE_3 = slice(11, 47)
-"""What is passed on by stage 3's 36 blocks: 35 blocks that keep the size lie between
-the first and the last."""
+"""The outputs of stage 3's 36 blocks: 35 blocks that keep the size lie between the
+first and the last."""
 
 
 class Setting(NamedTuple):
@@ -39,18 +39,18 @@ class Setting(NamedTuple):
 
 
 PAPER_SETTINGS = (Setting(1.0, 2.0), Setting(1.0, 3.0), Setting(0.5, 2.0))
-"""Of Figs. 6, 8 and 7 of Fang et al. 2021."""
+"""The settings of Figs. 6, 8 and 7 of Fang et al. 2021."""
 
 
 @dataclass(frozen=True)
 class Flow:
-    """What each block passes on, first to last, and the gradient of the loss by it.
+    """The output of each block, first to last, and its gradient.
 
-    In a densely additive stage that is the sum of all blocks so far.
+    In a densely additive stage, the output is the sum of all blocks so far.
 
     Args:
-        values: One ``[T * N, C, H, W]`` a block.
-        gradients: Likewise.
+        values: One tensor ``[T * N, C, H, W]`` per block.
+        gradients: Gradients of the loss with respect to ``values``.
     """
 
     values: list[Tensor]
@@ -81,11 +81,11 @@ def measure(
 
     Args:
         family: The residual family.
-        setting: Of all neurons, which are IF.
+        setting: The setting of all neurons, which are IF.
         zero_init: Whether blocks start as the identity.
         num_steps: Number of time steps T.
-        detach_reset: Whether the neurons' reset is left out of the gradient.
-        seed: Of weights, images and labels.
+        detach_reset: Whether the neurons' reset is detached from the gradient.
+        seed: Seed of weights, images and labels.
         base_channels: Width of the network, 64 in the papers.
         num_images: Batch size.
         image_size: Side of the images.
@@ -115,7 +115,7 @@ def measure(
         values.append(value)
 
     for _ in watch_passed(network, keep):
-        pass  # registered; the network is not used again
+        pass  # registers the hooks; the network is not used again
     features = network(torch.randn(num_images, 3, image_size, image_size))[0]
     decoded = features.mean((0, 3, 4))
     logits = nn.Linear(decoded.shape[1], 10)(decoded)
@@ -125,7 +125,7 @@ def measure(
 
 
 def cell(ratios: Sequence[float]) -> str:
-    """Return the median, or the range where seeds differ by more than a factor 10."""
+    """Return the median, or the range if seeds differ by more than a factor of 10."""
     low, high = min(ratios), max(ratios)
     if high > 10 * low:
         return f'{low:.0e} to {high:.0e}'
@@ -181,7 +181,7 @@ def main() -> None:
     if seeds < 1:
         parser.error(f'--seeds must be at least 1, but got {seeds}')
     MMLogger.get_current_instance().setLevel('WARNING')
-    torch.set_num_threads(1)  # the layers are small: more threads only wait
+    torch.set_num_threads(1)  # the layers are small: more threads do not help
     families = [name for name in FAMILIES if not name.startswith('PA-')]
     for steps in (4, 1):
         print(f'\nT = {steps}\n')

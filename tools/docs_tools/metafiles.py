@@ -26,11 +26,11 @@ HEAD = '# Written by tools/docs_tools/metafiles.py from the tables of {}.\n'
 METRIC = re.compile(
     r'(accuracy|top-[15]|mAP|AP\d*|AP_[SML]|mAR|AR_[SML])( in the paper)?'
 )
-# MIM looks for a condition's field in all names, so none may contain another.
+# MIM searches for a condition's field in all names, so no name may contain another.
 REPORTED = {'accuracy': 'Top 1', 'top-1': 'Top 1', 'top-5': 'Top 5'}
 MEASURED = 'Top 1 Accuracy'
 NUMBER = re.compile(r'(\d+(?:\.\d+)?)(?: ± \d+\.\d+)?(?: %)?(?: \(.*\))?')
-# The demo's decoders, by the names in the table of the project's README.
+# The demo's config, by the decoder's name in the table of the project's README.
 DEMO = 'spiking_retinanet/spiking-retinanet_sg-r10-{}_fpn_1xb8-8e_digits.py'
 
 
@@ -40,10 +40,10 @@ def folders() -> list[Path]:
 
 
 def number(text: str) -> float | int:
-    """Return the number that a cell states.
+    """Return the number in a cell.
 
     Raises:
-        ValueError: If it states none.
+        ValueError: If the cell is not a number.
     """
     match = NUMBER.fullmatch(text)
     if match is None:
@@ -52,7 +52,7 @@ def number(text: str) -> float | int:
 
 
 def describe_row(header: list[str], row: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the link of the config that a row is about, and the facts in the row."""
+    """Yield the link of a row's config, and the facts in the row."""
     facts: dict[str, Any] = {}
     for name, cell in zip(header, map(plain_text, row), strict=True):
         metric = METRIC.fullmatch(name)
@@ -73,7 +73,7 @@ def describe_row(header: list[str], row: list[str]) -> Iterator[tuple[str, Any]]
 def describe_cells(header: list[str], row: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield (link, facts) of each config of a row whose columns are networks.
 
-    A link is named after the accuracy, or after something else if there is none.
+    The text of a link is the accuracy, or something else if there is none.
     """
     texts = dict(zip(header, map(plain_text, row), strict=True))
     for column, cell in zip(header, row, strict=True):
@@ -90,14 +90,14 @@ def describe(page: str) -> dict[str, dict[str, Any]]:
     """Return the facts about each config that the tables of a page link.
 
     Raises:
-        ValueError: If a table has numbers of a paper and no column ``from``, or
-            something else than a number in a column of numbers.
+        ValueError: If a table has numbers of a paper but no column ``from``, or if a
+            column of numbers has a cell that is not a number.
     """
     found: dict[str, dict[str, Any]] = {}
     for header, rows in find_tables(page):
         first = ''
         for row in rows:
-            # a row that starts empty goes on with the one above
+            # a row whose first cell is empty continues the one above
             first = row[0] = row[0] or first
             read = describe_row if 'config' in header else describe_cells
             for link, facts in read(header, row):

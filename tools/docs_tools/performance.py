@@ -40,10 +40,10 @@ Results = Mapping[str, Mapping[str, Any]]
 
 
 def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
-    """Return what the benchmarks saved, by their names.
+    """Return the saved results of the benchmarks, by name.
 
     Raises:
-        ValueError: If a file is missing, or they are of different machines.
+        ValueError: If a file is missing, or the results are of different machines.
     """
     results = {}
     for name in BENCHMARKS:
@@ -71,7 +71,7 @@ def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def of_machine(results: Results) -> str:
-    """Return what was measured on."""
+    """Return a description of the machine."""
     host = results['inference']['machine']
     versions = ', '.join(f'{name} {v}' for name, v in host['versions'].items())
     bf16 = 'bf16 products' if host['bf16_products'] else 'no bf16 products'
@@ -85,7 +85,7 @@ def of_machine(results: Results) -> str:
 
 
 def of_targets(results: Results, limited: Results) -> str:
-    """Return every target beside what was measured."""
+    """Return a table of the targets and the measured ratios."""
     host = results['inference']['machine']
     rows = []
     for target in TARGETS:
@@ -128,7 +128,7 @@ def of_pairs(result: Mapping[str, Any]) -> str:
 
 
 def of_inference(result: Mapping[str, Any]) -> str:
-    """Return times, ratios, and how often the neurons fire."""
+    """Return times, ratios and firing rates."""
     rates = sorted(result['firing_rates'])
     shown = ', '.join(
         f'{100 * rate:.0f} %' for rate in (rates[0], median(rates), rates[-1])
@@ -138,7 +138,7 @@ def of_inference(result: Mapping[str, Any]) -> str:
 
 
 def of_memory(result: Mapping[str, Any]) -> str:
-    """Return what is held, and the times."""
+    """Return the bytes held for the backward pass, and the times."""
     columns = [result['held_bytes'], result['with_parameters_bytes']]
     rows = [
         [
@@ -159,7 +159,7 @@ def of_memory(result: Mapping[str, Any]) -> str:
 
 
 def of_growth(result: Mapping[str, Any]) -> str:
-    """Return a table a variable, with how straight the lines are."""
+    """Return one table per variable, with R^2 of the fitted lines."""
     parts = [f'`{result["command"]}`']
     for growth in result['growth']:
         columns = ('inference_ms', 'training_ms', 'held_mib')
@@ -182,7 +182,7 @@ def of_growth(result: Mapping[str, Any]) -> str:
 
 
 def of_detector(result: Mapping[str, Any]) -> str:
-    """Return times, ratios, and where the time goes."""
+    """Return times, ratios and the times of the parts."""
     parts = [of_pairs(result)]
     first, base = result['parts']
     for kind, spans in result['parts'][first].items():
@@ -213,8 +213,8 @@ def render(page: str, results: Results | None = None) -> str:
     """Return ``page`` with its tables replaced.
 
     Raises:
-        ValueError: If a mark or a benchmark is missing, or they are of different
-            machines.
+        ValueError: If a mark or a benchmark is missing, or the results are of
+            different machines.
     """
     results = load() if results is None else results
     for name, write in SECTIONS.items():
@@ -224,7 +224,7 @@ def render(page: str, results: Results | None = None) -> str:
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
-    """Plot growth with time steps and with pixels, relative to the largest."""
+    """Plot growth with time steps and with pixels, relative to the largest value."""
     import matplotlib
 
     matplotlib.use('Agg')

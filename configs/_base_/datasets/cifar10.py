@@ -1,10 +1,10 @@
-# CIFAR-10 as published, in data/cifar10/cifar-10-batches-py/. What is not there is
+# CIFAR-10 as published, in data/cifar10/cifar-10-batches-py/. Missing files are
 # downloaded.
 dataset_type = 'CIFAR10'
 data_root = 'data/cifar10/'
 
-# Of all pixels of the training images, which get zero mean and unit variance so. (The
-# deviations near 51 that are often seen are means of the single images' own.) Images
+# Mean and standard deviation of all pixels of the training images. (The values near 51
+# that are often used are averages of the standard deviations of single images.) Images
 # are loaded as RGB.
 data_preprocessor = dict(
     num_classes=10,

@@ -1,10 +1,10 @@
-# CIFAR-100 as published, in data/cifar100/cifar-100-python/. What is not there is
+# CIFAR-100 as published, in data/cifar100/cifar-100-python/. Missing files are
 # downloaded.
 dataset_type = 'CIFAR100'
 data_root = 'data/cifar100/'
 
-# Of all pixels of the training images, which get zero mean and unit variance so.
-# Images are loaded as RGB.
+# Mean and standard deviation of all pixels of the training images. Images are loaded as
+# RGB.
 data_preprocessor = dict(
     num_classes=100,
     mean=[129.304, 124.070, 112.434],

@@ -1,5 +1,5 @@
-# scikit-learn's 8x8 digits: nothing to download. No flips: a mirrored digit is not one.
-# No workers: loading is cheap, and on a CPU a worker takes a core from the training.
+# scikit-learn's 8x8 digits; no download. No flips, since mirrored digits are invalid.
+# No workers: loading is cheap, and on a CPU a worker takes a core away from training.
 dataset_type = 'mmsnn.DigitsClassification'
 
 train_pipeline = [

@@ -1,7 +1,7 @@
 # The bundled digits detection set, made by tools/dataset_tools/digits_detection.py:
 #   data/digits_detection/annotations/instances_{train,val}.json, .../{train,val}/
-# No flips: a mirrored digit is not one. No workers: loading is cheap, and on a
-# CPU a worker takes a core from the training.
+# No flips, since mirrored digits are invalid. No workers: loading is cheap, and on a
+# CPU a worker takes a core away from training.
 dataset_type = 'mmsnn.DigitsDetectionDataset'
 data_root = 'data/digits_detection/'
 image_size = (128, 128)

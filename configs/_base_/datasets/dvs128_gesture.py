@@ -1,6 +1,7 @@
-# DVS128 Gesture as published: the extracted folder DvsGesture, or the one it is in:
+# DVS128 Gesture as published: the extracted folder DvsGesture, or its parent folder:
 #   data/dvs128_gesture/DvsGesture/{*.aedat,*_labels.csv,trials_to_{train,test}.txt}
-# Frames are made once: tools/dataset_tools/events.py dvs128_gesture data/dvs128_gesture/
+# Frames are made once:
+#   tools/dataset_tools/events.py dvs128_gesture data/dvs128_gesture/
 dataset_type = 'mmsnn.DVS128Gesture'
 data_root = 'data/dvs128_gesture/'
 

@@ -1,16 +1,16 @@
-# Fashion-MNIST, 28x28 pixels of grey. What data/fashion_mnist lacks is downloaded;
-# docs/classification.md says how to do without.
+# Fashion-MNIST, grey images of 28x28 pixels. Files missing from data/fashion_mnist are
+# downloaded; docs/classification.md describes the setup without network access.
 dataset_type = 'FashionMNIST'
 data_root = 'data/fashion_mnist/'
 
-# No crops: in a few epochs, they cost more accuracy than they bring.
+# No crops, because they lower the accuracy in trainings of few epochs.
 train_pipeline = [
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
 test_pipeline = [dict(type='PackInputs')]
 
-# No workers: loading is cheap, and on a CPU a worker takes a core from the training.
+# No workers: loading is cheap, and on a CPU a worker takes a core away from training.
 train_dataloader = dict(
     batch_size=64,
     num_workers=0,
@@ -31,7 +31,7 @@ val_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         split='test',
-        # it is this that makes MMPretrain read the test files
+        # MMPretrain reads the test files only with test_mode
         test_mode=True,
         pipeline=test_pipeline,
     ),

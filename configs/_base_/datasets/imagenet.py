@@ -1,6 +1,6 @@
-# ImageNet-1k in its usual layout, a folder a class:
+# ImageNet-1k in its usual layout, one folder per class:
 #   data/imagenet/train/n01440764/*.JPEG, ..., data/imagenet/val/n01440764/*.JPEG, ...
-# Validation images may also lie flat, with data/imagenet/meta/val.txt.
+# Validation images may also be in one flat folder, with data/imagenet/meta/val.txt.
 dataset_type = 'ImageNet'
 data_root = 'data/imagenet/'
 

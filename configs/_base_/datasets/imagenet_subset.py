@@ -1,5 +1,5 @@
-# ImageNet-5, five classes of ImageNet-1k, drawn by seed (Li et al., Section V-A; which
-# ones the paper drew is not known). The files are those of imagenet.py.
+# ImageNet-5, five classes of ImageNet-1k, drawn with a seed (Li et al., Section V-A;
+# the classes of the paper are not known). The files are those of imagenet.py.
 dataset_type = 'mmsnn.ImageNetSubset'
 data_root = 'data/imagenet/'
 subset = dict(num_classes=5, seed=0)

@@ -1,6 +1,6 @@
-# What Li et al. compare connections on, as classifier of ImageNet (Section V-A): IF
-# neurons, Eq. 2's surrogate with alpha = 4, smoothed labels. How far they are smoothed is
-# not said: by 0.1. The family is to be replaced by the other connections:
+# The ImageNet classifier with which Li et al. compare connections (Section V-A): IF
+# neurons, the surrogate of Eq. 2 with alpha = 4, and label smoothing. The paper does
+# not give the smoothing, here 0.1. Configs replace the family by the others:
 #   Spiking (their Origin), tdBN, BAA, SEW-ADD, DANet-A, DANet-B, DANet-C, DANet-D
 model = dict(
     _scope_='mmpretrain',

@@ -1,5 +1,5 @@
 # Faster R-CNN with an ordinary ResNet18, trained from scratch: no layer is frozen and
-# the norms learn. C2 to C5 feed an FPN of P2 to P6.
+# the norms are trained. C2 to C5 feed an FPN of P2 to P6.
 model = dict(
     _scope_='mmdet',
     type='FasterRCNN',
@@ -17,7 +17,7 @@ model = dict(
         frozen_stages=-1,
         norm_cfg=dict(type='SyncBN'),
         norm_eval=False,
-        # off as in the spiking backbones; MMDetection's default is on
+        # off, as in the spiking backbones; MMDetection's default is on
         zero_init_residual=False,
     ),
     neck=dict(

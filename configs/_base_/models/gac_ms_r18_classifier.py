@@ -1,5 +1,5 @@
-# MS-ResNet18 for small images behind gated attention coding, and the training's CutMix
-# (Qiu et al.). The mean of the logits over time is the head's logits of the mean.
+# MS-ResNet18 for small images after gated attention coding, trained with CutMix (Qiu et
+# al.). The mean of the logits over time equals the logits of the mean over time.
 num_steps = 6
 channels = 512
 
@@ -12,7 +12,7 @@ model = dict(
         layout='cifar',
         stem='gac-cifar',
         num_steps=num_steps,
-        # Table 4: threshold 0.5, decay 1 - 1 / tau = 0.25, a surrogate 1 wide
+        # Table 4: threshold 0.5, decay 1 - 1 / tau = 0.25, a surrogate of width 1
         neuron=dict(
             type='LIF',
             tau=4 / 3,
@@ -21,7 +21,7 @@ model = dict(
             detach_reset=True,
             surrogate=dict(type='Rectangular'),
         ),
-        # PyTorch's own, as in the authors' code for CIFAR
+        # PyTorch's default, as in the authors' code for CIFAR
         init_cfg=dict(
             type='Kaiming',
             layer='Conv2d',
@@ -46,10 +46,10 @@ model = dict(
         in_channels=channels,
         loss=dict(type='CrossEntropyLoss'),
         topk=(1, 5),
-        # PyTorch's own, too
+        # PyTorch's default, too
         init_cfg=None,
     ),
-    # The paper gives neither number. They are those of its authors' code, which draws
+    # The paper gives neither number; both are from the authors' code, which decides
     # once per epoch whether to mix, not once per batch.
     train_cfg=dict(augments=dict(type='CutMix', alpha=1.0), probs=0.5),
 )

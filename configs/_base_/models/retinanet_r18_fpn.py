@@ -1,6 +1,6 @@
 # RetinaNet with an ordinary ResNet18, trained from scratch: no layer is frozen and the
-# norms learn. C3, C4, C5 feed an FPN of P3 to P7 with 256 channels (Section 4.3 of
-# Zhang et al. 2023).
+# norms are trained. C3, C4, C5 feed an FPN of P3 to P7 with 256 channels (Section 4.3
+# of Zhang et al. 2023).
 model = dict(
     _scope_='mmdet',
     type='RetinaNet',
@@ -18,7 +18,7 @@ model = dict(
         frozen_stages=-1,
         norm_cfg=dict(type='SyncBN'),
         norm_eval=False,
-        # off as in the spiking backbones; MMDetection's default is on
+        # off, as in the spiking backbones; MMDetection's default is on
         zero_init_residual=False,
     ),
     neck=dict(
@@ -59,7 +59,7 @@ model = dict(
             min_pos_iou=0,
             ignore_iof_thr=-1,
         ),
-        # Focal loss takes every anchor.
+        # Focal loss uses all anchors.
         sampler=dict(type='PseudoSampler'),
         allowed_border=-1,
         pos_weight=-1,

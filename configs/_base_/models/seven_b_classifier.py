@@ -1,5 +1,6 @@
-# 7B-Net of the SEW paper (Fang et al. 2021), blocks SEW ADD, as classifier: firing rates
-# of the last stage, 1x1 at 128x128 pixels, and one linear layer (Sections 4.2 and A.1).
+# 7B-Net of the SEW paper (Fang et al. 2021) with SEW ADD blocks as a classifier: firing
+# rates of the last stage, 1x1 for images of 128x128 pixels, and one linear layer
+# (Sections 4.2 and A.1).
 num_steps = 16
 channels = 32
 
@@ -10,8 +11,8 @@ model = dict(
         type='mmsnn.SevenBNet',
         family='SEW-ADD',
         num_steps=num_steps,
-        # PyTorch's own, as in the authors' code. What the learning rate does to weights
-        # in front of a norm depends on their size.
+        # PyTorch's default, as in the authors' code: the effect of a learning rate on
+        # weights before a norm depends on their magnitude.
         init_cfg=dict(
             type='Kaiming',
             layer='Conv2d',
@@ -35,7 +36,7 @@ model = dict(
         in_channels=channels,
         loss=dict(type='CrossEntropyLoss'),
         topk=(1, 5),
-        # PyTorch's own, too
+        # PyTorch's default, too
         init_cfg=None,
     ),
 )

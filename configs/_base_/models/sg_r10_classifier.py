@@ -1,4 +1,4 @@
-# A narrow SG ResNet10 with the stem for small images, as classifier of ten classes:
+# A narrow SG ResNet10 with the stem for small images, as a classifier of ten classes:
 # spikes are decoded over time, then averaged over the image, then classified.
 num_steps = 4
 channels = 256

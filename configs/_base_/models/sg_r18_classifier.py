@@ -1,7 +1,7 @@
-# SG ResNet18 with the stem for small images (Zhang et al. 2023, Section 5.1.1), as
+# SG ResNet18 with the stem for small images (Zhang et al. 2023, Section 5.1.1), as a
 # classifier: spikes are decoded over time, then averaged over the image, then
-# classified. IF neurons of threshold 1 and the ATan surrogate (Section 5) are the
-# backbone's default.
+# classified. IF neurons with threshold 1 and the ATan surrogate (Section 5) are the
+# backbone's defaults.
 num_steps = 4
 channels = 512
 

@@ -1,6 +1,6 @@
-# A spiking ResNet18, decoded as firing rate, as classifier of ImageNet: a config says
-# which one. One with bottlenecks has 2048 channels, another number of steps is to be
-# written in the neck, too; a config that inherits can write into the list:
+# A spiking ResNet18 with rate decoding as ImageNet classifier; configs set the family.
+# With bottlenecks, the neck has 2048 channels; another number of time steps must be set
+# in the neck, too. An inheriting config can change an item of the list:
 #   _base_.model.neck[0].in_channels = [2048]
 model = dict(
     _scope_='mmpretrain',

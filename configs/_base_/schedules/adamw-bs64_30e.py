@@ -1,4 +1,4 @@
-# For training classifiers from scratch on little data: warm-up, then one cosine.
+# For training classifiers from scratch on little data: warm-up, then cosine decay.
 max_epochs = 30
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')

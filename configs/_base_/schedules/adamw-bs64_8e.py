@@ -1,4 +1,4 @@
-# As adamw-bs64_30e.py, for more images: fewer epochs.
+# As adamw-bs64_30e.py, but with fewer epochs, for larger data sets.
 max_epochs = 8
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')

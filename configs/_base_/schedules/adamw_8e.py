@@ -1,4 +1,4 @@
-# For training from scratch on little data: warm-up, one cosine, averaged weights.
+# For training from scratch on little data: warm-up, cosine decay, averaged weights.
 max_epochs = 8
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
 val_cfg = dict(type='ValLoop')

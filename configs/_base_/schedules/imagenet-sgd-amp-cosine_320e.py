@@ -1,5 +1,5 @@
-# The ImageNet rows of Table 2 of Zhang et al. 2023 and of Table 7 of Fang et al. 2021:
-# they are alike. Fang et al. do not mention a weight decay; their code has none.
+# The ImageNet rows of Table 2 of Zhang et al. 2023 and of Table 7 of Fang et al. 2021,
+# which agree. Fang et al. do not mention a weight decay; their code has none.
 max_epochs = 320
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')
@@ -21,5 +21,5 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.0),
 )
 
-# The learning rate is for 8 GPUs x 32 images; --auto-scale-lr scales it to others.
+# Learning rate for 8 GPUs x 32 images; --auto-scale-lr scales it to other batch sizes.
 auto_scale_lr = dict(enable=False, base_batch_size=256)

@@ -1,5 +1,6 @@
-# Li et al., Section V-A: four time steps, from a network that was trained with one.
-# Where the warm-up starts is not said: at a hundredth, as in torchvision.
+# Li et al., Section V-A: four time steps, starting from a network trained with one.
+# The paper does not give the start of the warm-up, here 1 % of the learning rate, as in
+# torchvision.
 max_epochs = 45
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')
@@ -30,5 +31,5 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=1e-5),
 )
 
-# The learning rate is for 8 GPUs x 32 images; --auto-scale-lr scales it to others.
+# Learning rate for 8 GPUs x 32 images; --auto-scale-lr scales it to other batch sizes.
 auto_scale_lr = dict(enable=False, base_batch_size=256)

@@ -1,7 +1,7 @@
 # Li et al., Section V-A, for ImageNet-5 and ImageNet-20: four time steps, one GPU, a
-# learning rate of 0.1 per 256 images. How many images a batch has is not said: 32. The
-# weight decay is that of the paper's other networks with four steps.
-# Where the warm-up starts is not said: at a hundredth, as in torchvision.
+# learning rate of 0.1 per 256 images. The weight decay is that of the paper's other
+# networks with four time steps. The paper gives neither the batch size, here 32, nor
+# the start of the warm-up, here 1 % of the learning rate, as in torchvision.
 max_epochs = 100
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')

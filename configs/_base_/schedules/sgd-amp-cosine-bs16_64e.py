@@ -1,5 +1,5 @@
-# CIFAR10-DVS' row of Table 7 of the SEW paper (Fang et al. 2021), and A.1's SGD with
-# momentum 0.9 and mixed precision.
+# The CIFAR10-DVS row of Table 7 of the SEW paper (Fang et al. 2021), and SGD with
+# momentum 0.9 and mixed precision as in A.1.
 max_epochs = 64
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')

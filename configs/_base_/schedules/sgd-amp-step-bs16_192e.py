@@ -1,5 +1,6 @@
-# DVS Gesture's row of Table 7 of the SEW paper (Fang et al. 2021), and A.1's SGD with
-# momentum 0.9 and mixed precision. Each network has its own learning rate (Table 8).
+# The DVS Gesture row of Table 7 of the SEW paper (Fang et al. 2021), and SGD with
+# momentum 0.9 and mixed precision as in A.1. Each network has its own learning rate
+# (Table 8).
 max_epochs = 192
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')

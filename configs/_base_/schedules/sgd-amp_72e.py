@@ -23,5 +23,5 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=0.0001),
 )
 
-# The learning rate is for 8 GPUs x 2 images; --auto-scale-lr scales it to others.
+# Learning rate for 8 GPUs x 2 images; --auto-scale-lr scales it to other batch sizes.
 auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -1,6 +1,6 @@
 # The CIFAR-100 row of Table 2 of Zhang et al. 2023, and Section 5's SGD with momentum
-# 0.9 and mixed precision. By how much a step divides the rate is not given: by 10. A
-# warm-up is not mentioned either, and there is none.
+# 0.9 and mixed precision. The paper does not give the factor by which a step divides
+# the learning rate, here 10. It does not mention a warm-up, and none is used.
 max_epochs = 200
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLoop')
@@ -23,5 +23,5 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.0001),
 )
 
-# The learning rate is for 1 GPU x 32 images; --auto-scale-lr scales it to others.
+# Learning rate for 1 GPU x 32 images; --auto-scale-lr scales it to other batch sizes.
 auto_scale_lr = dict(enable=False, base_batch_size=32)

@@ -10,22 +10,22 @@ from typing import NoReturn
 
 from mmsnn._compat import check_dependencies
 
-# MMDetection says this at every start; its other COCO metric is not used here.
+# MMDetection warns at every start; its other COCO metric is not used here.
 warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
 
 TRACEBACK = 'MMSNN_TRACEBACK'
 
 
 def run(command: Callable[[], None]) -> None:
-    """Run a command: a mistake of the user is one line on stderr and exit code 2.
+    """Run a command; print an error of the user as one line and exit with code 2.
 
-    So is a full disk, too little memory, a file that cannot be read or written, or a
-    package that is missing. With the environment variable MMSNN_TRACEBACK=1 the
+    This includes a full disk, too little memory, a file that cannot be read or written,
+    and a missing package. With the environment variable MMSNN_TRACEBACK=1, the
     traceback is printed as well. Other errors are bugs and keep their traceback; Ctrl-C
-    ends quietly.
+    ends the command without a message.
 
-    In a distributed run only the first process of each machine prints its error, unless
-    it is still running.
+    In a distributed run, the other processes of a machine print their errors only if
+    the first one is still running.
     """
     try:
         _run(command)
@@ -64,14 +64,14 @@ def _explain(error: Exception) -> str | None:
 
 def _fail(error: Exception, message: str) -> NoReturn:
     if not is_first():
-        # Usually all processes fail alike: the launcher then ends this one meanwhile.
+        # Usually all processes fail alike, and the launcher ends this one meanwhile.
         time.sleep(5)
         message = f'rank {os.environ.get("RANK", "?")}: {message}'
     if os.environ.get(TRACEBACK, '0') != '0':
         traceback.print_exception(error)
     print(f'error: {message}', file=sys.stderr)
     if int(os.environ.get('WORLD_SIZE', '1')) > 1:
-        # Leaving the process group waits for the others, which may wait for this one.
+        # A normal exit waits for the other processes, which may wait for this one.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(2)
@@ -79,7 +79,7 @@ def _fail(error: Exception, message: str) -> NoReturn:
 
 
 def note(message: str) -> None:
-    """Print a warning line on stderr, once a machine."""
+    """Print a warning line on stderr, once per machine."""
     if is_first():
         print(f'warning: {message}', file=sys.stderr)
 

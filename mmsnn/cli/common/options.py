@@ -35,7 +35,7 @@ class CfgOptions(argparse.Action):
 
 
 class OutputFolder(argparse.Action):
-    """Take the path of a folder, if files can be written in it."""
+    """Stores the path of a folder, after a check that files can be written in it."""
 
     checker = 'check_folder'
 
@@ -55,18 +55,18 @@ class OutputFolder(argparse.Action):
 
 
 class OutputFile(OutputFolder):
-    """Take the path of a file, if it can be written."""
+    """Stores the path of a file, after a check that it can be written."""
 
     checker = 'check_file'
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
-    """Add the config."""
+    """Add the argument for the config."""
     parser.add_argument('config', help='path of the config, or mmsnn::FOLDER/FILE')
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
-    """Add what overrides settings of the config."""
+    """Add the option that overrides settings of the config."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -79,13 +79,13 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add the config and what overrides its settings."""
+    """Add the argument for the config and the option that overrides its settings."""
     add_config(parser)
     add_cfg_options(parser)
 
 
 def add_shape_option(parser: argparse.ArgumentParser) -> None:
-    """Add the shape of noise that takes the place of the test set's images."""
+    """Add the option for the shape of noise that replaces the test set's images."""
     parser.add_argument(
         '--shape',
         nargs='+',
@@ -97,10 +97,10 @@ def add_shape_option(parser: argparse.ArgumentParser) -> None:
 
 
 def get_source(shape: list[int] | None) -> 'InputSource':
-    """Return where the images come from.
+    """Return the source of the images.
 
     Raises:
-        UserError: If the shape is not one.
+        UserError: If the shape is invalid.
     """
     from mmsnn.analysis.model_inputs import InputSource
     from mmsnn.utils.errors import UserError

@@ -1,10 +1,10 @@
-"""Parsers of commands, made from the commands' modules.
+"""Parsers of commands, built from the commands' modules.
 
 A command is a module with a docstring, ``add_options(parser)`` and ``main(args)``, or
-with commands of its own and no ``main``. The first line of the docstring is its
-description in the list of commands; what follows ``Examples:`` is printed at the end of
-its help text. ``NEEDS_FRAMEWORKS = False`` marks a command that works in an environment
-without PyTorch or OpenMMLab's packages.
+with subcommands and no ``main``. The first line of the docstring is its description in
+the list of commands; the text after ``Examples:`` is printed at the end of its help.
+``NEEDS_FRAMEWORKS = False`` marks a command that works in an environment without
+PyTorch or OpenMMLab's packages.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from mmsnn._compat import check_dependencies
 
 
 class Parser(argparse.ArgumentParser):
-    """Parser whose help text keeps its lines and whose errors are one line."""
+    """Parser whose help text keeps its line breaks and whose errors are one line."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def set_up(parser: Parser, module: ModuleType) -> Parser:
-    """Give a parser the description, the options and the function of a command."""
+    """Set up a parser with the description, options and function of a command."""
     parser.description, parser.epilog = _texts(module)
     module.add_options(parser)
     if hasattr(module, 'main'):
@@ -52,7 +52,7 @@ def execute(parser: Parser, arguments: list[str] | None = None) -> None:
 
     Args:
         parser: Made by :func:`set_up`.
-        arguments: The command line; None is the process's own.
+        arguments: The command line; by default, that of the process.
 
     Raises:
         ImportError: If the command needs frameworks that are missing or do not fit.

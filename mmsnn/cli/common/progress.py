@@ -1,4 +1,4 @@
-"""Progress on stderr, for what takes more than about two seconds."""
+"""Progress on stderr, for work that takes more than about two seconds."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
@@ -11,18 +11,18 @@ T = TypeVar('T')
 
 
 def progress(message: str) -> None:
-    """Print which step begins."""
+    """Print the step that begins."""
     print(f'{message} ...', file=sys.stderr, flush=True)
 
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Show that something is being done, if stderr is a terminal.
+    """Show a spinner during some work, if stderr is a terminal.
 
     In a distributed run only the first process of each machine shows it.
 
     Args:
-        what: What is done, as 'Making the images'.
+        what: What is done, such as 'Making the images'.
     """
     from rich.console import Console
 
@@ -39,7 +39,7 @@ def track(items: Iterable[T], what: str) -> Iterator[T]:
 
     Args:
         items: What is iterated over.
-        what: What is done with them, as 'Running the model'.
+        what: What is done with them, such as 'Running the model'.
     """
     from rich.console import Console
     from rich.progress import track as show

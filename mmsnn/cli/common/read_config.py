@@ -1,4 +1,4 @@
-"""The config of a command that trains nothing."""
+"""Reading of configs by commands that do not train."""
 
 import argparse
 from typing import TYPE_CHECKING

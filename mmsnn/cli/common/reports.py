@@ -1,4 +1,4 @@
-"""The analysis commands: options, the model and its inputs, the report."""
+"""Options, model, inputs and report of the analysis commands."""
 
 import argparse
 import platform
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def add_input_options(parser: argparse.ArgumentParser, name: str) -> None:
-    """Add the config, the checkpoint and what says which images are taken.
+    """Add the config, the checkpoint and the options that select the images.
 
     Args:
-        parser: Gets the options.
-        name: Of the folder of the report, if ``--out-dir`` is not given.
+        parser: The parser to which they are added.
+        name: Name of the report's folder, if ``--out-dir`` is not given.
     """
     parser.set_defaults(report_name=name)
     add_config_options(parser)
@@ -72,14 +72,14 @@ def add_input_options(parser: argparse.ArgumentParser, name: str) -> None:
 def load(
     args: argparse.Namespace,
 ) -> 'tuple[Config, nn.Module, Batches, dict[str, str]]':
-    """Read the config, build the model and the batches, and note the facts.
+    """Read the config, build the model and the batches, and collect facts.
 
     Returns:
         The config; the model in eval mode; the batches, each for ``model.test_step``;
-        what a report says of them.
+        facts about them for the report.
 
     Raises:
-        UserError: If any of them cannot be had.
+        UserError: If any of them cannot be read or built.
     """
     from mmengine.runner import set_random_seed
 
@@ -118,10 +118,10 @@ def load(
 
 
 def _source(args: argparse.Namespace) -> 'InputSource':
-    """Return what ``--images`` and ``--random`` say.
+    """Return the source of images that ``--images`` and ``--random`` select.
 
     Raises:
-        UserError: If both are given, or a size that is none.
+        UserError: If both are given, or the size is invalid.
     """
     from mmsnn.analysis.model_inputs import InputSource
     from mmsnn.utils.errors import UserError
@@ -142,7 +142,7 @@ def _source(args: argparse.Namespace) -> 'InputSource':
 
 
 def _initialised(cfg: 'Config', seed: int) -> str:
-    """Say which weights a model has without a checkpoint."""
+    """Return a description of the weights of a model without a checkpoint."""
     if _has_initial_weights(cfg.model):
         return f'none (as the config initialises it, from other weights, seed {seed})'
     return f'untrained (weights as initialised, seed {seed})'
@@ -158,7 +158,7 @@ def _has_initial_weights(node: Any) -> bool:
 
 
 def _time_steps(model: 'nn.Module') -> str:
-    """Return T of the model's neurons."""
+    """Return the number of time steps T of the model's neurons."""
     from mmsnn.models.neurons import BaseNeuron
 
     steps = {
@@ -182,7 +182,7 @@ def _versions() -> str:
 
 
 def command_line() -> str:
-    """Return what the user typed."""
+    """Return the command line as the user typed it."""
     start = Path(sys.argv[0])
     if start.name in ('mmsnn', '__main__.py'):
         return shlex.join(['mmsnn', *sys.argv[1:]])
@@ -197,7 +197,7 @@ def _out_dir(args: argparse.Namespace) -> Path:
 
 
 def finish(report: 'Report', args: argparse.Namespace) -> None:
-    """Print the report, save it and say where.
+    """Print the report, save it and print the paths of its files.
 
     Raises:
         UserError: If it cannot be saved.

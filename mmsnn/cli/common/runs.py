@@ -1,4 +1,4 @@
-"""The run of train and test: options, config, runner, images that are skipped."""
+"""Options, config, runner and skipped images of the commands train and test."""
 
 import argparse
 import os
@@ -39,9 +39,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 @working('Preparing the run')
 def load(args: argparse.Namespace, mode: str) -> 'Config':
-    """Read the config of ``args`` and set what both commands set in it.
+    """Read and check the config of ``args``, and apply the common options to it.
 
-    LOCAL_RANK is set in the environment as MMEngine expects it.
+    LOCAL_RANK is set in the environment, as MMEngine expects.
 
     Args:
         args: The parsed options.
@@ -88,7 +88,7 @@ def _check_launcher(launcher: str) -> None:
 
 
 def start_skipping(cfg: 'Config', number: int | None) -> 'BrokenImages | None':
-    """Return what ``--skip-broken`` allows, with an empty list of images.
+    """Return an empty list of broken images for ``--skip-broken``; None without it.
 
     Raises:
         UserError: If the number is less than 1.
@@ -108,7 +108,7 @@ def start_skipping(cfg: 'Config', number: int | None) -> 'BrokenImages | None':
 
 @contextmanager
 def report_skipped(broken: 'BrokenImages | None') -> Iterator[None]:
-    """Name and count the images that have been skipped, at the end or at an error."""
+    """Report the names and number of skipped images, at the end or on an error."""
     try:
         yield
     finally:
@@ -121,10 +121,10 @@ def report_skipped(broken: 'BrokenImages | None') -> Iterator[None]:
 
 
 def build_runner(cfg: 'Config') -> 'Runner':
-    """Build the runner, and with it the model, on whatever device there is.
+    """Build the runner and its model on the available device.
 
     Raises:
-        UserError: If the config asks for something that cannot be built.
+        UserError: If a part of the config cannot be built.
     """
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner

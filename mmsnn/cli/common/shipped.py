@@ -1,4 +1,4 @@
-"""The configs that are shipped: in the checkout, or in the installed package."""
+"""The shipped configs, in the checkout or in the installed package."""
 
 import itertools
 import re
@@ -11,16 +11,16 @@ import mmsnn
 
 METAFILE = 'metafile.yml'
 REPORTED = 'Reported '
-"""Prefix of the metadata that are a paper's numbers."""
+"""Prefix of the metadata with a paper's numbers."""
 
 
 @dataclass(frozen=True)
 class ShippedConfig:
-    """A config and what is known of it.
+    """A shipped config, its description and its results.
 
     Attributes:
         name: ``FOLDER/FILE``; ``mmsnn::FOLDER/FILE`` names it in commands and configs.
-        description: One line, or nothing.
+        description: One line, or an empty string.
         measured: Metrics of this implementation, by name.
         reported: Metrics that the paper states, by name.
     """

@@ -52,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Make the data set and print what it has."""
+    """Make the data set and print the numbers of its images and objects."""
     from mmsnn.datasets import make_digits_detection
     from mmsnn.utils.errors import UserError
 
