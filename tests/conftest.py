@@ -1,9 +1,13 @@
 """What every test gets: a seed, one thread, quiet initialisation, its own scopes."""
 
 import gc
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# Also in the processes that tests start: two of them run side by side.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import mmsnn  # noqa: F401
 
