@@ -36,9 +36,11 @@ def use_atomic_checkpoints(cfg: Config) -> None:
     """
     if not cfg.get('default_hooks'):
         cfg.default_hooks = {}
-    hooks = cfg.default_hooks
+    hooks, custom = cfg.default_hooks, cfg.get('custom_hooks')
+    if not isinstance(hooks, dict):
+        return  # building the runner reports it
     hooks.setdefault('checkpoint', dict(type=_PLAIN_HOOK, interval=1))
-    for hook in (*hooks.values(), *(cfg.get('custom_hooks') or ())):
+    for hook in (*hooks.values(), *(custom if isinstance(custom, list) else ())):
         if isinstance(hook, dict) and _class_name(hook) == _PLAIN_HOOK:
             hook['type'] = 'mmsnn.AtomicCheckpointHook'
 

@@ -13,8 +13,9 @@ def narrow(cfg: Config) -> None:
     if model.backbone.type == 'mmsnn.PooledResNet':
         return  # it is narrow
     if model.backbone.type == 'mmsnn.DenseNetSNN':
-        # it has no width but its growth: that of the depths 121 and 201
-        model.backbone.growth_rate, full = WIDTH, 32
+        # it has no width but its growth
+        full = 48 if model.backbone.depth == 161 else 32
+        model.backbone.growth_rate = WIDTH
     else:
         full = model.backbone.get('base_channels', 64)
         model.backbone.base_channels = WIDTH
