@@ -141,7 +141,9 @@ def check_machine_code(kernel: Any, folder: Path) -> None:
         capture_output=True,
         text=True,
     ).stdout
-    assert re.search(r'STACK:0 .*LOCAL:0 ', usage), usage
+    # kernels in fp64 may have a stack frame, but spill nothing to local memory either
+    frame = '[08]' if '.f64' in kernel.asm['ptx'] else '0'
+    assert re.search(rf'STACK:{frame} .*LOCAL:0 ', usage), usage
     # contracted operations would flip spikes
     if kernel.metadata.name.endswith('forward_kernel'):
         assert not re.search(r'\bfma\.', kernel.asm['ptx'])
