@@ -9,10 +9,10 @@ from contextlib import contextmanager
 # Also in the processes that tests start: two of them run side by side.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
+# First, because its thread policy must be set before torch is loaded.
 import mmsnn  # noqa: F401
 
 # isort: split
-# mmsnn first: its thread policy must be set before torch is loaded
 import numpy as np
 import pytest
 import torch
