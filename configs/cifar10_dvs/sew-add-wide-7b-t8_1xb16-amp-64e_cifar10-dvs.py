@@ -4,15 +4,7 @@ num_steps = 8
 
 model = dict(
     backbone=dict(num_steps=num_steps),
-    neck=[
-        dict(
-            type='mmsnn.SpikeDecoder',
-            decoder=dict(type='Rate'),
-            in_channels=[_base_.channels],
-            num_steps=num_steps,
-        ),
-        dict(type='GlobalAveragePooling'),
-    ],
+    neck=[dict(_base_.model.neck[0], num_steps=num_steps), _base_.model.neck[1]],
 )
 
 pipeline = [

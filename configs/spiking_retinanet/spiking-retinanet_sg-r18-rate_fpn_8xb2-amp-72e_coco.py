@@ -1,35 +1,5 @@
-_base_ = [
-    '../_base_/models/retinanet_r18_fpn.py',
-    '../_base_/datasets/coco_detection.py',
-    '../_base_/schedules/sgd-amp_72e.py',
-    '../_base_/default_runtime.py',
-]
-
-num_steps = 4
-in_channels = [128, 256, 512]
+_base_ = './spiking-retinanet_sg-r18-asd_fpn_8xb2-amp-72e_coco.py'
 
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='mmsnn.SGResNet',
-        depth=18,
-        num_steps=num_steps,
-        out_indices=(1, 2, 3),
-        norm_cfg=dict(type='SyncBN'),
-    ),
-    neck=[
-        dict(
-            type='mmsnn.SpikeDecoder',
-            decoder=dict(type='Rate'),
-            in_channels=in_channels,
-            num_steps=num_steps,
-        ),
-        dict(
-            type='FPN',
-            in_channels=in_channels,
-            out_channels=256,
-            add_extra_convs='on_input',
-            num_outs=5,
-        ),
-    ],
+    neck=[dict(_base_.model.neck[0], decoder=dict(type='Rate')), _base_.model.neck[1]]
 )

@@ -1,3 +1,6 @@
-_base_ = './spiking-retinanet_sg-r18-rate_fpn_8xb2-amp-72e_coco.py'
+_base_ = './spiking-retinanet_sg-r18-asd_fpn_8xb2-amp-72e_coco.py'
 
-model = dict(backbone=dict(depth=34))
+model = dict(
+    backbone=dict(depth=34),
+    neck=[dict(_base_.model.neck[0], decoder=dict(type='Rate')), _base_.model.neck[1]],
+)

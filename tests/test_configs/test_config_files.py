@@ -73,15 +73,22 @@ def test_there_are_configs() -> None:
     assert len(BASES) >= 5
 
 
+def leaf_depth(path: Path) -> int:
+    """Count the levels of a config above ``_base_``."""
+    return 1 + max((leaf_depth(p) for p in parents(path) if p in LEAVES), default=0)
+
+
 @pytest.mark.parametrize('path', LEAVES, ids=name_of)
-def test_inheritance_is_at_most_two_deep(path: Path) -> None:
-    assert 1 <= depth(path) <= 2
-    assert any(parent in BASES or parent in LEAVES for parent in parents(path))
+def test_config_inherits_from_base_files_or_from_one_that_does(path: Path) -> None:
+    assert parents(path)
+    assert leaf_depth(path) <= 2
 
 
 @pytest.mark.parametrize('path', BASES, ids=name_of)
-def test_base_files_inherit_nothing(path: Path) -> None:
-    assert depth(path) == 0
+def test_base_file_inherits_only_from_its_own_folder(path: Path) -> None:
+    assert all(parent.parent == path.parent for parent in parents(path))
+    assert len(parents(path)) <= 1
+    assert depth(path) <= 2
 
 
 @pytest.mark.parametrize('path', DISTINCT, ids=name_of)

@@ -1,7 +1,6 @@
 # CIFAR-10 as published, in data/cifar10/cifar-10-batches-py/. Missing files are
 # downloaded.
-dataset_type = 'CIFAR10'
-data_root = 'data/cifar10/'
+_base_ = 'classification.py'
 
 # Mean and standard deviation of all pixels of the training images. (The values near 51
 # that are often used are averages of the standard deviations of single images.) Images
@@ -19,31 +18,9 @@ train_pipeline = [
 ]
 test_pipeline = [dict(type='PackInputs')]
 
-train_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline
-    ),
-)
+dataset = dict(type='CIFAR10', data_root='data/cifar10/')
+train_dataloader = dict(dataset=dict(split='train', pipeline=train_pipeline, **dataset))
 val_dataloader = dict(
-    batch_size=32,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        split='test',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+    dataset=dict(split='test', test_mode=True, pipeline=test_pipeline, **dataset)
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = val_evaluator

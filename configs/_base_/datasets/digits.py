@@ -1,6 +1,6 @@
 # scikit-learn's 8x8 digits; no download. No flips, since mirrored digits are invalid.
 # No workers: loading is cheap, and on a CPU a worker takes a core away from training.
-dataset_type = 'mmsnn.DigitsClassification'
+_base_ = 'classification.py'
 
 train_pipeline = [
     dict(type='RandomCrop', crop_size=8, padding=1),
@@ -8,25 +8,13 @@ train_pipeline = [
 ]
 test_pipeline = [dict(type='PackInputs')]
 
+loader = dict(batch_size=64, num_workers=0, persistent_workers=False)
+dataset = dict(type='mmsnn.DigitsClassification')
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    persistent_workers=False,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(type=dataset_type, split='train', pipeline=train_pipeline),
+    dataset=dict(split='train', pipeline=train_pipeline, **dataset), **loader
 )
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    persistent_workers=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type, split='test', test_mode=True, pipeline=test_pipeline
-    ),
+    dataset=dict(split='test', test_mode=True, pipeline=test_pipeline, **dataset),
+    **loader,
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = val_evaluator

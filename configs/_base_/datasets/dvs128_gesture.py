@@ -2,44 +2,9 @@
 #   data/dvs128_gesture/DvsGesture/{*.aedat,*_labels.csv,trials_to_{train,test}.txt}
 # Frames are made once:
 #   tools/dataset_tools/events.py dvs128_gesture data/dvs128_gesture/
-dataset_type = 'mmsnn.DVS128Gesture'
-data_root = 'data/dvs128_gesture/'
+_base_ = 'event_frames.py'
 
-pack_inputs = dict(
-    type='mmpretrain.PackInputs',
-    input_key='frames',
-    meta_keys=('sample_idx', 'event_path', 'event_key', 'ori_shape', 'img_shape'),
-)
-train_pipeline = [dict(type='mmsnn.LoadEventFrames', num_steps=16), pack_inputs]
-test_pipeline = [dict(type='mmsnn.LoadEventFrames', num_steps=16), pack_inputs]
-
-train_dataloader = dict(
-    batch_size=16,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline
-    ),
-)
-val_dataloader = dict(
-    batch_size=16,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        split='test',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
-)
+dataset = dict(type='mmsnn.DVS128Gesture', data_root='data/dvs128_gesture/')
+train_dataloader = dict(dataset=dataset)
+val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, 5))
-test_evaluator = val_evaluator

@@ -1,7 +1,6 @@
 # Fashion-MNIST, grey images of 28x28 pixels. Files missing from data/fashion_mnist are
 # downloaded; docs/classification.md describes the setup without network access.
-dataset_type = 'FashionMNIST'
-data_root = 'data/fashion_mnist/'
+_base_ = 'classification.py'
 
 # No crops, because they lower the accuracy in trainings of few epochs.
 train_pipeline = [
@@ -11,32 +10,14 @@ train_pipeline = [
 test_pipeline = [dict(type='PackInputs')]
 
 # No workers: loading is cheap, and on a CPU a worker takes a core away from training.
+loader = dict(batch_size=64, num_workers=0, persistent_workers=False)
+dataset = dict(type='FashionMNIST', data_root='data/fashion_mnist/')
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    persistent_workers=False,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline
-    ),
+    dataset=dict(split='train', pipeline=train_pipeline, **dataset), **loader
 )
 val_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    persistent_workers=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        split='test',
-        # MMPretrain reads the test files only with test_mode
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+    # MMPretrain reads the test files only with test_mode
+    dataset=dict(split='test', test_mode=True, pipeline=test_pipeline, **dataset),
+    **loader,
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = val_evaluator

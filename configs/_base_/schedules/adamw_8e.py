@@ -1,27 +1,14 @@
-# For training from scratch on little data: warm-up, cosine decay, averaged weights.
-max_epochs = 8
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+# For training detectors from scratch on little data: warm-up, cosine decay, averaged
+# weights.
+_base_ = 'adamw-bs64_8e.py'
 
+train_cfg = dict(val_interval=4)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=200),
-    dict(
-        type='CosineAnnealingLR',
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        eta_min=2e-5,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], eta_min=2e-5),
 ]
 
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
-    clip_grad=dict(max_norm=10),
-)
+optim_wrapper = dict(clip_grad=dict(max_norm=10))
 custom_hooks = [
     dict(
         type='EMAHook',
@@ -32,4 +19,4 @@ custom_hooks = [
     )
 ]
 
-auto_scale_lr = dict(enable=False, base_batch_size=8)
+auto_scale_lr = dict(base_batch_size=8)

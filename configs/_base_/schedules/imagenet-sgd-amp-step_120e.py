@@ -1,35 +1,9 @@
 # Li et al., Section V-A: one time step, for the comparison with other networks.
-# The paper does not give the start of the warm-up, here 1 % of the learning rate, as in
-# torchvision.
+_base_ = 'imagenet-sgd-amp-step_50e.py'
+
 max_epochs = 120
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-
+train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.01,
-        begin=0,
-        end=15,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        end=max_epochs,
-        by_epoch=True,
-        milestones=[60, 105, 115],
-        gamma=0.1,
-    ),
+    dict(_base_.param_scheduler[0], end=15),
+    dict(_base_.param_scheduler[1], end=max_epochs, milestones=[60, 105, 115]),
 ]
-
-optim_wrapper = dict(
-    type='AmpOptimWrapper',
-    loss_scale='dynamic',
-    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
-)
-
-# Learning rate for 8 GPUs x 32 images; --auto-scale-lr scales it to other batch sizes.
-auto_scale_lr = dict(enable=False, base_batch_size=256)
