@@ -88,7 +88,7 @@ def test_config_inherits_from_base_files_or_from_one_that_does(path: Path) -> No
 def test_base_file_inherits_only_from_its_own_folder(path: Path) -> None:
     assert all(parent.parent == path.parent for parent in parents(path))
     assert len(parents(path)) <= 1
-    assert depth(path) <= 2
+    assert depth(path) <= 3
 
 
 @pytest.mark.parametrize('path', DISTINCT, ids=name_of)
