@@ -29,6 +29,8 @@ if [ ! -x "$uv" ]; then
         || fail "uv could not be installed by ${PYTHON:-python3} -m pip: install pip (Debian, Ubuntu: apt install python3-pip) or uv itself"
 fi
 export UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV="$PWD/.venv"
+# compiled once here, by all cores, instead of by the first start of each command
+export UV_COMPILE_BYTECODE=1
 unset PYTHONPATH PYTHONHOME
 echo "$made_for incomplete" > .venv.state
 # An incomplete environment is made anew; uv's cache holds what was downloaded and compiled.

@@ -11,7 +11,6 @@ Examples:
 """
 
 import argparse
-from typing import Any
 
 from .common.progress import track
 from .common.reports import add_input_options, finish, load
@@ -47,24 +46,22 @@ def main(args: argparse.Namespace) -> None:
     Raises:
         UserError: If the options do not fit the model, or the model does not run.
     """
-    import torch
-
     from mmsnn.analysis.coding import CodingDynamics
     from mmsnn.reporting.coding_report import draw, notes, tables
     from mmsnn.reporting.report import Report, plot_style
+    from mmsnn.utils.dry_run import predict
     from mmsnn.utils.errors import UserError
 
     if args.channels < 1:
         raise UserError(f'--channels must be at least 1, but got {args.channels}')
-    model: Any  # nn.Module's annotations hide test_step
     _, model, batches, facts = load(args)
     try:
         collector = CodingDynamics(model, args.levels, args.compare)
     except ValueError as error:
         raise UserError(f'config {args.config!r}: {error}') from error
-    with collector, torch.no_grad():
+    with collector:
         for batch in track(batches, 'Running the model'):
-            model.test_step(batch)
+            predict(model, batch)
     coding = collector.result()
     with plot_style():
         pictures = draw(collector, coding.encoders, args.channels)

@@ -12,7 +12,7 @@ Examples:
 """
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .common.exit_codes import note
 from .common.progress import track
@@ -114,8 +114,6 @@ def main(args: argparse.Namespace) -> None:
     """Count operations, estimate their energy, print and save the report."""
     costs, rules = find_costs(args), find_rules(args)
 
-    import torch
-
     from mmsnn.analysis import (
         OperationCounter,
         estimate_energy,
@@ -124,12 +122,12 @@ def main(args: argparse.Namespace) -> None:
     )
     from mmsnn.reporting import energy_report as draw
     from mmsnn.reporting.report import Report, si
+    from mmsnn.utils.dry_run import predict
 
-    model: Any
     _, model, batches, facts = load(args)
-    with OperationCounter(model) as counter, torch.no_grad():
+    with OperationCounter(model) as counter:
         for batch in track(batches, 'Counting operations'):
-            model.test_step(batch)
+            predict(model, batch)
     operations = counter.result()
     estimate = estimate_energy(operations, costs, rules)
     ann = estimate_energy(without_spikes(operations), costs, rules)

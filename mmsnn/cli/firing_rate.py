@@ -40,15 +40,14 @@ def measure(model: 'BaseModel', batches: 'Batches') -> 'Firing':
     Raises:
         UserError: If it is not a spiking network, or does not accept the images.
     """
-    import torch
-
     from mmsnn.analysis.firing.firing_rates import FiringRates
+    from mmsnn.utils.dry_run import predict
     from mmsnn.utils.errors import UserError
 
     try:
-        with FiringRates(model) as collector, torch.no_grad():
+        with FiringRates(model) as collector:
             for batch in track(batches, 'Running the model'):
-                model.test_step(batch)
+                predict(model, batch)
     except UserError:
         raise
     except ValueError as error:

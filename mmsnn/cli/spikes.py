@@ -13,7 +13,7 @@ Examples:
 
 import argparse
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .common.exit_codes import note
 from .common.progress import progress
@@ -136,20 +136,18 @@ def capture(args: argparse.Namespace, model: 'nn.Module', batches: 'Batches') ->
     Raises:
         ValueError: If there are no such layers or neurons, or the model does not run.
     """
-    import torch
-
     from mmsnn.analysis.model_parts import named_neurons
     from mmsnn.analysis.recorders.attention_recorder import (
         AttentionCapture,
         has_attention,
     )
     from mmsnn.analysis.recorders.spike_recorder import SpikeCapture
+    from mmsnn.utils.dry_run import predict
 
     names = [name for name, _ in named_neurons(model)]
     layers = args.layer or [names[0], names[-1]]
     traces = args.neuron or args.traces
     attentive = has_attention(model)
-    runs: Any = model  # nn.Module's annotations hide test_step
     seen: Seen = []
     total = batches.num_images
     for batch in batches:
@@ -157,10 +155,10 @@ def capture(args: argparse.Namespace, model: 'nn.Module', batches: 'Batches') ->
         images = range(len(batch['inputs']))
         spikes = [SpikeCapture(model, layers, i, traces) for i in images]
         weights = [AttentionCapture(model, i) for i in images if attentive]
-        with ExitStack() as stack, torch.no_grad():
+        with ExitStack() as stack:
             for collector in (*spikes, *weights):
                 stack.enter_context(collector)
-            runs.test_step(batch)
+            predict(model, batch)
         seen += [
             (one.result(), weights[i].result() if attentive else None)
             for i, one in enumerate(spikes)

@@ -22,7 +22,6 @@ _SETTINGS = {
     'figure.facecolor': 'white',
     'figure.constrained_layout.use': True,
     'savefig.facecolor': 'white',
-    'savefig.bbox': 'tight',
     'savefig.dpi': 'figure',
     'font.size': 10,
     'axes.spines.top': False,

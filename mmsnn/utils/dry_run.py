@@ -67,6 +67,29 @@ def dry_run(runner: Runner, mode: str) -> None:
             _try_sample(split, loop, model, dataset)
 
 
+NOT_PASSED = 'the images do not pass the model'
+
+
+def predict(model: Any, batch: Mapping[str, Any]) -> Any:
+    """Return what a model's ``test_step`` predicts for a batch, without a graph.
+
+    Args:
+        model: A model of MMEngine.
+        batch: The input of its ``test_step``.
+
+    Raises:
+        UserError: If it fails; the message names the part.
+    """
+    try:
+        with torch.no_grad():
+            return model.test_step(batch)
+    except UserError:
+        # a collector's hook
+        raise
+    except Exception as error:
+        raise _explained(NOT_PASSED, error, model) from error
+
+
 def check_batch(model: Any, batch: Mapping[str, Any]) -> None:
     """Check that a model in evaluation mode can predict a batch.
 
@@ -79,9 +102,8 @@ def check_batch(model: Any, batch: Mapping[str, Any]) -> None:
     Raises:
         UserError: If it fails; the message names the part.
     """
-    failures = _failures('the images do not pass the model', model)
-    with _kept_random_states(), torch.no_grad(), failures:
-        model.test_step(deepcopy(batch))
+    with _kept_random_states():
+        predict(model, deepcopy(batch))
 
 
 def _check_length(split: str, loader: DataLoader) -> None:
@@ -154,19 +176,19 @@ def _adapt(model: nn.Module, runner: Runner) -> None:
 
 
 def _try_sample(split: str, loop: BaseLoop, model: Any, dataset: Any) -> None:
-    with _failures(f'{split}_dataloader: the first sample cannot be loaded'):
+    with explain_part(f'{split}_dataloader: the first sample cannot be loaded'):
         batch = loop.dataloader.collate_fn([dataset[0]])
     model.train(split == 'train')
     for module in model.modules():
         if isinstance(module, _NormBase):
             module.eval()
-    with _failures(f'a sample of {split}_dataloader does not pass the model', model):
+    with explain_part(f'a sample of {split}_dataloader does not pass the model', model):
         if split == 'train':
             data: Any = model.data_preprocessor(batch, True)
             model.parse_losses(model._run_forward(data, mode='loss'))
             return
         outputs = model.val_step(batch) if split == 'val' else model.test_step(batch)
-    with _failures(f'{split}_evaluator does not take what the model predicts'):
+    with explain_part(f'{split}_evaluator does not take what the model predicts'):
         _process(loop.evaluator, outputs, batch)
 
 
@@ -196,14 +218,26 @@ def _kept_random_states() -> Iterator[None]:
 
 
 @contextmanager
-def _failures(what: str, model: nn.Module | None = None) -> Iterator[None]:
-    """Turn any error into one line that names the part of ``model`` that failed."""
+def explain_part(what: str, model: nn.Module | None = None) -> Iterator[None]:
+    """Context manager that turns an error into one line naming the failed part.
+
+    Args:
+        what: What has failed, the start of the line.
+        model: The model whose part is named, if it was running.
+
+    Raises:
+        UserError: If anything fails.
+    """
     try:
         yield
     except Exception as error:
-        part = _find_part(error, model) if model is not None else ''
-        reason = explain(error) or f'{first_line(error)} {HINT}'
-        raise UserError(f'{what}{part}: {reason}') from error
+        raise _explained(what, error, model) from error
+
+
+def _explained(what: str, error: Exception, model: nn.Module | None) -> UserError:
+    part = _find_part(error, model) if model is not None else ''
+    reason = explain(error) or f'{first_line(error)} {HINT}'
+    return UserError(f'{what}{part}: {reason}')
 
 
 def _find_part(error: Exception, model: nn.Module) -> str:

@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from mmsnn.analysis.model_parts import named_neurons, steps_and_images, unwrap
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.utils import check_positive_int
+from mmsnn.utils.errors import UserError
 
 from .one_image import InputImage, OneImage
 
@@ -161,7 +162,7 @@ def _check_indices(
             0 <= i < size for i, size in zip(index, shape, strict=True)
         )
         if not inside:
-            raise ValueError(
+            raise UserError(
                 f'{name!r} has neurons of indices below {shape}, but got {index}'
             )
 

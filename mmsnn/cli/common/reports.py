@@ -85,7 +85,6 @@ def load(
 
     import mmsnn  # noqa: F401
     from mmsnn.analysis.model_inputs import build_model, make_batches
-    from mmsnn.utils.dry_run import check_batch
     from mmsnn.utils.outputs import check_folder
     from mmsnn.utils.preflight import load_config
 
@@ -101,7 +100,6 @@ def load(
     progress('Building the model')
     set_random_seed(args.seed)
     model = build_model(cfg, args.checkpoint, note)
-    check_batch(model, next(iter(batches)))
     facts = {
         'Config': str(args.config),
         'Checkpoint': args.checkpoint or _initialised(cfg, args.seed),
