@@ -4,6 +4,7 @@ Importing this package defines ``torch.ops.mmsnn.*`` for the CPU (compiled C++),
 (Triton) and, with PyTorch operations, any other device.
 """
 
+from .decompositions import decompositions
 from .dynamics import (
     DifferentiableStep,
     Dynamics,
@@ -21,6 +22,7 @@ __all__ = [
     'Dynamics',
     'Packed',
     'SurrogateKind',
+    'decompositions',
     'gate',
     'integer_multi_step',
     'multi_step',
