@@ -15,7 +15,7 @@ COMMANDS = (
     *('train', 'test', 'demo'),
     *('energy', 'firing-rate', 'gradient-flow', 'coding-dynamics', 'spikes'),
     *('flops', 'benchmark', 'confusion-matrix', 'coco-errors', 'logs'),
-    *('datasets', 'browse', 'convert', 'configs', 'doctor'),
+    *('datasets', 'browse', 'convert', 'export', 'configs', 'doctor'),
 )
 """The commands in the order of the help text."""
 

@@ -1,0 +1,1 @@
+"""Export of networks out of PyTorch."""

@@ -1,0 +1,97 @@
+"""Export of detectors and classifiers as programs of torch.export."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from mmsnn.deploy.folding import fold_norms
+
+from .onnx_program import dims, trace
+from .picture_input import PictureInput
+from .tensor_networks import as_tensor_network, is_detector
+
+# Large enough that no level of features is of size 1, which tracing would fix.
+_SIDE = 512
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A network that is traced for export.
+
+    Attributes:
+        program: Takes images ``[N, C, H, W]`` and, for a detector, ``size`` and
+            ``scale``, as
+            :class:`mmsnn.deploy.export.tensor_networks.SingleStageNetwork` does.
+        inputs: Names of its inputs.
+        outputs: Names of its outputs.
+        preprocessing: What precedes it.
+    """
+
+    program: ExportedProgram
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    preprocessing: PictureInput
+
+
+def export_archive(model: nn.Module, cfg: Config) -> Traced:
+    """Trace a trained detector or classifier with folded norms, of any batch and size.
+
+    Args:
+        model: The model of ``cfg``; it is not changed.
+        cfg: The full config.
+
+    Raises:
+        UserError: If the model or its preprocessing cannot be exported.
+    """
+    preprocessing = PictureInput.of(cfg)
+    network: Any = as_tensor_network(fold_norms(model).cpu().eval())
+    batch, height, width = dims(preprocessing.divisor)
+    divisor, channels = preprocessing.divisor, len(preprocessing.mean)
+    side = divisor * -(-_SIDE // divisor)
+    inputs = [torch.rand(2, channels, side, side + divisor)]
+    dynamic: list[dict[int, Any]] = [{0: batch, 2: height, 3: width}]
+    names = ['images']
+    if is_detector(network):
+        inputs += [torch.tensor([float(side), float(side)]), torch.ones(2)]
+        dynamic += [{}, {}]
+        names += ['size', 'scale']
+    program = trace(network, inputs, dynamic)
+    return Traced(program, tuple(names), network.outputs, preprocessing)
+
+
+@torch.no_grad()
+def compare_archive(model: Any, archive: nn.Module, batch: Any) -> float:
+    """Return the greatest difference between the results for a batch of one image.
+
+    Args:
+        model: The model, in evaluation mode.
+        archive: The module of the traced program.
+        batch: See :func:`mmsnn.analysis.model_inputs.make_batches`.
+    """
+    data = model.data_preprocessor(dict(batch), False)
+    (sample,) = model.test_step(batch)
+    images = data['inputs'].cpu()
+    if not hasattr(sample, 'pred_instances'):
+        return float((archive(images)[0] - sample.pred_score.cpu()).abs().max())
+    scale = torch.tensor(sample.metainfo.get('scale_factor', (1.0, 1.0)))
+    size = torch.tensor(sample.img_shape[:2])
+    boxes, scores, _ = archive(images, size.float(), scale.float())
+    expected = sample.pred_instances
+    number = len(expected.scores)
+    if int((scores > 0).sum()) != number:
+        return float('inf')
+    differences: list[Tensor] = [
+        (boxes[0, :number] - expected.bboxes.cpu()).abs(),
+        (scores[0, :number] - expected.scores.cpu()).abs(),
+        torch.zeros(1),
+    ]
+    return max(
+        float(difference.amax()) for difference in differences if len(difference)
+    )
+
+
+__all__ = ['Traced', 'compare_archive', 'export_archive']
