@@ -49,6 +49,14 @@ OTHERS: dict[str, list[Any]] = {
     'num_blocks': [0],
     'growth_rate': [0, 4.5],
     'depth': [20, '18'],
+    'tau': [0.99, float('inf')],
+    'init_tau': [1.0, 0.5],
+    'gate_threshold': [0, 1.01],
+    'channel_reduction': [0, 33],
+    'temporal_reduction': [0, 5],
+    'sca_kernel_size': [0],
+    'num_convs': [0],
+    'stride': [0],
 }
 
 

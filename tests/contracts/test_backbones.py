@@ -287,3 +287,10 @@ def test_fake_cuda(case) -> None:
     assert leaves.keys() == {p for p in net.parameters() if p.requires_grad}
     for parameter, grad in leaves.items():
         assert (grad.device.type, grad.shape) == ('cuda', parameter.shape)
+
+
+def test_mixed_devices_raise() -> None:
+    with FakeTensorMode(), torch.device('cuda'):
+        backbone = MODELS.get('SGResNet')(**backbone_arguments('SGResNet'))
+        with pytest.raises(RuntimeError, match='device'):
+            backbone(torch.randn(IMAGES, device='cpu'))

@@ -51,6 +51,14 @@ def test_the_state_is_fp32(name: str) -> None:
     for dtype in (torch.bfloat16, torch.float16):
         half = x.to(dtype)
         assert torch.equal(neuron(half).float(), neuron(half.float()).to(dtype).float())
+        grads = []
+        for source in (half, half.float()):
+            learned = source.detach().requires_grad_()
+            upstream = torch.linspace(-1, 1, learned.numel()).view_as(x).to(dtype)
+            neuron(learned).backward(upstream.to(learned.dtype))
+            grads.append(learned.grad.to(dtype))
+        # computed in fp32 and rounded once
+        torch.testing.assert_close(*grads)
     with torch.autocast('cpu', torch.bfloat16):
         cast = neuron(x)
     assert cast.dtype == torch.float32

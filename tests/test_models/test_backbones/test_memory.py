@@ -13,77 +13,13 @@ from mmsnn.analysis import (
     GradientStability,
     OperationCounter,
 )
-from mmsnn.models import DenseNetSNN, MSResNet, SevenBNet
+from mmsnn.models import MSResNet
 from mmsnn.models.layers import Recomputable
 
-from ..helpers import FAMILY_ENTRIES, make_backbone
+from ..helpers import make_backbone
 from .held import check_same, held_bytes, pair
 
 IMAGES = (2, 3, 64, 64)
-
-
-# what travels is binary, integer and analog; a learned neuron; dense stages
-SOME = ['SG-BSG*', 'SEW-ADD', 'PA-B', 'DANet-C']
-
-
-@pytest.mark.parametrize('family', SOME)
-def test_same_as_without(family) -> None:
-    """Twice, so that gradients add up and statistics follow each other."""
-    neuron = {'type': 'PLIF', 'v_threshold': 0.5}
-    options = {'depth': 18, 'neuron': neuron}
-    plain, lean = pair(make_backbone, family, **options)
-    check_same(plain, lean, torch.randn(IMAGES), passes=2)
-    assert held_bytes(lean, torch.randn(IMAGES)) < 0.3 * held_bytes(
-        plain, torch.randn(IMAGES)
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('depth', [18, 50])
-@pytest.mark.parametrize('family', FAMILY_ENTRIES)
-def test_every_family(family, depth) -> None:
-    """Basic blocks and bottlenecks."""
-    neuron = {'type': 'LIF', 'tau': 1.5, 'v_threshold': 0.3}
-    options = {'depth': depth, 'neuron': neuron, 'out_indices': (0, 1)}
-    plain, lean = pair(make_backbone, family, **options)
-    check_same(plain, lean, torch.randn(IMAGES))
-
-
-def dense(**options) -> nn.Module:
-    return DenseNetSNN(121, num_steps=2, growth_rate=4, out_indices=(0, 1), **options)
-
-
-@pytest.mark.parametrize('order', ['CNS', 'NSC'])
-def test_dense_nets(order) -> None:
-    """Layers side by side, transitions between them."""
-    neuron = {'type': 'IF', 'v_threshold': 0.5}
-    plain, lean = pair(dense, order=order, neuron=neuron)
-    check_same(plain, lean, torch.randn(IMAGES))
-    x = torch.randn(IMAGES)
-    share = 0.05 if order == 'CNS' else 0.4
-    assert held_bytes(lean, x) < share * held_bytes(plain, x)
-
-
-@pytest.mark.parametrize('family', ['SG-BSG', 'PA-A'])
-def test_nets_for_events(family) -> None:
-    """A stage is one part, its change of width and its pool with it."""
-    # pools of spikes fire everywhere if neurons fire easily, and norms silence that
-    neuron = {'type': 'IF', 'v_threshold': 3.0}
-    options = {'num_steps': 3, 'out_indices': (1, 4), 'wide': True, 'neuron': neuron}
-    plain, lean = pair(SevenBNet, family, **options)
-    x = torch.randn(2, 3, 2, 32, 32)
-    check_same(plain, lean, x)
-    share = 0.02 if family == 'SG-BSG' else 0.2
-    assert held_bytes(lean, x) < share * held_bytes(plain, x)
-
-
-@pytest.mark.parametrize(
-    'stem', ['cifar', 'gac', dict(type='RateStem', std=[255.0] * 3)]
-)
-def test_stems(stem) -> None:
-    """Random spikes of a rate code and a graded stem's attention among them."""
-    plain, lean = pair(make_backbone, 'SG-BSG', stem=stem, base_channels=16)
-    check_same(plain, lean, torch.rand(IMAGES))
 
 
 def test_autocast() -> None:
@@ -257,10 +193,3 @@ def test_what_is_recomputed() -> None:
     blocks = {f'stages.{i}.{j}' for i in range(4) for j in range(2)}
     assert parts == {'stem', *blocks, *(f'closings.{i}' for i in range(4))}
     assert not any(getattr(m, 'recompute', False) for m in plain.modules())
-
-
-@pytest.mark.parametrize('make', [make_backbone, dense, SevenBNet])
-def test_it_is_a_bool(make) -> None:
-    """As other switches are."""
-    with pytest.raises(TypeError, match='memory_efficient must be a bool'):
-        make(memory_efficient=1)

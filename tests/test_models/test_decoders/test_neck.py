@@ -45,13 +45,6 @@ def test_one_independent_decoder_a_level():
     assert unchanged == [True, False, True]
 
 
-def test_every_parameter_gets_a_gradient():
-    neck = SpikeDecoder(CHANNELS, 4, {'type': 'ASD'})
-    outputs = neck(levels())
-    sum((y * torch.randn_like(y)).sum() for y in outputs).backward()
-    assert parameters_without_gradient(neck) == []
-
-
 @pytest.mark.parametrize('decoder', ['Rate', 'ASD'])
 def test_after_a_backbone(decoder):
     backbone = make_backbone(base_channels=16, num_steps=3)
@@ -99,19 +92,6 @@ def test_levels_that_do_not_fit(inputs, given):
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         SpikeDecoder(CHANNELS, 4)(inputs)
-
-
-@pytest.mark.parametrize('decoder', ['Rate', 'ASD'])
-def test_built_for_4_steps_and_fed_2(decoder):
-    neck = SpikeDecoder(CHANNELS, 4, {'type': decoder})
-    message = f'{decoder} was built for num_steps=4, but its input has 2 time steps'
-    with pytest.raises(ValueError, match=message):
-        neck(levels(steps=2))
-
-
-def test_channels_that_do_not_fit():
-    with pytest.raises(ValueError, match='built for 32 channels, but its input has 64'):
-        SpikeDecoder(CHANNELS, 4)(levels(channels=(16, 64, 64)))
 
 
 @pytest.mark.parametrize(

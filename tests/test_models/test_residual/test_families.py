@@ -125,32 +125,6 @@ def test_danet_c_and_d_have_the_blocks_of_their_plain_families(dense, plain):
     assert row == replace(FAMILIES[plain], **words)
 
 
-@pytest.mark.parametrize('name', ['unit', 'last_unit', 'projection'])
-@pytest.mark.parametrize('order', ['', 'NS', 'S'])
-def test_a_unit_without_convolution(name, order):
-    message = f'{name} must have a convolution (C), but got {order!r}'
-    with pytest.raises(ValueError, match=re.escape(message)):
-        Wiring(AddMerge, 'a test', **{name: order})
-
-
-@pytest.mark.parametrize('name', ['identity', 'post'])
-@pytest.mark.parametrize('order', ['C', 'CN', 'SCN'])
-def test_a_convolution_where_there_is_none(name, order):
-    message = f'{name} must have no convolution (C), but got {order!r}'
-    with pytest.raises(ValueError, match=re.escape(message)):
-        Wiring(AddMerge, 'a test', **{name: order})
-
-
-@pytest.mark.parametrize(
-    'name', ['unit', 'last_unit', 'projection', 'identity', 'post']
-)
-@pytest.mark.parametrize('order', ['cns', 'CC', 'CNX', 'CNSN'])
-def test_letters(name, order):
-    message = f'order must spell C, N and S at most once each, but got {order!r}'
-    with pytest.raises(ValueError, match=message):
-        Wiring(AddMerge, 'a test', **{name: order})
-
-
 @pytest.mark.parametrize('family', FAMILIES)
 def test_get_family_by_name(family):
     assert get_family(family) is FAMILIES[family]
