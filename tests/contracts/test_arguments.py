@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mmsnn.models import SpikeDecoder
 from mmsnn.models.neurons import build_surrogate
 from mmsnn.models.residual import FAMILIES, AddMerge, Merge, Wiring
 from mmsnn.registry import MODELS, SURROGATES
@@ -150,3 +151,74 @@ def test_rows_of_families(argument: str, value: Any) -> None:
     names = f'{argument}|order' if isinstance(value, str | int) else argument
     with pytest.raises((TypeError, ValueError), match=f'({names}) must .*but got'):
         Wiring(**{'merge': AddMerge, 'citation': 'a test', argument: value})
+
+
+@pytest.mark.parametrize(
+    ('name', 'arguments', 'message'),
+    [
+        ('SpikingResNet', dict(connect='origin'), 'connect .*Origin, tdBN, BAA'),
+        ('SEWResNet', dict(connect='OR'), 'connect .*ADD, AND, IAND'),
+        ('SGResNet', dict(gate='bgs'), 'gate .*BSG'),
+        ('DANet', dict(variant='E'), 'variant .*A, B, C, D.*E'),
+        ('DANet', dict(variant=None), 'variant .*A, B, C, D.*None'),
+        ('DANet', dict(family='plain'), "multiple values for argument 'family'"),
+        ('ResNetSNN', dict(family='plain', zero_init_residual=True), 'shortcuts'),
+        ('SevenBNet', dict(family='plain', zero_init_residual=True), 'shortcuts'),
+        (
+            'ResNetSNN',
+            dict(family='tdBN', norm_cfg=dict(type='BN', affine=False)),
+            'a weight and a bias',
+        ),
+        ('ResNetSNN', dict(out_indices=(1,), frozen_stages=3), 'frozen_stages .*-1 to'),
+        ('SevenBNet', dict(out_indices=(2,), frozen_stages=4), 'frozen_stages .*-1 to'),
+        ('MSResNet', dict(dropout=1.0), r'dropout .*\[0, 1\).*1.0'),
+        ('MSResNet', dict(dropout=-0.1), r'dropout .*\[0, 1\).*-0.1'),
+        ('MSResNet', dict(dropout=0.2), r'dropout .*out_indices \(0, 1\)'),
+        ('MSResNet', dict(layout='mnist'), 'layout .*imagenet, cifar'),
+        ('MSResNet', dict(layout='cifar'), 'layout.*18.*10'),
+        ('PooledResNet', dict(widths=(4,)), 'out_indices .*0 to 0'),
+        ('DenseNetSNN', dict(order='SCN'), 'order .*CNS, NSC.*SCN'),
+        ('LatencyStem', dict(layers=layers(1)), 'at least 2 steps.*num_steps=1'),
+        ('PhaseStem', dict(layers=layers(12)), 'period of 8 steps.*num_steps=12'),
+        ('PhaseStem', dict(period=9), 'period .*at most 8.*9'),
+        ('RateStem', dict(seed=0.5), 'seed .*integer or None.*0.5'),
+        ('RateStem', dict(seed=-1), 'seed .*-1'),
+        ('RateStem', dict(mean=[0.0]), 'mean .*3 entries'),
+        ('RateStem', dict(mean=127.5), 'mean .*sequence.*127.5'),
+        ('RateStem', dict(std='abc'), 'std .*sequence'),
+        ('RateStem', dict(std=[1, 1, '1']), 'std .*number'),
+        ('RateStem', dict(std=[1, 0, 1]), 'std .*positive'),
+        ('GatedAttentionStem', dict(layers=layers(1)), 'at least 2 .*num_steps=1'),
+        (
+            'GatedAttentionStem',
+            dict(temporal=False, spatial_channel=False),
+            'both are False',
+        ),
+        ('ASD', dict(kernel_size=4), 'kernel_size .*odd.*4'),
+    ],
+    ids=name_of,
+)
+def test_combinations(name: str, arguments: dict[str, Any], message: str) -> None:
+    """Values that are wrong together, or that an annotation does not show."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        MODELS.get(name)(**{**dict(parts())[name], **arguments})
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(in_channels=64), 'in_channels .*sequence.*64'),
+        (dict(in_channels='64'), 'in_channels .*sequence'),
+        (dict(in_channels=()), 'in_channels .*at least one'),
+        (dict(in_channels=(64, 0)), 'in_channels .*at least 1'),
+        (dict(in_channels=(64.0,)), 'in_channels .*integer'),
+        (dict(num_steps=0), 'num_steps .*0'),
+        (dict(num_steps='4'), "num_steps .*'4'"),
+        (dict(decoder='ASD'), 'decoder .*dict with a type'),
+        (dict(decoder=dict(type='Attention')), 'Rate, ASD.*Attention'),
+        (dict(decoder=dict(type='ASD', num_steps=4)), 'num_steps: the network'),
+    ],
+)
+def test_the_neck(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        SpikeDecoder(**{'in_channels': (16, 32), 'num_steps': 4, **arguments})

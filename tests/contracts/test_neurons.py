@@ -37,7 +37,7 @@ def test_spikes_and_gradients(name: str) -> None:
         before = x.detach().clone()
         spikes = neuron(x)
         assert (spikes.shape, spikes.dtype) == (x.shape, dtype)
-        assert spikes.min() == 0 and 0.02 < spikes.float().mean() < 0.98
+        assert 0.02 < (spikes > 0).float().mean() < 0.98
         spikes.backward(torch.randn_like(spikes))
         assert x.grad.dtype == dtype and x.grad.isfinite().all() and x.grad.any()
         assert parameters_without_gradient(neuron) == []

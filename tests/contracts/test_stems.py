@@ -175,3 +175,16 @@ def test_signature_and_arguments(name: str) -> None:
     for given in ('spiking', 'out_channels'):
         with pytest.raises(ValueError, match=f'must not set {given}'):
             build_stem({'type': name, given: 1}, 3, 4, layers(STEPS))
+
+
+@EVERY
+def test_other_numbers_of_steps(case) -> None:
+    """Stems work on any number of time steps unless they say otherwise."""
+    stem = make_stem(case)
+    parts = [part for part in stem.modules() if hasattr(part, 'num_steps')]
+    fixed = any(getattr(part, 'step_dims', None) for part in stem.modules())
+    if fixed or stem.fixed_num_steps:
+        pytest.skip('made for one number of time steps')
+    for part in parts:
+        part.num_steps = 3
+    assert stem(images()).shape[0] == 3 * 2

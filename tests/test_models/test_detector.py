@@ -236,10 +236,3 @@ def test_faster_rcnn_learns_and_predicts(mmdet_scope, family):
     assert {'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox'} <= set(losses)
     assert parameters_without_gradient(detector) == []
     assert_predicts(detector, batch)
-
-
-def test_a_decoder_for_other_time_steps(mmdet_scope):
-    detector = MODELS.build(retinanet(spiking_parts({'type': 'ASD'}, num_steps=2)))
-    message = 'ASD was built for num_steps=3, but its input has 2 time steps'
-    with pytest.raises(ValueError, match=message):
-        detector(torch.zeros(1, 3, 64, 64), mode='tensor')

@@ -13,7 +13,6 @@ from mmsnn.analysis import (
     GradientStability,
     OperationCounter,
 )
-from mmsnn.models import MSResNet
 from mmsnn.models.layers import Recomputable
 
 from ..helpers import make_backbone
@@ -39,44 +38,6 @@ def test_autocast() -> None:
         assert all(map(torch.equal, expected, found))
     assert networks[1][0][0].dtype == torch.bfloat16
     assert all(g.any() for g in networks[1][1][:3])
-
-
-@pytest.mark.parametrize('norm', ['BN', 'SyncBN', 'GN'])
-def test_norms(norm) -> None:
-    """Those with statistics, and one without."""
-    norm_cfg = {'type': norm} | ({'num_groups': 2} if norm == 'GN' else {})
-    plain, lean = pair(make_backbone, 'Spiking', norm_cfg=norm_cfg)
-    check_same(plain, lean, torch.randn(IMAGES), passes=2)
-
-
-def test_cumulative_statistics() -> None:
-    """A norm that counts its batches must not count one twice."""
-    plain, lean = pair(make_backbone)
-    for network in (plain, lean):
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = None
-    check_same(plain, lean, torch.randn(IMAGES), passes=3)
-
-
-@pytest.mark.parametrize('options', [{'frozen_stages': 2}, {'norm_eval': True}])
-def test_switches(options) -> None:
-    """Frozen parts hold nothing; norms in evaluation mode stay as they are."""
-    neuron = {'type': 'IF', 'v_threshold': 0.1}
-    plain, lean = pair(make_backbone, 'SG-BSG*', neuron=neuron, **options)
-    for network in (plain, lean):
-        with torch.no_grad():
-            for module in network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.bias.fill_(0.5)
-    check_same(plain, lean, torch.randn(IMAGES))
-
-
-def test_dropout_drops_the_same() -> None:
-    """Random numbers are those of the first time, and go on as without."""
-    options = {'num_steps': 2, 'base_channels': 8, 'dropout': 0.5}
-    plain, lean = pair(MSResNet, 18, **options)
-    check_same(plain, lean, torch.randn(IMAGES))
 
 
 def test_without_gradients_nothing_changes() -> None:
@@ -193,3 +154,29 @@ def test_what_is_recomputed() -> None:
     blocks = {f'stages.{i}.{j}' for i in range(4) for j in range(2)}
     assert parts == {'stem', *blocks, *(f'closings.{i}' for i in range(4))}
     assert not any(getattr(m, 'recompute', False) for m in plain.modules())
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'norm_cfg': {'type': 'SyncBN'}},
+        {'norm_cfg': {'type': 'GN', 'num_groups': 2}},
+        # a norm that counts its batches must not count one twice
+        {'norm_cfg': {'type': 'BN', 'momentum': None}},
+        # frozen parts hold nothing; norms in evaluation mode stay as they are
+        {'frozen_stages': 2, 'norm_cfg': {'type': 'GN', 'num_groups': 2}},
+        {'norm_eval': True, 'neuron': {'type': 'IF', 'v_threshold': 0.1}},
+        # random numbers are those of the first time, and go on as without
+        {'family': 'MS', 'depth': 18, 'dropout': 0.5},
+    ],
+    ids=str,
+)
+def test_settings(options) -> None:
+    """Norms with and without statistics, frozen stages, dropout."""
+    plain, lean = pair(make_backbone, **options)
+    if 'norm_eval' in options:
+        for network in (plain, lean):
+            for module in network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    nn.init.constant_(module.bias, 0.5)
+    check_same(plain, lean, torch.randn(IMAGES), passes=3)

@@ -7,8 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from mmsnn.models import FAMILIES
-
 from ..helpers import FAMILY_ENTRIES, SMALL, make_backbone
 
 
@@ -58,35 +56,6 @@ def test_default_initialisation_is_kaiming():
             assert (module.bias == 0).all()
 
 
-def norm_weights(backbone):
-    """Return the weights of norms that end a path, and of all others."""
-    ends, others = set(), set()
-    blocks = [block for stage in backbone.stages for block in stage]
-    paths = [m for b in blocks for m in (b.branch[-1], b.projection) if m is not None]
-    ending = {id(m) for path in paths for m in path if isinstance(m, nn.BatchNorm2d)}
-    for module in backbone.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            group = ends if id(module) in ending else others
-            group.update(module.weight.tolist())
-    return ends, others
-
-
-@pytest.mark.parametrize('neuron', [{'type': 'IF'}, {'type': 'PLIF'}])
-@pytest.mark.parametrize('v_threshold', [1.0, 0.5])
-def test_threshold_dependent_norms_survive_initialisation(v_threshold, neuron):
-    neuron = {**neuron, 'v_threshold': v_threshold}
-    for depth in (18, 50):
-        ends, others = norm_weights(make_backbone('tdBN', depth, neuron=neuron))
-        # alpha = 1 / sqrt(2) of the two paths that are added
-        assert list(ends) == pytest.approx([v_threshold / math.sqrt(2)])
-        assert others == {v_threshold}
-        ends, others = norm_weights(make_backbone('MS', depth, neuron=neuron))
-        assert ends == others == {v_threshold}
-        # no other family looks at the threshold
-        ends, others = norm_weights(make_backbone('Spiking', depth, neuron=neuron))
-        assert ends == others == {1.0}
-
-
 @pytest.mark.parametrize('family', ['tdBN', 'MS', 'PA-B'])
 def test_a_users_initialisation_rules_threshold_dependent_norms(family):
     init_cfg = [
@@ -124,30 +93,6 @@ def test_initialisation_runs_once():
     assert (norm.weight == 1).all()
     name = 'stem.encode.conv.weight'
     assert torch.equal(backbone.state_dict()[name], before[name])
-
-
-@pytest.mark.parametrize('neuron', [{'type': 'IF'}, {'type': 'LIF', 'tau': 2.0}])
-@pytest.mark.parametrize('depth', [18])
-@pytest.mark.parametrize('family', [f for f in FAMILY_ENTRIES if f != 'plain'])
-def test_zero_init_residual(family, depth, neuron):
-    options = {'depth': depth, 'neuron': neuron}
-    zeroed = make_backbone(family, zero_init_residual=True, **options)
-    random = make_backbone(family, zero_init_residual=False, **options)
-    wiring = FAMILIES[family]
-
-    def sample(block):
-        x = torch.randn(4, block.branch[0].conv.in_channels, 8, 8)
-        return x * 3 if wiring.values == 'analog' else (x > 0.5).float()
-
-    for stages, is_zeroed in ((zeroed.stages, True), (random.stages, False)):
-        for stage in stages:
-            for block in stage:
-                # silent, or for AND always firing
-                constant = block.branch(sample(block)).unique().numel() == 1
-                assert constant is is_zeroed
-            if wiring.starts_as_identity:
-                x = sample(block)
-                assert torch.equal(block(x), x) is is_zeroed
 
 
 def test_zero_init_residual_gradients():

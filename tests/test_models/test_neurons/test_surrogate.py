@@ -8,7 +8,6 @@ from mmsnn.models.neurons import (
     Constant,
     Rectangular,
     Sigmoid,
-    Surrogate,
     build_surrogate,
     heaviside,
 )
@@ -55,11 +54,6 @@ def test_build():
     assert build_surrogate({'type': 'Rectangular'}) == Rectangular(1.0)
     mine = Rectangular(2.0)
     assert build_surrogate(mine) is mine
-
-
-def test_a_surrogate_without_derivative_says_so():
-    with pytest.raises(TypeError, match=r'Surrogate must define derivative\(x\)'):
-        build_surrogate(Surrogate(1.0))
 
 
 def test_heaviside_shows_what_is_not_finite():

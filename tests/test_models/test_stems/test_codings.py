@@ -7,7 +7,6 @@ from spikingjelly.activation_based.encoding import (
     LatencyEncoder,
     WeightedPhaseEncoder,
 )
-from torch import nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from mmsnn.models import SGResNet
@@ -225,78 +224,6 @@ def test_rounding_of_the_normalisation_is_allowed(coding):
     clean = image.clamp(0, 1)
     stem = make(coding).eval()
     assert torch.equal(coded(stem, image), coded(stem, clean))
-
-
-@pytest.mark.parametrize(
-    ('coding', 'steps', 'options', 'error', 'message'),
-    [
-        (
-            'LatencyStem',
-            1,
-            {},
-            ValueError,
-            'LatencyStem is made for at least 2 steps, the first for white and the '
-            'last for black, but got num_steps=1',
-        ),
-        (
-            'PhaseStem',
-            12,
-            {},
-            ValueError,
-            'PhaseStem is made for a multiple of its period of 8 steps, but got '
-            'num_steps=12; a shorter period keeps the highest bits only',
-        ),
-        ('PhaseStem', 4, {'period': 3}, ValueError, 'its period of 3 steps, but got'),
-        (
-            'PhaseStem',
-            9,
-            {'period': 9},
-            ValueError,
-            'stem period must be at most 8, the bits of a pixel, but got 9',
-        ),
-        ('PhaseStem', 8, {'period': 0}, ValueError, 'stem period must be at least 1'),
-        ('PhaseStem', 8, {'period': 8.0}, TypeError, 'stem period must be an integer'),
-        (
-            'RateStem',
-            8,
-            {'seed': 0.5},
-            TypeError,
-            'stem seed must be an integer or None, but got 0.5 (float)',
-        ),
-        ('RateStem', 8, {'seed': -1}, ValueError, 'stem seed must be in [0, 2**63), b'),
-        (
-            'RateStem',
-            8,
-            {'mean': [0.0]},
-            ValueError,
-            'stem mean must have 3 entries, one a channel, but got [0.0]',
-        ),
-        (
-            'RateStem',
-            8,
-            {'mean': 127.5},
-            TypeError,
-            'stem mean must be a sequence of numbers, but got 127.5 (float)',
-        ),
-        ('RateStem', 8, {'std': 'abc'}, TypeError, 'stem std must be a sequence of'),
-        ('RateStem', 8, {'std': [1, 1, '1']}, TypeError, 'stem std must be a number'),
-        ('RateStem', 8, {'std': [1, 0, 1]}, ValueError, 'stem std must be positive, b'),
-        ('RateStem', 8, {'stride': 0}, ValueError, 'stem stride must be at least 1'),
-        ('RateStem', 8, {'period': 8}, TypeError, "keyword argument 'period'"),
-    ],
-)
-def test_mistakes(coding, steps, options, error, message):
-    with pytest.raises(error, match=re.escape(message)):
-        make(coding, steps, **options)
-
-
-def test_sizes_of_the_stem_are_those_of_direct_coding():
-    layers = LayerFactory(STEPS, {'type': 'IF'}, {'type': 'BN'})
-    for coding in CODINGS:
-        stem = build_stem({'type': coding}, 3, 8, layers)
-        assert stem(torch.rand(2, 3, 65, 97)).shape == (STEPS * 2, 8, 17, 25)
-        lead = build_stem({'type': coding, 'num_convs': 2}, 3, 8, layers).lead
-        assert [type(m) for m in lead] == [nn.Conv2d]
 
 
 @pytest.mark.parametrize('coding', CODINGS)

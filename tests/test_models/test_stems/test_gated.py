@@ -1,7 +1,6 @@
 """Gated attention coding against its equations, written by hand."""
 
 import math
-import re
 
 import pytest
 import torch
@@ -244,51 +243,6 @@ def test_temporal_attention_never_starts_silent():
         scores = backbone.stem.temporal(backbone.stem.currents(image)[None])
         assert scores.abs().max() > 0.02
         assert scores[0] != scores[1]
-
-
-@pytest.mark.parametrize(
-    ('steps', 'options', 'error', 'message'),
-    [
-        (
-            1,
-            {},
-            ValueError,
-            'temporal attention squeezes num_steps to num_steps // 2 and needs at '
-            'least 2 steps, but got num_steps=1; temporal=False is without it',
-        ),
-        (
-            4,
-            {'temporal': False, 'spatial_channel': False},
-            ValueError,
-            'gated attention coding needs temporal or spatial_channel attention, but '
-            'both are False; DirectStem is without',
-        ),
-        (4, {'temporal': 1}, TypeError, 'stem temporal must be a bool, but got 1 (int'),
-        (
-            4,
-            {'spatial_channel': None},
-            TypeError,
-            'stem spatial_channel must be a bool, but got None (NoneType)',
-        ),
-        (
-            4,
-            {'sca_kernel_size': 0},
-            ValueError,
-            'stem sca_kernel_size must be at least 1, but got 0',
-        ),
-        (4, {'kernel_size': 0}, ValueError, 'stem kernel_size must be at least 1, but'),
-        (
-            4,
-            {'spiking': False},
-            ValueError,
-            'stem config must not set spiking: the network does',
-        ),
-    ],
-)
-def test_mistakes(steps, options, error, message):
-    cfg = {'type': 'GatedAttentionStem', **options}
-    with pytest.raises(error, match=re.escape(message)):
-        build_stem(cfg, 3, 8, layers_of(steps))
 
 
 def test_one_step_without_temporal_attention():
