@@ -29,6 +29,9 @@ def _whole_process() -> None:
     # The tests' tensors are small: more threads wait for each other, for seconds if
     # another program runs on the machine.
     torch.set_num_threads(1)
+    # Autograd's first backward pass starts a thread for each device it sees, fake ones
+    # too; processes that are forked afterwards could not run backward passes.
+    torch.ones((), requires_grad=True).backward()
     # MMEngine's init_weights logs a paragraph for each parameter.
     MMLogger.get_current_instance().setLevel('WARNING')
 

@@ -186,12 +186,6 @@ def test_a_model_without_neurons(train: Callable[..., Runner]) -> None:
         train(Plain())
 
 
-def test_settings() -> None:
-    assert GradientFlowHook().interval == 500
-    with pytest.raises(ValueError, match='interval'):
-        GradientFlowHook(0)
-
-
 def test_geometric_mean() -> None:
     assert geometric_mean([1e-8, 1e2]) == pytest.approx(1e-3)
     assert geometric_mean([0.0, 5.0]) == 0

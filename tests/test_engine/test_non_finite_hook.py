@@ -330,9 +330,3 @@ def test_innermost_module_is_named_with_what_it_was_fed() -> None:
 def test_it_is_on_by_default(name: str) -> None:
     cfg = Config.fromfile(CONFIGS / '_base_' / f'{name}.py')
     assert isinstance(HOOKS.build(cfg.default_hooks.non_finite), NonFiniteHook)
-
-
-@pytest.mark.parametrize(('interval', 'error'), [(0, ValueError), (1.5, TypeError)])
-def test_mistakes(interval: Any, error: type) -> None:
-    with pytest.raises(error, match='interval'):
-        NonFiniteHook(interval)

@@ -10,14 +10,13 @@ import torch
 import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
-from mmengine.registry import HOOKS, MODELS, DefaultScope
+from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
 from mmpretrain.structures import DataSample
 from test_tools.conftest import separate_run
 from torch import nn
 from torch.utils.data import Dataset
 
-from mmsnn import engine
 from mmsnn.utils.errors import UserError
 
 STEPS, TRAIN_STEPS = 4, 3
@@ -334,16 +333,6 @@ def test_parts_of_one_number_of_steps_are_named(
     assert issubclass(UserError, ValueError)
 
 
-@pytest.mark.parametrize('stem', ['GatedAttentionStem', 'RateStem'])
-def test_other_stems_work_on_any_number(stem: str) -> None:
-    options = dict(temporal=False) if stem == 'GatedAttentionStem' else {}
-    model = make_model(backbone=make_backbone(stem, **options))
-    images = torch.rand(2, 2, 16, 16)
-    for part in parts_of(model):
-        part.num_steps = TRAIN_STEPS
-    assert model.backbone(images)[-1].shape[0] == TRAIN_STEPS
-
-
 def test_networks_without_one_number_of_steps(
     make_runner: Callable[..., Runner],
 ) -> None:
@@ -355,20 +344,3 @@ def test_networks_without_one_number_of_steps(
     mixed.neck[0].num_steps = 9
     with pytest.raises(ValueError, match='but its parts have 4 and 9'):
         make_runner(mixed).train()
-
-
-@pytest.mark.parametrize(
-    ('value', 'error'),
-    [(0, ValueError), (-12, ValueError), (12.0, TypeError), (True, TypeError)],
-)
-def test_wrong_arguments(value: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match='train_steps must be .*, but got'):
-        engine.TrainStepsHook(value)
-
-
-@pytest.mark.parametrize('scope', ['mmdet', 'mmpretrain', 'mmengine'])
-def test_is_found_from_other_scopes(scope: str) -> None:
-    with DefaultScope.overwrite_default_scope(scope):
-        hook = HOOKS.build(HOOK)
-    assert type(hook) is engine.TrainStepsHook
-    assert hook.train_steps == TRAIN_STEPS

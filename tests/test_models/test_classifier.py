@@ -87,16 +87,6 @@ def test_rate_decoding_averages_the_logits_of_the_steps() -> None:
     assert not torch.allclose(per_step[0], per_step[1])
 
 
-def test_other_number_of_steps() -> None:
-    with pytest.raises(ValueError, match='built for num_steps=3, .* 2 time steps'):
-        classifier('Rate', num_steps=2)(torch.rand(1, 3, 16, 16))
-
-
-def test_other_number_of_channels() -> None:
-    with pytest.raises(ValueError, match=r'N, 3, H, W.*but got \[1, 1, 16, 16\]'):
-        classifier('Rate')(torch.rand(1, 1, 16, 16))
-
-
 # From classifier to detector ---------------------------------------------------------
 
 

@@ -49,6 +49,20 @@ SETTINGS = pytest.mark.parametrize(
     'setting', tool.PAPER_SETTINGS, ids=lambda s: f'v_th {s[0]}, alpha {s[1]}'
 )
 STEPS = pytest.mark.parametrize('steps', [1, 4], ids=lambda t: f'T={t}')
+# every setting at T = 1, and one at T = 4
+SETTINGS_AND_STEPS = pytest.mark.parametrize(
+    ('setting', 'steps'),
+    [
+        pytest.param(
+            setting,
+            steps,
+            id=f'v_th {setting[0]}, alpha {setting[1]}-T={steps}',
+            marks=SLOW if steps == 4 and setting != BASE else (),
+        )
+        for setting in tool.PAPER_SETTINGS
+        for steps in (1, 4)
+    ],
+)
 
 
 class Measured:
@@ -86,8 +100,7 @@ def measured(request) -> Measured:
 # the identity: exact
 
 
-@STEPS
-@SETTINGS
+@SETTINGS_AND_STEPS
 def test_identity_blocks_pass_gradients_unchanged(measured, setting, steps):
     # SEW Eq. 11, SG Eq. 17: the derivative is 1 whatever threshold and surrogate are
     norms = {f: measured.norms(f, setting, True, steps) for f in IDENTITIES + ANALOG}
@@ -192,8 +205,7 @@ def test_zero_initialisation_makes_spiking_resnet_worse_at_half_threshold(
     assert zero < measured.decades('Spiking', LOW, False, steps) - 8
 
 
-@STEPS
-@SETTINGS
+@SETTINGS_AND_STEPS
 def test_and_falls_silent(measured, setting, steps):
     assert measured.means('SEW-AND', setting, False, steps)[-1] < 1e-3
     norms = measured.flow('SEW-AND', setting, False, steps)[0]

@@ -112,8 +112,20 @@ def test_the_families_with_the_parameters_of_the_ann():
     assert {'Spiking', 'SEW-ADD', 'SG-BSG', 'DANet-A', 'DANet-C', 'MS'} < {*AS_THE_ANN}
 
 
-@pytest.mark.parametrize('family', FAMILIES)
-@pytest.mark.parametrize('depth', IMAGENET)
+@pytest.mark.parametrize(
+    ('depth', 'family'),
+    [
+        pytest.param(
+            depth,
+            family,
+            marks=pytest.mark.slow
+            if depth > 50 and family not in ('SEW-ADD', 'PA-B')
+            else (),
+        )
+        for depth in IMAGENET
+        for family in FAMILIES
+    ],
+)
 def test_imagenet(depth, family):
     parameters = count_imagenet(ResNetSNN, depth, family)
     exact, rounded = IMAGENET[depth]

@@ -67,11 +67,10 @@ class BaseDecoder(nn.Module):
                 f'{spikes.shape[2]}'
             )
         device = spikes.device.type
-        # is_autocast_enabled raises for devices without autocast, such as meta
-        if not (
-            torch.amp.is_autocast_available(device)
-            and torch.is_autocast_enabled(device)
-        ):
+        # is_autocast_enabled raises for devices without autocast, such as meta;
+        # compilers cannot trace the question which ones these are
+        known = torch.compiler.is_compiling() or torch.amp.is_autocast_available(device)
+        if not (known and torch.is_autocast_enabled(device)):
             spikes = spikes.to(torch.promote_types(spikes.dtype, self.own.dtype))
         return self.decode(spikes)
 

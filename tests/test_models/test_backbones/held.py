@@ -62,3 +62,34 @@ def pair(make, *args, **options) -> tuple[nn.Module, nn.Module]:
     for network in (plain, lean):
         network.to(memory_format=torch.channels_last).train()
     return plain, lean
+
+
+def results(network: nn.Module, x: Tensor, passes: int = 1) -> dict[str, Tensor]:
+    """Return outputs, gradients and statistics of training passes."""
+    found = {}
+    for number in range(passes):
+        torch.manual_seed(3)
+        for i, level in enumerate(network(x)):
+            found[f'output {number} {i}'] = level.detach()
+            if level.requires_grad:
+                weight = torch.randn(level.shape).to(level.dtype)
+                (level * weight).sum().backward(retain_graph=True)
+    found['random'] = torch.rand(3)
+    gradients = {n: p.grad for n, p in network.named_parameters()}
+    found |= {f'grad {n}': g for n, g in gradients.items() if g is not None}
+    return found | {n: b.clone() for n, b in network.named_buffers()}
+
+
+def check_same(plain: nn.Module, lean: nn.Module, x: Tensor, passes: int = 1) -> None:
+    expected, found = results(plain, x, passes), results(lean, x, passes)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+    for name in expected:
+        if name.startswith('output'):
+            assert found[name].any(), name
+    norms = [n for n in lean.state_dict() if n.endswith('num_batches_tracked')]
+    modules = dict(lean.named_modules())
+    for name in norms:
+        training = modules[name.rpartition('.')[0]].training
+        assert lean.state_dict()[name] == (passes if training else 0), name

@@ -47,7 +47,8 @@ def run_rank(rank, world_size, folder):
 
 
 def test_two_processes_average_their_gradients(tmp_path):
-    mp.spawn(run_rank, args=(2, str(tmp_path)), nprocs=2)
+    # forked: they need not import everything again
+    mp.start_processes(run_rank, args=(2, str(tmp_path)), nprocs=2, start_method='fork')
     backbone, images, weights = make_all()
     loss_of(backbone, images, weights).backward()
     first, second = (torch.load(tmp_path / f'rank{rank}.pth') for rank in (0, 1))

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
 from mmsnn.analysis import (
     FiringRates,
@@ -13,108 +13,12 @@ from mmsnn.analysis import (
     GradientStability,
     OperationCounter,
 )
-from mmsnn.models import DenseNetSNN, MSResNet, SevenBNet
 from mmsnn.models.layers import Recomputable
 
-from ..helpers import FAMILY_ENTRIES, make_backbone
-from .held import held_bytes, pair
+from ..helpers import make_backbone
+from .held import check_same, held_bytes, pair
 
 IMAGES = (2, 3, 64, 64)
-
-
-def results(network: nn.Module, x: Tensor, passes: int = 1) -> dict[str, Tensor]:
-    """Return outputs, gradients and statistics of training passes."""
-    found = {}
-    for number in range(passes):
-        torch.manual_seed(3)
-        for i, level in enumerate(network(x)):
-            found[f'output {number} {i}'] = level.detach()
-            if level.requires_grad:
-                weight = torch.randn(level.shape).to(level.dtype)
-                (level * weight).sum().backward(retain_graph=True)
-    found['random'] = torch.rand(3)
-    gradients = {n: p.grad for n, p in network.named_parameters()}
-    found |= {f'grad {n}': g for n, g in gradients.items() if g is not None}
-    return found | {n: b.clone() for n, b in network.named_buffers()}
-
-
-def check_same(plain: nn.Module, lean: nn.Module, x: Tensor, passes: int = 1) -> None:
-    expected, found = results(plain, x, passes), results(lean, x, passes)
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        assert torch.equal(found[name], value), name
-    for name in expected:
-        if name.startswith('output'):
-            assert found[name].any(), name
-    norms = [n for n in lean.state_dict() if n.endswith('num_batches_tracked')]
-    modules = dict(lean.named_modules())
-    for name in norms:
-        training = modules[name.rpartition('.')[0]].training
-        assert lean.state_dict()[name] == (passes if training else 0), name
-
-
-# what travels is binary, integer and analog; a learned neuron; dense stages
-SOME = ['SG-BSG*', 'SEW-ADD', 'PA-B', 'DANet-C']
-
-
-@pytest.mark.parametrize('family', SOME)
-def test_same_as_without(family) -> None:
-    """Twice, so that gradients add up and statistics follow each other."""
-    neuron = {'type': 'PLIF', 'v_threshold': 0.5}
-    options = {'depth': 18, 'neuron': neuron}
-    plain, lean = pair(make_backbone, family, **options)
-    check_same(plain, lean, torch.randn(IMAGES), passes=2)
-    assert held_bytes(lean, torch.randn(IMAGES)) < 0.3 * held_bytes(
-        plain, torch.randn(IMAGES)
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('depth', [18, 50])
-@pytest.mark.parametrize('family', FAMILY_ENTRIES)
-def test_every_family(family, depth) -> None:
-    """Basic blocks and bottlenecks."""
-    neuron = {'type': 'LIF', 'tau': 1.5, 'v_threshold': 0.3}
-    options = {'depth': depth, 'neuron': neuron, 'out_indices': (0, 1)}
-    plain, lean = pair(make_backbone, family, **options)
-    check_same(plain, lean, torch.randn(IMAGES))
-
-
-def dense(**options) -> nn.Module:
-    return DenseNetSNN(121, num_steps=2, growth_rate=4, out_indices=(0, 1), **options)
-
-
-@pytest.mark.parametrize('order', ['CNS', 'NSC'])
-def test_dense_nets(order) -> None:
-    """Layers side by side, transitions between them."""
-    neuron = {'type': 'IF', 'v_threshold': 0.5}
-    plain, lean = pair(dense, order=order, neuron=neuron)
-    check_same(plain, lean, torch.randn(IMAGES))
-    x = torch.randn(IMAGES)
-    share = 0.05 if order == 'CNS' else 0.4
-    assert held_bytes(lean, x) < share * held_bytes(plain, x)
-
-
-@pytest.mark.parametrize('family', ['SG-BSG', 'PA-A'])
-def test_nets_for_events(family) -> None:
-    """A stage is one part, its change of width and its pool with it."""
-    # pools of spikes fire everywhere if neurons fire easily, and norms silence that
-    neuron = {'type': 'IF', 'v_threshold': 3.0}
-    options = {'num_steps': 3, 'out_indices': (1, 4), 'wide': True, 'neuron': neuron}
-    plain, lean = pair(SevenBNet, family, **options)
-    x = torch.randn(2, 3, 2, 32, 32)
-    check_same(plain, lean, x)
-    share = 0.02 if family == 'SG-BSG' else 0.2
-    assert held_bytes(lean, x) < share * held_bytes(plain, x)
-
-
-@pytest.mark.parametrize(
-    'stem', ['cifar', 'gac', dict(type='RateStem', std=[255.0] * 3)]
-)
-def test_stems(stem) -> None:
-    """Random spikes of a rate code and a graded stem's attention among them."""
-    plain, lean = pair(make_backbone, 'SG-BSG', stem=stem, base_channels=16)
-    check_same(plain, lean, torch.rand(IMAGES))
 
 
 def test_autocast() -> None:
@@ -134,44 +38,6 @@ def test_autocast() -> None:
         assert all(map(torch.equal, expected, found))
     assert networks[1][0][0].dtype == torch.bfloat16
     assert all(g.any() for g in networks[1][1][:3])
-
-
-@pytest.mark.parametrize('norm', ['BN', 'SyncBN', 'GN'])
-def test_norms(norm) -> None:
-    """Those with statistics, and one without."""
-    norm_cfg = {'type': norm} | ({'num_groups': 2} if norm == 'GN' else {})
-    plain, lean = pair(make_backbone, 'Spiking', norm_cfg=norm_cfg)
-    check_same(plain, lean, torch.randn(IMAGES), passes=2)
-
-
-def test_cumulative_statistics() -> None:
-    """A norm that counts its batches must not count one twice."""
-    plain, lean = pair(make_backbone)
-    for network in (plain, lean):
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = None
-    check_same(plain, lean, torch.randn(IMAGES), passes=3)
-
-
-@pytest.mark.parametrize('options', [{'frozen_stages': 2}, {'norm_eval': True}])
-def test_switches(options) -> None:
-    """Frozen parts hold nothing; norms in evaluation mode stay as they are."""
-    neuron = {'type': 'IF', 'v_threshold': 0.1}
-    plain, lean = pair(make_backbone, 'SG-BSG*', neuron=neuron, **options)
-    for network in (plain, lean):
-        with torch.no_grad():
-            for module in network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.bias.fill_(0.5)
-    check_same(plain, lean, torch.randn(IMAGES))
-
-
-def test_dropout_drops_the_same() -> None:
-    """Random numbers are those of the first time, and go on as without."""
-    options = {'num_steps': 2, 'base_channels': 8, 'dropout': 0.5}
-    plain, lean = pair(MSResNet, 18, **options)
-    check_same(plain, lean, torch.randn(IMAGES))
 
 
 def test_without_gradients_nothing_changes() -> None:
@@ -290,8 +156,27 @@ def test_what_is_recomputed() -> None:
     assert not any(getattr(m, 'recompute', False) for m in plain.modules())
 
 
-@pytest.mark.parametrize('make', [make_backbone, dense, SevenBNet])
-def test_it_is_a_bool(make) -> None:
-    """As other switches are."""
-    with pytest.raises(TypeError, match='memory_efficient must be a bool'):
-        make(memory_efficient=1)
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'norm_cfg': {'type': 'SyncBN'}},
+        {'norm_cfg': {'type': 'GN', 'num_groups': 2}},
+        # a norm that counts its batches must not count one twice
+        {'norm_cfg': {'type': 'BN', 'momentum': None}},
+        # frozen parts hold nothing; norms in evaluation mode stay as they are
+        {'frozen_stages': 2, 'norm_cfg': {'type': 'GN', 'num_groups': 2}},
+        {'norm_eval': True, 'neuron': {'type': 'IF', 'v_threshold': 0.1}},
+        # random numbers are those of the first time, and go on as without
+        {'family': 'MS', 'depth': 18, 'dropout': 0.5},
+    ],
+    ids=str,
+)
+def test_settings(options) -> None:
+    """Norms with and without statistics, frozen stages, dropout."""
+    plain, lean = pair(make_backbone, **options)
+    if 'norm_eval' in options:
+        for network in (plain, lean):
+            for module in network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    nn.init.constant_(module.bias, 0.5)
+    check_same(plain, lean, torch.randn(IMAGES), passes=3)

@@ -19,7 +19,14 @@ from mmsnn.models.backbones.named_resnets import ChannelDropout
 from mmsnn.models.backbones.resnet import Architecture
 from mmsnn.models.residual import BasicBlock, Bottleneck, LearnedGateMerge
 
-from ..helpers import FAMILY_ENTRIES, SMALL, calibrate, make_backbone
+from ..helpers import (
+    FAMILY_ENTRIES,
+    SMALL,
+    calibrate,
+    make_backbone,
+    parameters_without_gradient,
+    sum_of,
+)
 from .networks import make_active
 
 # the first is the default
@@ -240,3 +247,10 @@ def test_dropout_does_nothing_in_evaluation_mode():
         assert torch.equal(level, expected)
     # and the features are spikes again
     assert set(backbone(image)[-1].unique().tolist()) == {0.0, 1.0}
+
+
+def test_the_network_of_ms_resnet104_learns():
+    backbone = make_active('MS', 104, base_channels=4, dropout=0.2)
+    levels = backbone(torch.randn(2, 3, 64, 64))
+    sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
+    assert parameters_without_gradient(backbone) == []

@@ -1,7 +1,5 @@
 """The pooled ResNet of the SEW paper's A.5, and the spiking VGG."""
 
-import re
-
 import pytest
 import torch
 from torch import nn
@@ -55,14 +53,6 @@ def test_every_family(family):
         assert net.out_values == 'integer' or level.max() <= 1
 
 
-@pytest.mark.parametrize('family', ['SEW-ADD', 'SG-BSG', 'PA-A', 'DANet-D'])
-def test_every_parameter_gets_a_gradient(family):
-    net = narrow(family).train()
-    levels = net(torch.randn(8, 3, 16, 16))
-    sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
-    assert parameters_without_gradient(net) == []
-
-
 @pytest.mark.parametrize('depth', [11, 13, 16, 19])
 def test_layers_of_vgg(depth):
     with torch.device('meta'):
@@ -87,41 +77,6 @@ def test_vgg_makes_spikes_and_learns():
     assert {value for x in levels for value in x.unique().tolist()} == {0.0, 1.0}
     sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
     assert parameters_without_gradient(net) == []
-
-
-@pytest.mark.parametrize('make', [narrow, vgg])
-def test_memory_efficient_is_the_same(make):
-    torch.manual_seed(0)
-    plain = make()
-    torch.manual_seed(0)
-    lean = make(memory_efficient=True)
-    lean.load_state_dict(plain.state_dict())
-    image = torch.randn(8, 3, 32, 32)
-    grads = []
-    for net in (plain, lean):
-        levels = net.train()(image)
-        sum_of(levels, [torch.ones_like(level) for level in levels]).backward()
-        grads.append([p.grad for p in net.parameters()])
-    for grad, other in zip(*grads, strict=True):
-        torch.testing.assert_close(grad, other)
-
-
-@pytest.mark.parametrize(
-    ('kind', 'options', 'error', 'message'),
-    [
-        (PooledResNet, {'widths': ()}, ValueError, 'widths must have one entry'),
-        (PooledResNet, {'widths': 32}, TypeError, 'widths must be'),
-        (PooledResNet, {'widths': (0,)}, ValueError, 'widths must be at least 1'),
-        (PooledResNet, {'num_blocks': 0}, ValueError, 'num_blocks must be at least 1'),
-        (PooledResNet, {'widths': (4,)}, ValueError, 'must name stages 0 to 0'),
-        (VGGSNN, {'depth': 12}, ValueError, 'depth must be one of 11, 13, 16, 19'),
-        (VGGSNN, {'depth': 16, 'base_channels': 0}, ValueError, 'base_channels must'),
-        (VGGSNN, {'depth': 16, 'out_indices': (5,)}, ValueError, 'stages 0 to 4'),
-    ],
-)
-def test_mistakes(kind, options, error, message):
-    with pytest.raises(error, match=re.escape(message)):
-        kind(**options)
 
 
 def test_images_that_are_too_small():

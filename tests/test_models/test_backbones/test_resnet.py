@@ -58,40 +58,6 @@ def test_a_wiring_of_ones_own():
     assert len(backbone(torch.randn(1, 3, 32, 32))) == 4
 
 
-def test_grey_images_and_channels():
-    backbone = make_backbone(in_channels=1)
-    assert len(backbone(torch.randn(1, 1, 32, 32))) == 4
-
-
-@pytest.mark.parametrize('shape', [(2, 3, 64, 64), (2, 2, 3, 64, 64)])
-@pytest.mark.parametrize(
-    ('family', 'options'),
-    [('SG-BSG', {}), ('PA-B', {}), ('MS', {'dropout': 0.2, 'avg_down': True})],
-)
-def test_features_are_channels_last(family, options, shape):
-    for level in make_backbone(family, **options)(torch.randn(shape)):
-        assert level.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
-
-
-def test_the_time_step_matters():
-    # neurons integrate: the first step is not the others
-    level = make_backbone(num_steps=4)(torch.randn(2, 3, 64, 64))[0]
-    assert not torch.equal(level[0], level[1])
-
-
-def test_neuron_norm_and_convolution_configs():
-    backbone = make_backbone(
-        neuron={'type': 'PLIF', 'init_tau': 1.5, 'v_reset': None},
-        norm_cfg={'type': 'GN', 'num_groups': 4},
-        conv_cfg={'type': 'ConvWS'},
-    )
-    names = {type(m).__name__ for m in backbone.modules()}
-    assert {'PLIF', 'GroupNorm', 'ConvWS2d'} <= names
-    assert not names & {'IF', 'BatchNorm2d', 'Conv2d'}
-    for level in backbone(torch.randn(2, 3, 32, 32)):
-        assert set(level.unique().tolist()) <= {0.0, 1.0}
-
-
 def test_sync_bn_builds():
     backbone = make_backbone(norm_cfg={'type': 'SyncBN', 'requires_grad': True})
     norms = [m for m in backbone.modules() if isinstance(m, nn.SyncBatchNorm)]

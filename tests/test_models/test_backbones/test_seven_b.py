@@ -1,6 +1,5 @@
 """7B-Net and Wide-7B-Net, of every residual family."""
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -8,7 +7,6 @@ import torch
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmsnn.models import FAMILIES, PLIF, SevenBNet
 
@@ -17,7 +15,7 @@ from ..helpers import calibrate, count_parameters, parameters_without_gradient, 
 STEPS = 3
 # one of each kind of value, and norm first
 KINDS = ['SG-BSG', 'SEW-ADD', 'PA-A', 'PA-B']
-NETS = [(name, False) for name in FAMILIES] + [(name, True) for name in KINDS]
+NETS = [(name, False) for name in KINDS] + [('PA-B', True)]
 ALL_LEVELS = tuple(range(7))
 
 
@@ -119,18 +117,6 @@ def test_features(family, wide):
         assert levels[-1].max() > 1
 
 
-def test_out_indices():
-    every, some = make_net(out_indices=ALL_LEVELS), make_net(out_indices=[0, 3])
-    assert len(some.stages) == 4
-    state = every.state_dict()
-    some.load_state_dict({name: state[name] for name in some.state_dict()})
-    frames = torch.rand(1, STEPS, 2, 128, 128)
-    expected = every(frames)
-    first, fourth = some(frames)
-    assert torch.equal(first, expected[0])
-    assert torch.equal(fourth, expected[3])
-
-
 def test_the_default_is_the_paper_s():
     net = SevenBNet()
     assert (net.num_steps, net.in_channels, net.wide) == (16, 2, False)
@@ -161,26 +147,12 @@ def test_threshold_dependent_norms(family):
     torch.testing.assert_close(last.norm.weight, torch.full((128,), 0.5 * alpha))
 
 
-@pytest.mark.parametrize(('family', 'wide'), NETS)
+@pytest.mark.parametrize(('family', 'wide'), [('SG-BSG*', False), ('PA-B', True)])
 def test_every_parameter_gets_a_gradient(family, wide):
     net = make_net(family, wide=wide, num_steps=2)
     levels = net(events(steps=2))
     sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
     assert parameters_without_gradient(net) == []
-
-
-def test_frozen_stages():
-    net = make_net(frozen_stages=2).train()
-    frozen = {n for n, p in net.named_parameters() if not p.requires_grad}
-    expected = {
-        name
-        for name, _ in net.named_parameters()
-        if name.startswith(('stem.', 'stages.0.', 'stages.1.'))
-    }
-    assert frozen == expected
-    for stage, training in ((1, False), (2, True)):
-        norms = [m for m in net.stages[stage].modules() if isinstance(m, _BatchNorm)]
-        assert {norm.training for norm in norms} == {training}
 
 
 def test_trains_in_a_classifier():
@@ -217,30 +189,6 @@ def test_trains_in_a_classifier():
     assert scores.shape == (4, 11)
 
 
-@pytest.mark.parametrize(
-    ('shape', 'message'),
-    [
-        (
-            (1, 4, 2, 128, 128),
-            'expected images of shape [N, 2, H, W] or frames of shape '
-            '[N, 3, 2, H, W], but got [1, 4, 2, 128, 128]',
-        ),
-        ((1, 3, 3, 128, 128), '[N, 3, 2, H, W], but got [1, 3, 3, 128, 128]'),
-        ((1, 3, 128, 128), 'expected images of shape [N, 2, H, W]'),
-        ((2, 128, 128), 'but got [2, 128, 128]'),
-        (
-            (1, 3, 2, 127, 128),
-            '7 max-pools need images or frames of at least 128 x 128 pixels, but got '
-            'shape [1, 3, 2, 127, 128]',
-        ),
-        ((1, 2, 128, 127), 'at least 128 x 128 pixels, but got shape [1, 2, 128, 127]'),
-    ],
-)
-def test_inputs_that_do_not_fit(shape, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        make_net()(torch.rand(shape))
-
-
 @pytest.mark.parametrize(('last', 'needed'), [(0, 2), (3, 16)])
 def test_the_size_that_is_needed(last, needed):
     net = make_net(out_indices=(last,))
@@ -252,43 +200,3 @@ def test_the_size_that_is_needed(last, needed):
     )
     with pytest.raises(ValueError, match=message):
         net(torch.rand(2, STEPS, 2, needed, needed - 1))
-
-
-@pytest.mark.parametrize(
-    ('options', 'error', 'message'),
-    [
-        (
-            {'family': 'SEW'},
-            ValueError,
-            f"family must be one of {', '.join(FAMILIES)}, but got 'SEW'",
-        ),
-        ({'wide': 1}, TypeError, 'wide must be a bool, but got 1 (int)'),
-        ({'num_steps': 0}, ValueError, 'num_steps must be at least 1, but got 0'),
-        ({'in_channels': 0}, ValueError, 'in_channels must be at least 1, but got 0'),
-        (
-            {'out_indices': (7,)},
-            ValueError,
-            'out_indices must name stages 0 to 6, but got (7,)',
-        ),
-        ({'neuron': 'PLIF'}, TypeError, 'neuron must be a dict with a type'),
-        ({'norm_cfg': None}, TypeError, 'norm_cfg must be a dict with a type'),
-        (
-            {'out_indices': (2,), 'frozen_stages': 4},
-            ValueError,
-            'frozen_stages must be -1 to 3, the stages that are built, but got 4',
-        ),
-        (
-            {'zero_init_residual': 1},
-            TypeError,
-            'zero_init_residual must be a bool, but got 1 (int)',
-        ),
-        (
-            {'family': 'plain', 'zero_init_residual': True},
-            ValueError,
-            'zero_init_residual needs shortcuts, which the plain family has not',
-        ),
-    ],
-)
-def test_mistakes(options, error, message):
-    with pytest.raises(error, match=re.escape(message)):
-        SevenBNet(**options)

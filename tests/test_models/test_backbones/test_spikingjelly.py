@@ -109,15 +109,16 @@ def images():
 
 
 CASES = [
-    *((18, f'SEW-{connect}') for connect in ('ADD', 'AND', 'IAND')),
-    *((34, f'SEW-{connect}') for connect in ('ADD', 'AND', 'IAND')),
-    *((depth, 'SEW-ADD') for depth in (50, 101, 152)),
-    (50, 'SEW-AND'),
-    (18, 'Spiking'),
-    (50, 'Spiking'),
-    (18, 'MS'),
-    (34, 'MS'),
-    (18, 'MS with IF'),
+    *((18, family) for family in PAIRS),
+    (50, 'SEW-ADD'),
+    *(
+        pytest.param(depth, family, marks=pytest.mark.slow)
+        for family in PAIRS
+        for depth in (34, 50, 101, 152)
+        if (depth == 34 or not family.startswith('MS'))
+        and (depth, family) not in ((50, 'SEW-ADD'), (50, 'SEW-IAND'))
+        and (depth < 101 or family == 'SEW-ADD')
+    ),
 ]
 
 

@@ -1,6 +1,5 @@
 """Nothing is carried from one call to the next, and what follows from that."""
 
-import copy
 import io
 import pickle
 
@@ -41,13 +40,6 @@ def equal(levels, others):
     return all(torch.equal(a, b) for a, b in zip(levels, others, strict=True))
 
 
-def test_two_calls_agree(network):
-    image = torch.randn(2, 3, 64, 64)
-    assert equal(network(image), network(image))
-    with torch.no_grad():
-        assert equal(network(image), network(image))
-
-
 def test_sizes_may_change_between_calls(network):
     image = torch.randn(2, 3, 64, 64)
     first = network(image)
@@ -63,28 +55,6 @@ def test_sizes_may_change_between_calls(network):
     assert torch.equal(late, network.backbone.stem.encode.conv.weight.grad)
 
 
-def test_batches_do_not_mix(network):
-    # double precision: the batch size changes the order of a convolution's sums
-    network.double()
-    images = torch.randn(3, 3, 64, 64, dtype=torch.float64)
-    together = network(images)
-    assert all(level.any() for level in together)
-    for i in range(3):
-        for alone, level in zip(network(images[i : i + 1]), together, strict=True):
-            torch.testing.assert_close(alone, level[i : i + 1])
-
-
-def test_deepcopy(network):
-    image = torch.randn(2, 3, 64, 64)
-    before = network(image)  # a copy after a call, when other frameworks hold state
-    twin = copy.deepcopy(network)
-    assert equal(twin(image), before)
-    with torch.no_grad():
-        for p in twin.parameters():
-            p.zero_()
-    assert equal(network(image), before)
-
-
 def test_pickle_and_torch_save(network):
     image = torch.randn(2, 3, 64, 64)
     expected = network(image)
@@ -93,22 +63,6 @@ def test_pickle_and_torch_save(network):
     torch.save(network, file)
     file.seek(0)
     assert equal(torch.load(file, weights_only=False)(image), expected)
-
-
-@pytest.mark.parametrize('neuron', NEURONS, ids=lambda neuron: neuron['type'])
-def test_state_dict_round_trip(neuron):
-    image = torch.randn(2, 3, 64, 64)
-    network, other = Network(neuron).eval(), Network(neuron).eval()
-    if neuron['type'] == 'PLIF':
-        with torch.no_grad():
-            network.backbone.stem.neuron.w.add_(0.5)  # the time constant is in it
-    expected = network(image)
-    assert not equal(other(image), expected)
-    file = io.BytesIO()
-    torch.save(network.state_dict(), file)
-    file.seek(0)
-    other.load_state_dict(torch.load(file, weights_only=True), strict=True)
-    assert equal(other(image), expected)
 
 
 def test_ema():
@@ -182,12 +136,3 @@ def test_autocast_with_a_norm_in_fp32():
         levels = backbone(torch.randn(2, 3, 64, 64))
     for level in levels:
         assert set(level.unique().tolist()) == {0.0, 1.0}
-
-
-def test_inference_mode_and_no_grad_agree_with_training_graph(network):
-    image = torch.randn(2, 3, 64, 64)
-    with_graph = network(image)
-    with torch.no_grad():
-        assert equal(network(image), with_graph)
-    with torch.inference_mode():
-        assert equal(network(image), with_graph)

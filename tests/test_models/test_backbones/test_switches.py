@@ -6,9 +6,6 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
-
-from mmsnn.models import FAMILIES
 
 from ..helpers import FAMILY_ENTRIES, SMALL, make_backbone
 
@@ -23,26 +20,6 @@ def norm_state(module):
 
 def is_unchanged(before, after):
     return all(torch.equal(before[name], after[name]) for name in before)
-
-
-@pytest.mark.parametrize('frozen_stages', [-1, 0, 1, 2, 4])
-def test_frozen_stages(frozen_stages):
-    backbone = make_backbone('SG-BSG*', frozen_stages=frozen_stages)
-    backbone.train(False).train(True)
-    parts = [backbone.stem, *backbone.stages]
-    before = [norm_state(part) for part in parts]
-    features = backbone(torch.randn(2, 3, 32, 32))
-    if frozen_stages < 4:
-        sum(level.sum() for level in features).backward()
-    else:
-        assert not any(level.requires_grad for level in features)
-    for index, part in enumerate(parts):
-        frozen = index <= frozen_stages
-        for p in part.parameters():
-            assert p.requires_grad is not frozen
-            assert (p.grad is None) is frozen
-        assert all(module.training is not frozen for module in part.modules())
-        assert is_unchanged(before[index], norm_state(part)) is frozen
 
 
 @pytest.mark.parametrize('frozen_stages', [-1, 0, 1, 2, 4])
@@ -67,35 +44,6 @@ def test_frozen_closings(frozen_stages):
         assert is_unchanged(before[i], norm_state(closing)) is frozen
 
 
-def test_frozen_from_the_start():
-    # a model is in training mode before anybody calls train()
-    backbone = make_backbone(frozen_stages=1)
-    assert backbone.training
-    assert not backbone.stem.training
-    assert not backbone.stages[0].training
-    assert backbone.stages[1].training
-
-
-def test_norm_eval():
-    backbone = make_backbone(norm_eval=True).train()
-    norms = [m for m in backbone.modules() if isinstance(m, _BatchNorm)]
-    assert len(norms) == 1 + 4 * 2 + 3
-    assert not any(norm.training for norm in norms)
-    assert backbone.training
-    assert backbone.stages[0][0].branch[0].conv.training
-    assert all(p.requires_grad for p in backbone.parameters())
-    before = norm_state(backbone)
-    backbone(torch.randn(2, 3, 32, 32))
-    assert is_unchanged(before, norm_state(backbone))
-
-
-def test_without_norm_eval_norms_train():
-    backbone = make_backbone().eval()
-    assert not any(m.training for m in backbone.modules())
-    backbone.train()
-    assert all(m.training for m in backbone.modules())
-
-
 def test_default_initialisation_is_kaiming():
     backbone = make_backbone(base_channels=32)
     for module in backbone.modules():
@@ -106,35 +54,6 @@ def test_default_initialisation_is_kaiming():
         elif isinstance(module, nn.BatchNorm2d):
             assert (module.weight == 1).all()
             assert (module.bias == 0).all()
-
-
-def norm_weights(backbone):
-    """Return the weights of norms that end a path, and of all others."""
-    ends, others = set(), set()
-    blocks = [block for stage in backbone.stages for block in stage]
-    paths = [m for b in blocks for m in (b.branch[-1], b.projection) if m is not None]
-    ending = {id(m) for path in paths for m in path if isinstance(m, nn.BatchNorm2d)}
-    for module in backbone.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            group = ends if id(module) in ending else others
-            group.update(module.weight.tolist())
-    return ends, others
-
-
-@pytest.mark.parametrize('neuron', [{'type': 'IF'}, {'type': 'PLIF'}])
-@pytest.mark.parametrize('v_threshold', [1.0, 0.5])
-def test_threshold_dependent_norms_survive_initialisation(v_threshold, neuron):
-    neuron = {**neuron, 'v_threshold': v_threshold}
-    for depth in (18, 50):
-        ends, others = norm_weights(make_backbone('tdBN', depth, neuron=neuron))
-        # alpha = 1 / sqrt(2) of the two paths that are added
-        assert list(ends) == pytest.approx([v_threshold / math.sqrt(2)])
-        assert others == {v_threshold}
-        ends, others = norm_weights(make_backbone('MS', depth, neuron=neuron))
-        assert ends == others == {v_threshold}
-        # no other family looks at the threshold
-        ends, others = norm_weights(make_backbone('Spiking', depth, neuron=neuron))
-        assert ends == others == {1.0}
 
 
 @pytest.mark.parametrize('family', ['tdBN', 'MS', 'PA-B'])
@@ -174,35 +93,6 @@ def test_initialisation_runs_once():
     assert (norm.weight == 1).all()
     name = 'stem.encode.conv.weight'
     assert torch.equal(backbone.state_dict()[name], before[name])
-
-
-def test_init_cfg_replaces_the_default():
-    backbone = make_backbone(init_cfg={'type': 'Constant', 'layer': 'Conv2d', 'val': 3})
-    assert (backbone.stem.encode.conv.weight == 3).all()
-
-
-@pytest.mark.parametrize('neuron', [{'type': 'IF'}, {'type': 'LIF', 'tau': 2.0}])
-@pytest.mark.parametrize('depth', [18, 50])
-@pytest.mark.parametrize('family', [f for f in FAMILY_ENTRIES if f != 'plain'])
-def test_zero_init_residual(family, depth, neuron):
-    options = {'depth': depth, 'neuron': neuron}
-    zeroed = make_backbone(family, zero_init_residual=True, **options)
-    random = make_backbone(family, zero_init_residual=False, **options)
-    wiring = FAMILIES[family]
-
-    def sample(block):
-        x = torch.randn(4, block.branch[0].conv.in_channels, 8, 8)
-        return x * 3 if wiring.values == 'analog' else (x > 0.5).float()
-
-    for stages, is_zeroed in ((zeroed.stages, True), (random.stages, False)):
-        for stage in stages:
-            for block in stage:
-                # silent, or for AND always firing
-                constant = block.branch(sample(block)).unique().numel() == 1
-                assert constant is is_zeroed
-            if wiring.starts_as_identity:
-                x = sample(block)
-                assert torch.equal(block(x), x) is is_zeroed
 
 
 def test_zero_init_residual_gradients():

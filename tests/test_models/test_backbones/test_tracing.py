@@ -54,13 +54,6 @@ def test_make_fx(family) -> None:
     check(net, traced, traced.graph)
 
 
-@pytest.mark.parametrize('family', FAMILIES)
-def test_export(family) -> None:
-    net = make_active(family, 10).eval()
-    program = torch.export.export(net, (torch.randn(2, 3, 64, 64),))
-    check(net, program.module(), program.graph)
-
-
 def test_compiled_graph() -> None:
     """The graph that a compiler is given."""
     net = make_active('SG-BSG', 10, neuron=NEURON).eval()

@@ -2,11 +2,8 @@ import re
 
 import pytest
 import torch
-from torch import nn
 
 from mmsnn.models import ASD, Rate, SpikeDecoder
-
-from ..helpers import make_backbone, parameters_without_gradient
 
 CHANNELS = (16, 32, 64)
 
@@ -45,26 +42,6 @@ def test_one_independent_decoder_a_level():
     assert unchanged == [True, False, True]
 
 
-def test_every_parameter_gets_a_gradient():
-    neck = SpikeDecoder(CHANNELS, 4, {'type': 'ASD'})
-    outputs = neck(levels())
-    sum((y * torch.randn_like(y)).sum() for y in outputs).backward()
-    assert parameters_without_gradient(neck) == []
-
-
-@pytest.mark.parametrize('decoder', ['Rate', 'ASD'])
-def test_after_a_backbone(decoder):
-    backbone = make_backbone(base_channels=16, num_steps=3)
-    neck = SpikeDecoder(backbone.out_channels, 3, {'type': decoder})
-    features = backbone(torch.randn(2, 3, 65, 97))
-    outputs = neck(features)
-    for spikes, decoded in zip(features, outputs, strict=True):
-        assert decoded.shape == spikes.shape[1:]
-    sum((y * torch.randn_like(y)).sum() for y in outputs).backward()
-    both = nn.ModuleList([backbone, neck])
-    assert parameters_without_gradient(both) == []
-
-
 def test_a_decoder_by_its_class():
     neck = SpikeDecoder([8], 2, {'type': Rate})
     assert isinstance(neck.decoders[0], Rate)
@@ -99,68 +76,3 @@ def test_levels_that_do_not_fit(inputs, given):
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         SpikeDecoder(CHANNELS, 4)(inputs)
-
-
-@pytest.mark.parametrize('decoder', ['Rate', 'ASD'])
-def test_built_for_4_steps_and_fed_2(decoder):
-    neck = SpikeDecoder(CHANNELS, 4, {'type': decoder})
-    message = f'{decoder} was built for num_steps=4, but its input has 2 time steps'
-    with pytest.raises(ValueError, match=message):
-        neck(levels(steps=2))
-
-
-def test_channels_that_do_not_fit():
-    with pytest.raises(ValueError, match='built for 32 channels, but its input has 64'):
-        SpikeDecoder(CHANNELS, 4)(levels(channels=(16, 64, 64)))
-
-
-@pytest.mark.parametrize(
-    ('options', 'error', 'message'),
-    [
-        (
-            {'in_channels': 64},
-            TypeError,
-            'in_channels must be a sequence of ints, one a',
-        ),
-        ({'in_channels': '64'}, TypeError, "one a level, but got '64' (str)"),
-        ({'in_channels': ()}, ValueError, 'in_channels must name at least one level'),
-        (
-            {'in_channels': (64, 0)},
-            ValueError,
-            'in_channels must be at least 1, but got',
-        ),
-        (
-            {'in_channels': (64.0,)},
-            TypeError,
-            'in_channels must be an integer, but got',
-        ),
-        ({'num_steps': 0}, ValueError, 'num_steps must be at least 1, but got 0'),
-        ({'num_steps': '4'}, TypeError, "num_steps must be an integer, but got '4'"),
-        ({'decoder': 'ASD'}, TypeError, 'decoder must be a dict with a type, but got'),
-        (
-            {'decoder': {'type': 'Attention'}},
-            ValueError,
-            'decoder type must be one of Rate, ASD, or a registered type with its '
-            "scope, but got 'Attention'",
-        ),
-        (
-            {'decoder': {'type': 'ASD', 'num_steps': 4}},
-            ValueError,
-            'decoder config must not set num_steps: the network does',
-        ),
-        (
-            {'decoder': {'type': 'Rate', 'channels': 3, 'num_steps': 4}},
-            ValueError,
-            'decoder config must not set channels, num_steps: the network does',
-        ),
-        ({'decoder': {'type': 'ASD', 'r': 16}}, TypeError, "keyword argument 'r'"),
-        (
-            {'decoder': {'type': 'ASD', 'channel_reduction': 32}},
-            ValueError,
-            'channel_reduction must be at most 16',
-        ),
-    ],
-)
-def test_mistakes(options, error, message):
-    with pytest.raises(error, match=re.escape(message)):
-        SpikeDecoder(**{'in_channels': CHANNELS, 'num_steps': 4, **options})

@@ -78,49 +78,6 @@ def test_equal_to_autograd(name, v_reset, detach_reset, surrogate):
         torch.testing.assert_close(grad, expected_grad, atol=1e-10, rtol=1e-10)
 
 
-@pytest.mark.parametrize('decay_input', [True, False])
-def test_gradient_of_the_time_constant_alone(decay_input):
-    # the first layer of a network, fed with an image, has an input without gradient
-    x = torch.randn(STEPS, 50)
-    alone = PLIF(STEPS, decay_input=decay_input)
-    alone(x).sum().backward()
-    both = PLIF(STEPS, decay_input=decay_input)
-    both(x.requires_grad_()).sum().backward()
-    assert alone.w.grad != 0
-    torch.testing.assert_close(alone.w.grad, both.w.grad)
-
-
-def test_frozen_time_constant():
-    neuron = PLIF(STEPS)
-    neuron.w.requires_grad_(False)
-    x = torch.randn(STEPS, 50, requires_grad=True)
-    neuron(x).sum().backward()
-    assert neuron.w.grad is None
-    assert x.grad.all()
-
-
-@pytest.mark.parametrize('name', NEURONS)
-def test_input_and_gradient_are_left_alone(name):
-    kind, options = NEURONS[name]
-    x = torch.randn(STEPS, 50, requires_grad=True)
-    before = x.detach().clone()
-    upstream = torch.randn(STEPS, 50)
-    upstream_before = upstream.clone()
-    kind(STEPS, **options)(x).backward(upstream)
-    assert torch.equal(x, before)
-    assert torch.equal(upstream, upstream_before)
-
-
-@pytest.mark.parametrize('name', NEURONS)
-def test_backward_can_be_repeated(name):
-    kind, options = NEURONS[name]
-    x = torch.randn(STEPS, 50, requires_grad=True)
-    loss = kind(STEPS, **options)(x).sum()
-    first = torch.autograd.grad(loss, x, retain_graph=True)[0]
-    second = torch.autograd.grad(loss, x)[0]
-    assert torch.equal(first, second)
-
-
 @pytest.mark.parametrize('name', NEURONS)
 @pytest.mark.parametrize('v_reset', [0.0, None, -0.3])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmsnn.models.neurons import IF, LIF, PLIF, ATan, Rectangular, Sigmoid
+from mmsnn.models.neurons import IF, LIF, PLIF
 
 STEPS = 5
 NEURONS = {
@@ -48,31 +48,3 @@ def test_they_make_the_spikes(name, v_reset, dtype):
 def test_by_hand(neuron, expected):
     x = torch.tensor([0.75, 0.5, 0.25, 1.0])
     assert neuron.potentials(x).tolist() == expected
-
-
-def test_no_state_is_kept():
-    neuron = IF(2)
-    x = torch.full((4, 3), 0.6)
-    first = neuron.potentials(x)
-    neuron(x)
-    assert torch.equal(neuron.potentials(x), first)
-
-
-def test_wrong_inputs_are_refused():
-    neuron = IF(3)
-    with pytest.raises(ValueError, match='multiple of num_steps=3'):
-        neuron.potentials(torch.zeros(4, 2))
-    with pytest.raises(TypeError, match='floating'):
-        neuron.potentials(torch.zeros(3, 2, dtype=torch.int64))
-
-
-@pytest.mark.parametrize('kind', [ATan, Sigmoid, Rectangular])
-def test_the_derivative_at_a_potential_is_the_gradients(kind):
-    neuron = IF(1, surrogate=kind())
-    x = torch.linspace(0, 2, 41).requires_grad_()
-    distance = neuron.potentials(x[None])[0] - 1
-    before = distance.clone()
-    derivative = kind().derivative(distance)
-    neuron(x[None]).sum().backward()
-    torch.testing.assert_close(derivative, x.grad)
-    assert torch.equal(distance, before)

@@ -48,7 +48,11 @@ def run(neuron, x, weight):
 def test_equal(name, surrogate, v_reset, detach_reset):
     ours, theirs, options = NEURONS[name]
     our_surrogate, their_surrogate = SURROGATES[surrogate]
-    options = dict(options, v_reset=v_reset, detach_reset=detach_reset)
+    # other thresholds with other resets
+    v_threshold = {0.0: 1.0, None: 0.4, -0.5: 2.5}[v_reset]
+    options = dict(
+        options, v_threshold=v_threshold, v_reset=v_reset, detach_reset=detach_reset
+    )
     our_neuron = ours(STEPS, surrogate=our_surrogate, **options)
     their_neuron = theirs(surrogate_function=their_surrogate, step_mode='m', **options)
     x = torch.randn(STEPS, 3, 4, 6, 6) * 2
@@ -57,26 +61,10 @@ def test_equal(name, surrogate, v_reset, detach_reset):
     spikes, grad, w = run(their_neuron, x, weight)
     our_spikes, our_grad, our_w = run(our_neuron, x.flatten(0, 1), weight.flatten(0, 1))
 
-    assert 0.1 < spikes.mean() < 0.9
+    assert 0.005 < spikes.mean() < 0.9
     assert torch.equal(our_spikes.view_as(x), spikes)
     torch.testing.assert_close(our_grad.view_as(x), grad, atol=1e-5, rtol=1e-5)
     if w is not None:
         # a sum over 2160 terms of both signs: relative to their size, not to the sum's
         assert w != 0
         torch.testing.assert_close(our_w, w, atol=1e-5 * x.numel() ** 0.5, rtol=1e-5)
-
-
-@pytest.mark.parametrize('v_threshold', [0.4, 2.5])
-@pytest.mark.parametrize('name', NEURONS)
-def test_equal_at_other_thresholds(name, v_threshold):
-    ours, theirs, options = NEURONS[name]
-    for v_reset in (0.0, None):
-        options = dict(options, v_threshold=v_threshold, v_reset=v_reset)
-        x = torch.randn(STEPS, 200) * 3
-        weight = torch.randn_like(x)
-        spikes, grad, _ = run(theirs(step_mode='m', **options), x, weight)
-        # SpikingJelly's LIF and IF default to Sigmoid
-        neuron = ours(STEPS, surrogate=Sigmoid(), **options)
-        our_spikes, our_grad, _ = run(neuron, x, weight)
-        assert torch.equal(our_spikes, spikes)
-        torch.testing.assert_close(our_grad, grad, atol=1e-5, rtol=1e-5)

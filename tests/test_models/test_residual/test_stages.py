@@ -96,16 +96,6 @@ def test_dense_addition_changes_every_stage_of_more_than_one_block(
         assert torch.equal(y, first + stage[1](first))
 
 
-@pytest.mark.parametrize(('name', 'alias'), [('PA-A', 'DANet-A'), ('PA-B', 'DANet-B')])
-def test_danet_a_is_pa_a(name, alias):
-    assert FAMILIES[name] is FAMILIES[alias]
-    stage, x = double_stage(name)
-    other, _ = double_stage(alias)
-    assert not torch.equal(stage(x), other(x))
-    other.load_state_dict(stage.state_dict())
-    assert torch.equal(stage(x), other(x))
-
-
 @pytest.mark.parametrize('family', ['PA-A', 'PA-B', 'SEW-ADD'])
 def test_without_layers_between_blocks_a_stage_is_densely_additive(family):
     """Eq. 10: the blocks without their shortcuts, densely added."""

@@ -1,7 +1,6 @@
 """Gated attention coding against its equations, written by hand."""
 
 import math
-import re
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from torch import nn
 
 from mmsnn.models import MSResNet, SpikingResNet
 from mmsnn.models.layers import LayerFactory
-from mmsnn.models.stems import GatedAttentionStem, build_stem
+from mmsnn.models.stems import build_stem
 
 from ..helpers import count_parameters, parameters_without_gradient
 
@@ -149,15 +148,6 @@ def test_counts_of_the_papers_networks(depth, exact, rounded):
 
 
 @pytest.mark.parametrize('frames', [False, True])
-@pytest.mark.parametrize(('preset', 'size'), PRESETS.items())
-def test_presets(preset, size, frames):
-    stem = make(preset)
-    out = stem(batch(frames, size=(33, 20)))
-    assert out.shape == (STEPS * 2, 8, *size)
-    assert out.is_contiguous(memory_format=torch.channels_last)
-
-
-@pytest.mark.parametrize('frames', [False, True])
 @pytest.mark.parametrize('preset', PRESETS)
 def test_output_is_graded_where_spikes_are(preset, frames):
     stem = make(preset)
@@ -182,14 +172,6 @@ def test_a_max_pool_sees_the_graded_values(temporal, spatial_channel):
     torch.testing.assert_close(pooled(image), expected)
 
 
-@pytest.mark.parametrize('preset', PRESETS)
-def test_a_still_film_is_the_image(preset):
-    stem = make(preset)
-    image = batch()
-    still = image[:, None].repeat(1, STEPS, 1, 1, 1)
-    torch.testing.assert_close(stem(still), stem(image))
-
-
 def test_each_frame_is_attended_to_with_its_step():
     # the scores of a step follow its own frame, and by the temporal attention all
     stem = make(temporal=False)
@@ -203,18 +185,6 @@ def test_each_frame_is_attended_to_with_its_step():
     stem = make().eval()
     before, after = (stem(x).unflatten(0, (STEPS, -1)) for x in (frames, other))
     assert not torch.equal(before[:-1], after[:-1])
-
-
-def test_convolutions_run_once_an_image():
-    stem = make()
-    sizes = []
-    for conv in (stem.encode.conv, *convolutions(stem)):
-        conv.register_forward_hook(lambda _, __, y: sizes.append(len(y)))
-    stem(batch())
-    assert sizes == [2, 2, 2]
-    sizes.clear()
-    stem(batch(frames=True))
-    assert sizes == [2 * STEPS] * 3
 
 
 def test_network_without_neurons_in_its_stem_gets_the_same():
@@ -275,85 +245,6 @@ def test_temporal_attention_never_starts_silent():
         assert scores[0] != scores[1]
 
 
-def test_calls_do_not_depend_on_each_other():
-    stem = make().eval()
-    image = batch()
-    first = stem(image)
-    stem(batch())
-    assert torch.equal(stem(image), first)
-    assert torch.equal(stem(image[:1]).unflatten(0, (STEPS, 1)), first[::2][:, None])
-
-
-@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
-def test_under_autocast(dtype):
-    stem = build_stem('gac-cifar', 3, 8, layers_of())
-    with torch.autocast('cpu', dtype):
-        out = stem(torch.randn(2, 3, 9, 7))
-    out.float().sum().backward()
-    assert out.isfinite().all()
-    assert not parameters_without_gradient(stem)
-
-
-@pytest.mark.parametrize(
-    ('steps', 'options', 'error', 'message'),
-    [
-        (
-            1,
-            {},
-            ValueError,
-            'temporal attention squeezes num_steps to num_steps // 2 and needs at '
-            'least 2 steps, but got num_steps=1; temporal=False is without it',
-        ),
-        (
-            4,
-            {'temporal': False, 'spatial_channel': False},
-            ValueError,
-            'gated attention coding needs temporal or spatial_channel attention, but '
-            'both are False; DirectStem is without',
-        ),
-        (4, {'temporal': 1}, TypeError, 'stem temporal must be a bool, but got 1 (int'),
-        (
-            4,
-            {'spatial_channel': None},
-            TypeError,
-            'stem spatial_channel must be a bool, but got None (NoneType)',
-        ),
-        (
-            4,
-            {'sca_kernel_size': 0},
-            ValueError,
-            'stem sca_kernel_size must be at least 1, but got 0',
-        ),
-        (4, {'kernel_size': 0}, ValueError, 'stem kernel_size must be at least 1, but'),
-        (
-            4,
-            {'spiking': False},
-            ValueError,
-            'stem config must not set spiking: the network does',
-        ),
-    ],
-)
-def test_mistakes(steps, options, error, message):
-    cfg = {'type': 'GatedAttentionStem', **options}
-    with pytest.raises(error, match=re.escape(message)):
-        build_stem(cfg, 3, 8, layers_of(steps))
-
-
-def test_spiking_is_a_bool():
-    with pytest.raises(TypeError, match="spiking must be a bool, but got 'an"):
-        GatedAttentionStem(3, 8, layers_of(), spiking='analog')
-
-
 def test_one_step_without_temporal_attention():
     stem = make(steps=1, temporal=False)
     assert stem(batch()).shape == (2, 8, 9, 7)
-
-
-@pytest.mark.parametrize('shape', [(2, 1, 9, 9), (2, STEPS + 1, 3, 9, 9), (3, 9, 9)])
-def test_inputs_that_do_not_fit(shape):
-    message = (
-        'expected images of shape [N, 3, H, W] or frames of shape [N, 4, 3, H, W], '
-        f'but got {list(shape)}'
-    )
-    with pytest.raises(ValueError, match=re.escape(message)):
-        make()(torch.randn(shape, dtype=torch.float64))
