@@ -151,7 +151,7 @@ def _largest_sums(backbone: SpikingBackbone) -> dict[str, int]:
 
         def after(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
             if isinstance(leaf, BaseNeuron):
-                return torch.ones_like(out, dtype=torch.int32)
+                return torch.full_like(out, leaf.max_value, dtype=torch.int32)
             return out if name in analog else out.to(torch.int32)
 
         leaf.register_forward_pre_hook(before)
