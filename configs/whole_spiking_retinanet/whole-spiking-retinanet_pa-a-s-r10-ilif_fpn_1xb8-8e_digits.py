@@ -1,6 +1,5 @@
-# A RetinaNet that spikes throughout, for the bundled digits detection set: integer
-# neurons, T = 1. Width, data and schedule are those of the hybrid detector, whose FPN
-# and head do not spike.
+# A RetinaNet that spikes throughout, for the bundled digits detection set, sized for
+# two CPU cores: integer neurons (I-LIF, D = 4) at T = 1.
 _base_ = [
     '../_base_/models/retinanet_r18_fpn.py',
     '../_base_/datasets/digits_detection.py',
@@ -17,8 +16,10 @@ model = dict(
         _delete_=True,
         type='mmsnn.ResNetSNN',
         depth=10,
-        family='PA-A',
+        family='PA-A-S',
         base_channels=32,
+        # 3x3 instead of 7x7: the stem is the only layer that multiplies
+        stem=dict(type='DirectStem', kernel_size=3, stride=2, pool=True),
         num_steps=num_steps,
         neuron=neuron,
         out_indices=(0, 1, 2, 3),
