@@ -135,7 +135,7 @@ class FiringRates(Collector):
         if not self._batch_size:
             return
         steps = in_spikes(steps_and_images(spikes, neuron.num_steps), neuron.spike_unit)
-        if getattr(neuron, 'of_regions', False):
+        if neuron.of_regions:
             # spread evenly over the images, as the operations are
             calls = self._batch_calls.setdefault(name, [])
             calls.append(NeuronCall.of_regions(steps, self._batch_size))

@@ -8,6 +8,11 @@ from .dense_heads import (
     SpikingRPNHead,
 )
 from .readout import SpikingReadout
+from .roi_heads import (
+    SpikingRoIExtractor,
+    SpikingRoIHead,
+    SpikingShared2FCBBoxHead,
+)
 
 __all__ = [
     'SpikingATSSHead',
@@ -16,4 +21,7 @@ __all__ = [
     'SpikingRPNHead',
     'SpikingReadout',
     'SpikingRetinaHead',
+    'SpikingRoIExtractor',
+    'SpikingRoIHead',
+    'SpikingShared2FCBBoxHead',
 ]

@@ -17,9 +17,7 @@ from mmsnn.models.layers import fold_steps, spike_first
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int
 
-from .readout import RATE, SpikingReadout
-
-IF_NEURON: Mapping[str, Any] = dict(type='IF')
+from .readout import IF_NEURON, RATE, SpikingReadout
 
 
 class SpikingDenseHead(nn.Module):
@@ -122,7 +120,7 @@ class SpikingRPNHead(SpikingDenseHead, RPNHead):
         **options: Further arguments of ``RPNHead`` and :class:`SpikingDenseHead`.
     """
 
-    towers = ('rpn_conv',)
+    towers = ()
     last_layers = ('rpn_cls', 'rpn_reg')
 
     def __init__(

@@ -9,6 +9,7 @@ from mmsnn.models.build import build_part
 from mmsnn.models.decoders import BaseDecoder
 from mmsnn.models.neurons import build_neuron
 
+IF_NEURON: Mapping[str, Any] = dict(type='IF')
 RATE: Mapping[str, Any] = dict(type='Rate')
 
 
@@ -56,4 +57,4 @@ class SpikingReadout(nn.Module):
         return self.layer(self.decoder(spikes[..., None, None]).flatten(1))
 
 
-__all__ = ['RATE', 'SpikingReadout']
+__all__ = ['IF_NEURON', 'RATE', 'SpikingReadout']

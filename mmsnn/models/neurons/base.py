@@ -49,6 +49,8 @@ class BaseNeuron(nn.Module):
         max_value: Largest number of spikes per neuron per time step.
         spike_values: Kind of the spikes, ``'binary'`` or ``'integer'``.
         spike_unit: Value that stands for one spike in the output.
+        of_regions: Whether the input is regions of all images, ``[T * R, ...]``, as in
+            the box head of a two-stage detector.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -57,6 +59,7 @@ class BaseNeuron(nn.Module):
 
     in_bytes = False
     max_value = 1
+    of_regions = False
 
     def __init_subclass__(cls) -> None:
         """Show the options in ``help()`` and in the signature."""
