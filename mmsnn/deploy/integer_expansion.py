@@ -95,8 +95,8 @@ def expand_integer_spikes(model: nn.Module) -> nn.Module:
     neurons = [m for m in model.modules() if isinstance(m, BaseNeuron)]
     if all(neuron.max_value == 1 for neuron in neurons):
         raise ValueError(
-            'expand_integer_spikes needs neurons with integer spikes, such as ILIF, but '
-            f'{type(model).__name__} has none'
+            'expand_integer_spikes needs neurons with integer spikes, such as ILIF, '
+            f'but {type(model).__name__} has none'
         )
     units = {neuron.spike_unit for neuron in neurons}
     if len(units) > 1:

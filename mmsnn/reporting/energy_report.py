@@ -51,7 +51,7 @@ def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
     ]
     multiplying = [
         part.name
-        for part in estimate.parts
+        for part in spiking.parts
         if part.macs and part.name not in ('encoder', 'backbone', 'decoder')
     ]
     if multiplying:

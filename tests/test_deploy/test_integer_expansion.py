@@ -2,14 +2,13 @@
 
 import pytest
 import torch
+from test_models.helpers import calibrate
 from torch import nn
 
 from mmsnn.analysis import OperationCounter
 from mmsnn.deploy import expand_integer_spikes, fold_norms
 from mmsnn.deploy.integer_expansion import BinarySlots
 from mmsnn.models import FAMILIES, ResNetSNN
-
-from test_models.helpers import calibrate
 
 BINARY = {
     name

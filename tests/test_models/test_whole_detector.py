@@ -1,6 +1,7 @@
 """Detectors that spike throughout: necks, heads, and what feeds their layers."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / 'configs/_base_/models/faster-rcnn_r18_fpn.py'
 CHANNELS = [8, 16, 32, 64]
 NORM = dict(type='GN', num_groups=4)
-ATSS = dict(assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1)
+ATSS = dict(
+    assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1
+)
 MAX_IOU = dict(
     assigner=dict(
         type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0
@@ -38,9 +41,7 @@ SQUARES = dict(
     scales_per_octave=1,
     strides=[4, 8, 16, 32, 64],
 )
-QUALITY = dict(
-    type='QualityFocalLoss', use_sigmoid=True, beta=2.0, loss_weight=1.0
-)
+QUALITY = dict(type='QualityFocalLoss', use_sigmoid=True, beta=2.0, loss_weight=1.0)
 OVERLAP = dict(type='GIoULoss', loss_weight=2.0)
 # detector, training settings, further arguments of the head
 DENSE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -54,9 +55,7 @@ DENSE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     'SpikingGFLHead': (
         'GFL',
         ATSS,
-        dict(
-            anchor_generator=SQUARES, loss_cls=QUALITY, loss_bbox=OVERLAP, reg_max=4
-        ),
+        dict(anchor_generator=SQUARES, loss_cls=QUALITY, loss_bbox=OVERLAP, reg_max=4),
     ),
 }
 TEST = dict(
@@ -151,14 +150,16 @@ def build(cfg: Any) -> nn.Module:
             if isinstance(module, nn.GroupNorm | nn.BatchNorm2d):
                 # currents around the threshold
                 module.bias.fill_(0.5)
-            elif isinstance(module, nn.Linear) and module.in_features > 100:
-                module.weight.mul_(2)
+            elif isinstance(module, nn.Linear) and module.out_features == 32:
+                module.bias.fill_(1.5)
     calibrate(nn.Sequential(model.backbone, model.neck), torch.randn(2, 3, 64, 64))
     return model
 
 
 def batch() -> dict:
-    return demo_mm_inputs(2, [[3, 64, 64], [3, 64, 64]], num_items=[2, 2], num_classes=3)
+    return demo_mm_inputs(
+        2, [[3, 64, 64], [3, 64, 64]], num_items=[2, 2], num_classes=3
+    )
 
 
 CASES = [
@@ -186,9 +187,12 @@ def test_detector(head: str, neuron: str) -> None:
     assert [name for name in silent if 'scales' not in name] == []
     model.eval()
     data = model.data_preprocessor(batch(), training=False)
-    with OperationCounter(model) as counter, FiringRates(model) as rates:
-        with torch.no_grad():
-            found = model(**data, mode='predict')
+    with (
+        OperationCounter(model) as counter,
+        FiringRates(model) as rates,
+        torch.no_grad(),
+    ):
+        found = model(**data, mode='predict')
     assert len(found) == 2
     operations = counter.result()
     linear = [x for x in operations.layers if x.kind in ('convolution', 'linear')]
@@ -266,7 +270,9 @@ def test_mistakes() -> None:
     features = [torch.zeros(4, 2, 16, n, n) for n in (16, 8, 4, 2, 1)]
     with pytest.raises(ValueError, match=r'SpikingRetinaHead .*num_steps=4.*\[2, 16'):
         model.bbox_head([x[0] for x in features])
-    with pytest.raises(ValueError, match=r'SpikingRetinaHead .*num_steps=4.*\[2, 2, 16'):
+    with pytest.raises(
+        ValueError, match=r'SpikingRetinaHead .*num_steps=4.*\[2, 2, 16'
+    ):
         model.bbox_head([x[:2] for x in features])
     spikes = [torch.zeros(4, 2, c, 4, 4) for c in CHANNELS]
     with pytest.raises(ValueError, match=r'SpikingFPN, level 0.*num_steps=4.*\[3, 2'):
@@ -277,6 +283,27 @@ def test_mistakes() -> None:
         model.neck(spikes[:3])
     with pytest.raises(ValueError, match='num_steps must be at least 1, but got 0'):
         build(dense('SpikingRetinaHead', dict(num_steps=0, neuron=dict(type='IF'))))
+
+
+def test_the_guides_example() -> None:
+    """MMDetection's YOLOX spikes with an activation alone."""
+    page = (ROOT / 'docs/whole_detector.md').read_text(encoding='utf-8')
+    blocks = re.findall(r'```python\n(.*?)```', page, re.DOTALL)
+    (example,) = [block for block in blocks if 'YOLOX' in block]
+    cfg = Config.fromstring(example, '.py').model
+    cfg.backbone.base_channels = 8
+    for part in cfg.neck:
+        part.in_channels = [16, 32, 64]
+    model = build(cfg).train()
+    data = model.data_preprocessor(batch(), training=True)
+    model.parse_losses(model(**data, mode='loss'))[0].backward()
+    assert all(p.grad is not None for p in model.parameters())
+    with OperationCounter(model.eval()) as counter, torch.no_grad():
+        model(torch.randn(2, 3, 64, 64))
+    layers = [x for x in counter.result().layers if x.kind == 'convolution']
+    analog = [x.name for x in layers if x.values == 'analog']
+    assert analog == ['backbone.stem.encode.conv']
+    assert {x.part for x in layers} == {'encoder', 'backbone', 'neck', 'bbox_head'}
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from mmsnn.analysis.collector import Collector
 from mmsnn.analysis.model_parts import in_spikes, steps_and_images
 from mmsnn.models.backbones.base import SpikingBackbone
+from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.stems import BaseStem
 from mmsnn.utils import check_bool, describe
 
@@ -174,9 +175,14 @@ class CodingDynamics(Collector):
         fires = getattr(stem, 'neuron', None) is not None
         values: CodeValues = 'graded' if graded else 'binary' if fires else 'analog'
         levels, unit = self.levels, 1.0
-        if values == 'binary' and getattr(stem.neuron, 'spike_values', '') == 'integer':
-            values, levels = 'integer', stem.neuron.max_value
-            unit = stem.neuron.spike_unit
+        neuron = getattr(stem, 'neuron', None)
+        if (
+            values == 'binary'
+            and isinstance(neuron, BaseNeuron)
+            and neuron.spike_values == 'integer'
+        ):
+            values, levels = 'integer', neuron.max_value
+            unit = neuron.spike_unit
         record = _Record(name, type(stem).__name__, values, steps, levels, unit=unit)
         self._records.append((stem, record))
         if (

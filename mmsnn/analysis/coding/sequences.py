@@ -32,10 +32,10 @@ def smallest_periods(x: Tensor) -> Tensor:
 def quantise(x: Tensor, values: CodeValues, levels: int) -> Tensor:
     """Return the level of each output: 0 for zero, otherwise 1 to ``levels``.
 
-    Spikes have one level, and numbers of spikes one per number. Levels of graded values are equal intervals of [0, 1]; those
-    of currents are equally likely under a standard normal distribution, which is the
-    output of a newly initialised norm. The levels do not depend on the image or the
-    network, so that entropies are comparable.
+    Spikes have one level, and numbers of spikes one per number. Levels of graded values
+    are equal intervals of [0, 1]; those of currents are equally likely under a standard
+    normal distribution, which is the output of a newly initialised norm. The levels do
+    not depend on the image or the network, so that entropies are comparable.
 
     Args:
         x: Outputs of an encoder.

@@ -158,7 +158,9 @@ class FiringRates(Collector):
 
     def _see_values(self, name: str, role: str, x: Tensor) -> None:
         if self._batch_size:
-            _add_mean(self._batch_means, (name, role), MeanTally.of(in_spikes(x, self._unit)))
+            _add_mean(
+                self._batch_means, (name, role), MeanTally.of(in_spikes(x, self._unit))
+            )
 
     def _finish(self, module: nn.Module, args: Any, out: Any) -> None:
         for name, calls in self._batch_calls.items():

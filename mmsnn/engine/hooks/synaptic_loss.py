@@ -86,6 +86,7 @@ def _reach(layer: nn.Module, x: Tensor, out: Tensor) -> Tensor | int:
     window = (layer.stride, layer.padding, layer.dilation, False, None, layer.groups)
     count = ARITHMETIC[torch.ops.aten.convolution]
     arithmetic = count((x.detach(), layer.weight, None, *window), out)
+    assert arithmetic is not None
     reach = arithmetic.reach
     return reach if isinstance(reach, int) else reach.float()
 

@@ -65,7 +65,7 @@ class SpikingDenseHead(nn.Module):
 
     def _init_layers(self) -> None:
         """Build MMDetection's layers, and add neurons and decoders."""
-        super()._init_layers()
+        super()._init_layers()  # type: ignore[misc]
         for name in self.towers:
             for conv in getattr(self, name):
                 spike_first(conv, self._neuron, self.num_steps)
@@ -79,7 +79,7 @@ class SpikingDenseHead(nn.Module):
     def forward_single(self, x: Tensor, *args: Any) -> Any:
         """Return MMDetection's outputs for one level."""
         folded = fold_steps(type(self).__name__, x, self.num_steps)
-        return super().forward_single(folded, *args)
+        return super().forward_single(folded, *args)  # type: ignore[misc]
 
 
 @MODELS.register_module()
@@ -121,6 +121,9 @@ class SpikingRPNHead(SpikingDenseHead, RPNHead):
     """
 
     towers = ()
+    num_convs: int
+    rpn_cls: SpikingReadout
+    rpn_reg: SpikingReadout
     last_layers = ('rpn_cls', 'rpn_reg')
 
     def __init__(

@@ -45,9 +45,9 @@ class SpikingReadout(nn.Module):
         given = dict(channels=channels, num_steps=num_steps)
         decode = build_part('decoder', decoder, BaseDecoder, given)
         self.decoder = cast(BaseDecoder, decode)
-        self.layer = layer
+        self.layer: Any = layer
         if getattr(decode, 'averages', False):
-            layer.averaged_steps = num_steps
+            self.layer.averaged_steps = num_steps
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the layer."""

@@ -30,7 +30,8 @@ class SpikingRoIExtractor(SingleRoIExtractor):
         **options: Further arguments of MMDetection's extractor.
 
     Shape:
-        Currents ``[T * N, C, H_i, W_i]`` and regions ``[R, 5]`` to ``[T * R, C, h, w]``.
+        Currents ``[T * N, C, H_i, W_i]`` and regions ``[R, 5]`` to
+        ``[T * R, C, h, w]``.
     """
 
     def __init__(self, *args: Any, num_steps: int = 4, **options: Any) -> None:

@@ -51,7 +51,7 @@ def check_spikes(name: str, x: Tensor, unit: float = 1.0) -> None:
         )
 
 
-def spike_first(conv: nn.Module, neuron: Mapping[str, Any], num_steps: int) -> None:
+def spike_first(conv: Any, neuron: Mapping[str, Any], num_steps: int) -> None:
     """Make MMCV's ``ConvModule`` a unit of neuron, convolution and norm.
 
     Args:

@@ -13,9 +13,7 @@ from mmsnn.utils import check_positive_int
 
 IF_NEURON: Mapping[str, Any] = dict(type='IF')
 BATCH_NORM: Mapping[str, Any] = dict(type='BN')
-XAVIER: Mapping[str, Any] = dict(
-    type='Xavier', layer='Conv2d', distribution='uniform'
-)
+XAVIER: Mapping[str, Any] = dict(type='Xavier', layer='Conv2d', distribution='uniform')
 
 
 class SpikingPyramid(BaseModule):

@@ -13,7 +13,6 @@ from mmsnn.utils.signatures import spell_out
 
 from .surrogates import Surrogate, build_surrogate
 
-
 SpikeValues = Literal['binary', 'integer']
 """Kinds of spikes: in {0, 1}, or integers that stand for several spikes."""
 
