@@ -33,7 +33,7 @@ class SpikingReadout(nn.Module):
 
     def __init__(
         self,
-        layer: nn.Module,
+        layer: Any,
         channels: int,
         num_steps: int,
         neuron: Mapping[str, Any],
@@ -45,9 +45,9 @@ class SpikingReadout(nn.Module):
         given = dict(channels=channels, num_steps=num_steps)
         decode = build_part('decoder', decoder, BaseDecoder, given)
         self.decoder = cast(BaseDecoder, decode)
-        self.layer: Any = layer
+        self.layer = layer
         if getattr(decode, 'averages', False):
-            self.layer.averaged_steps = num_steps
+            layer.averaged_steps = num_steps
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the layer."""

@@ -119,7 +119,7 @@ def test_build():
         (
             {'type': 'IFF'},
             ValueError,
-            'neuron type must be one of IF, LIF, PLIF, or a registered type with its '
+            'neuron type must be one of ILIF, IF, LIF, PLIF, or a registered type with its '
             "scope, but got 'IFF'",
         ),
         ({'type': 'mmsnn.IFF'}, ValueError, "with its scope, but got 'mmsnn.IFF'"),
