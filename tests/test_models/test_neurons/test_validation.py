@@ -119,8 +119,8 @@ def test_build():
         (
             {'type': 'IFF'},
             ValueError,
-            'neuron type must be one of ILIF, IF, LIF, PLIF, or a registered type with its '
-            "scope, but got 'IFF'",
+            'neuron type must be one of ILIF, IF, LIF, PLIF, or a registered type with '
+            "its scope, but got 'IFF'",
         ),
         ({'type': 'mmsnn.IFF'}, ValueError, "with its scope, but got 'mmsnn.IFF'"),
         ({'type': 'nobody.IF'}, ValueError, "with its scope, but got 'nobody.IF'"),
