@@ -98,7 +98,7 @@ MISTAKES = [
     (
         {'neuron': {'type': 'IFF'}},
         ValueError,
-        'neuron type must be one of IF, LIF, PLIF',
+        'neuron type must be one of ILIF, IF, LIF, PLIF',
     ),
     ({'neuron': 'IF'}, TypeError, "neuron must be a dict with a type, but got 'IF'"),
     (
