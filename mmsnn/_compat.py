@@ -97,7 +97,8 @@ DEPENDENCIES = (
 def is_installed(module: str) -> bool:
     """Return whether a top-level module can be found, without importing it."""
     if module in sys.modules:
-        return True
+        # an entry of None makes an import fail
+        return sys.modules[module] is not None
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):

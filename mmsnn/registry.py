@@ -22,7 +22,18 @@ close_fallback()
 register_package()
 
 MODELS = Registry(
-    'model', parent=MMENGINE_MODELS, scope='mmsnn', locations=['mmsnn.models']
+    'model',
+    parent=MMENGINE_MODELS,
+    scope='mmsnn',
+    locations=[
+        'mmsnn.models',
+        # derive from MMDetection's; classifiers do not need them
+        *(
+            ['mmsnn.models.necks', 'mmsnn.models.heads']
+            if is_installed('mmdet')
+            else []
+        ),
+    ],
 )
 DATASETS = Registry(
     'dataset',

@@ -24,7 +24,10 @@ USER_MODELS = Registry(
 )
 ENTRIES = ['ResNetSNN', 'SpikingResNet', 'SEWResNet', 'SGResNet', 'MSResNet', 'DANet']
 ENTRIES += ['DenseNetSNN', 'SevenBNet', 'PooledResNet', 'VGGSNN', 'DirectStem']
-ENTRIES += ['SpikeDecoder', 'Rate', 'ASD', 'IF', 'LIF', 'PLIF']
+ENTRIES += ['SpikeDecoder', 'Rate', 'ASD', 'IF', 'LIF', 'PLIF', 'ILIF', 'ReLU']
+ENTRIES += ['SpikingFPN', 'SpikingPAFPN', 'SpikingRetinaHead', 'SpikingFCOSHead']
+ENTRIES += ['SpikingATSSHead', 'SpikingGFLHead', 'SpikingRPNHead', 'SpikingRoIHead']
+ENTRIES += ['SpikingRoIExtractor', 'SpikingShared2FCBBoxHead', 'SpikingActivation']
 ENTRIES += ['GatedAttentionStem', 'RateStem', 'LatencyStem', 'PhaseStem']
 
 

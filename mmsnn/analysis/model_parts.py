@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -135,12 +136,37 @@ def steps_and_images(x: Tensor, num_steps: int) -> Tensor:
     return x.unflatten(0, (num_steps, -1))
 
 
+def spike_unit(model: nn.Module) -> float:
+    """Return the value that stands for one spike in a model.
+
+    It is 1, or that of normalised integer neurons if all neurons have the same.
+    """
+    units = {m.spike_unit for m in model.modules() if isinstance(m, BaseNeuron)}
+    return units.pop() if len(units) == 1 else 1.0
+
+
+def in_spikes(x: Tensor, unit: float) -> Tensor:
+    """Return values in numbers of spikes; without rounding if they are not such.
+
+    Args:
+        x: Any tensor.
+        unit: Value that stands for one spike.
+    """
+    if unit == 1:
+        return x
+    numbers = x / unit
+    whole = numbers.round()
+    return whole if torch.allclose(numbers, whole, rtol=0, atol=1e-3) else x
+
+
 __all__ = [
     'find_batch',
     'find_parts',
+    'in_spikes',
     'named_blocks',
     'named_neurons',
     'refuse_single_values',
+    'spike_unit',
     'steps_and_images',
     'unwrap',
     'use_batch_stats',

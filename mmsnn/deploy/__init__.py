@@ -6,11 +6,13 @@ require('torch', 'mmengine', 'mmcv')
 
 from .folding import FoldedNorm, fold_norms
 from .int8 import Int8Report, quantize_int8
+from .integer_expansion import expand_integer_spikes
 from .layout import to_channels_last
 
 __all__ = [
     'FoldedNorm',
     'Int8Report',
+    'expand_integer_spikes',
     'fold_norms',
     'quantize_int8',
     'to_channels_last',

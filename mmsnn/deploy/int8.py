@@ -77,8 +77,8 @@ def quantize_int8(model: nn.Module) -> tuple[nn.Module, Int8Report]:
     Raises:
         TypeError: If ``model`` is not a module, or a backbone is not in fp32.
         ValueError: If there is no spiking backbone, one is in training mode or
-            quantised already, a batch norm follows a convolution, weights are not
-            finite, or sums of spikes exceed
+            quantised already, a batch norm follows a convolution, neurons divide their
+            integers, weights are not finite, or sums of spikes exceed
             :data:`mmsnn.deploy.int8_layers.LARGEST_SUM`.
     """
     if not isinstance(model, nn.Module):
@@ -123,6 +123,12 @@ def _check(backbone: SpikingBackbone) -> None:
     for name, tensor in [*backbone.named_parameters(), *backbone.named_buffers()]:
         if tensor.is_floating_point() and tensor.dtype != torch.float32:
             raise TypeError(f'the model must be in fp32, but {name} is {tensor.dtype}')
+    for name, neuron in backbone.named_modules():
+        if isinstance(neuron, BaseNeuron) and neuron.spike_unit != 1:
+            raise ValueError(
+                f'{name} divides its integers (normalize=True), but spikes in bytes '
+                'are integers: train with normalize=False'
+            )
     for name, unit in backbone.named_modules():
         behind = isinstance(unit, Unit) and 'CN' in unit.order
         if behind and isinstance(getattr(unit, 'norm', None), _BatchNorm):
@@ -151,7 +157,7 @@ def _largest_sums(backbone: SpikingBackbone) -> dict[str, int]:
 
         def after(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
             if isinstance(leaf, BaseNeuron):
-                return torch.ones_like(out, dtype=torch.int32)
+                return torch.full_like(out, leaf.max_value, dtype=torch.int32)
             return out if name in analog else out.to(torch.int32)
 
         leaf.register_forward_pre_hook(before)

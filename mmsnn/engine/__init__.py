@@ -13,6 +13,7 @@ from .hooks import (
     FiringRateHook,
     GradientFlowHook,
     NonFiniteHook,
+    SynapticOperationsLossHook,
     TrainStepsHook,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     'FiringRateHook',
     'GradientFlowHook',
     'NonFiniteHook',
+    'SynapticOperationsLossHook',
     'TrainStepsHook',
 ]

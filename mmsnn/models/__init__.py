@@ -21,7 +21,7 @@ from .backbones import (
 )
 from .decoders import ASD, Rate, SpikeDecoder
 from .frame_inputs import refuse_frames
-from .neurons import IF, LIF, PLIF
+from .neurons import IF, ILIF, LIF, PLIF
 from .residual import FAMILIES, Wiring
 from .stems import DirectStem, GatedAttentionStem, LatencyStem, PhaseStem, RateStem
 
@@ -33,6 +33,7 @@ __all__ = [
     'DenseNetSNN',
     'FAMILIES',
     'IF',
+    'ILIF',
     'LIF',
     'PLIF',
     'DirectStem',

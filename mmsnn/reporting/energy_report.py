@@ -46,12 +46,22 @@ def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
         Column('energy without', 'pJ', '.3e'),
         Column('times less', format='.2f'),
     )
-    notes = (
-        'Without spikes: the same layers once, on analog values; no spike decoder.',
-        'Neck and head multiply in both: a saving of the backbone is not one of the '
-        'whole.',
+    notes = [
+        'Without spikes: the same layers once, on analog values; no spike decoder.'
+    ]
+    multiplying = [
+        part.name
+        for part in spiking.parts
+        if part.macs and part.name not in ('encoder', 'backbone', 'decoder')
+    ]
+    if multiplying:
+        notes.append(
+            f'Multiplying in both: {", ".join(multiplying)}. A saving of the backbone '
+            'is not one of the whole.'
+        )
+    return Table(
+        'Parts, for one image', columns, tuple(rows), tuple(notes), bold_last=True
     )
-    return Table('Parts, for one image', columns, tuple(rows), notes, bold_last=True)
 
 
 def layer_table(estimate: EnergyEstimate, operations: Operations) -> Table:

@@ -49,7 +49,7 @@ def draw_raster(layer: LayerSpikes, max_neurons: int = 192) -> Figure:
             spikes[:, rows].T,
             cmap='Greys',
             vmin=0,
-            vmax=1.15,
+            vmax=1.15 * max(1, spikes.max()),
             aspect='auto',
             interpolation='nearest',
             extent=(0.5, num_steps + 0.5, len(rows), 0),
@@ -71,7 +71,7 @@ def draw_raster(layer: LayerSpikes, max_neurons: int = 192) -> Figure:
         rates.xaxis.set_major_locator(MaxNLocator(integer=True))
 
         counts = figure.add_subplot(grid[:, 1])
-        _draw_counts(counts, spikes.sum(0), num_steps)
+        _draw_counts(counts, spikes.sum(0), num_steps * max(1, int(spikes.max())))
     return figure
 
 
@@ -137,7 +137,7 @@ def draw_potentials(layer: LayerSpikes, columns: int = 2) -> Figure:
 def _draw_trace(axes: Axes, trace: PotentialTrace) -> None:
     steps = np.arange(1, len(trace.potentials) + 1)
     before, after = np.array(trace.potentials), np.array(trace.potentials_after)
-    fired = np.array(trace.fired)
+    fired = np.array(trace.fired, dtype=bool)
     line_x = np.concatenate([[0], np.repeat(steps, 2)])
     line_y = np.concatenate([[trace.rest], np.stack([before, after], 1).ravel()])
     axes.axhline(trace.v_threshold, color=_QUIET, linestyle='--', linewidth=1)

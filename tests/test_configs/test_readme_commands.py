@@ -20,7 +20,11 @@ from mmsnn.cli.common.parser import Parser, set_up
 from test_configs.files import CONFIGS, load
 
 ROOT = CONFIGS.parent
-PAGES = [CONFIGS / 'README.md', *sorted(CONFIGS.glob('*/README.md'))]
+PAGES = [
+    CONFIGS / 'README.md',
+    *sorted(CONFIGS.glob('*/README.md')),
+    ROOT / 'docs/whole_detector.md',
+]
 BY_NAME = {path.stem: path.relative_to(ROOT) for path in CONFIGS.glob('*/*.py')}
 PART = re.compile(r'```(?P<language>\w*)\n(?P<block>.*?)```|`(?P<inline>[^`]+)`', re.S)
 SETTING = re.compile(r'(\w+\.)+\w+=\S+')
@@ -78,7 +82,7 @@ COMMANDS = [command for page in PAGES for command in commands_of_page(page)]
 
 def test_there_are_commands() -> None:
     assert {command.page for command in COMMANDS} >= {
-        f'configs/{page.parent.name}' for page in PAGES[1:]
+        str(page.parent.relative_to(ROOT)) for page in PAGES[1:]
     } - {'configs/retinanet'}
     options = [c for c in COMMANDS if '--cfg-options' in c.words]
     assert len(options) >= 15

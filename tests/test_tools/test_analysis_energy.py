@@ -19,6 +19,10 @@ DIGITS = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
 DETECTOR = (
     CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
 )
+WHOLE = CONFIGS / (
+    'whole_spiking_retinanet/'
+    'whole-spiking-retinanet_pa-a-s-r10-ilif_fpn_1xb8-8e_digits.py'
+)
 Call = Callable[..., None]
 Fail = Callable[..., str]
 
@@ -131,3 +135,21 @@ def test_promised_errors(fail_tool: Fail, config: Path, tmp_path: Path) -> None:
     other = tmp_path / 'other.pth'
     torch.save({'state_dict': {'somewhere.else': torch.ones(1)}}, other)
     assert str(other) in fail_tool(TOOL, config, other, '--random')
+
+
+def test_a_whole_detector_spikes(
+    call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neck and head accumulate; in the hybrid detector they multiply."""
+    for config, multiplies in ((WHOLE, False), (DETECTOR, True)):
+        found = measure(
+            call_tool, TOOL, tmp_path, config, '--random', 64, '--num-images', 1
+        )
+        layers = found['data']['estimate']['layers']
+        for part in ('neck', 'bbox_head'):
+            for count in ('macs', 'accumulations'):
+                expected = (count == 'macs') == multiplies
+                spent = sum(x[count] for x in layers if x['part'] == part)
+                assert bool(spent) == expected, (part, count)
+        shown = capsys.readouterr().out
+        assert ('Multiplying in both: neck, bbox_head' in shown) == multiplies

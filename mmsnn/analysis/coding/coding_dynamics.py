@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mmsnn.analysis.collector import Collector
-from mmsnn.analysis.model_parts import steps_and_images
+from mmsnn.analysis.model_parts import in_spikes, steps_and_images
 from mmsnn.models.backbones.base import SpikingBackbone
+from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.stems import BaseStem
 from mmsnn.utils import check_bool, describe
 
@@ -46,9 +47,11 @@ class EncoderCoding:
     Args:
         name: Name of the encoder in the model.
         coding: Class of the encoder.
-        values: ``'binary'``, ``'graded'`` (in [0, 1)) or ``'analog'`` (currents).
+        values: ``'binary'``, ``'integer'`` (numbers of spikes), ``'graded'`` (in
+            [0, 1)) or ``'analog'`` (currents).
         levels: Number of levels to which graded and analog values are quantised for
-            the entropy and the observer, see :func:`.sequences.quantise`; 1 for spikes.
+            the entropy and the observer, see :func:`.sequences.quantise`; 1 for spikes,
+            D for integers up to D.
             Zero is a separate level.
         num_images: Number of images N.
         num_positions: Number of sequences, ``N * C * H * W``.
@@ -171,7 +174,16 @@ class CodingDynamics(Collector):
         graded = bool(getattr(stem, 'graded', False))
         fires = getattr(stem, 'neuron', None) is not None
         values: CodeValues = 'graded' if graded else 'binary' if fires else 'analog'
-        record = _Record(name, type(stem).__name__, values, steps, self.levels)
+        levels, unit = self.levels, 1.0
+        neuron = getattr(stem, 'neuron', None)
+        if (
+            values == 'binary'
+            and isinstance(neuron, BaseNeuron)
+            and neuron.spike_values == 'integer'
+        ):
+            values, levels = 'integer', neuron.max_value
+            unit = neuron.spike_unit
+        record = _Record(name, type(stem).__name__, values, steps, levels, unit=unit)
         self._records.append((stem, record))
         if (
             compare
@@ -222,7 +234,9 @@ class _Record:
         num_steps: int,
         levels: int,
         shrink: Callable[[Tensor], Tensor] | None = None,
+        unit: float = 1.0,
     ) -> None:
+        self.unit = unit
         self.name, self.coding, self.values = name, coding, values
         self.num_steps, self.shrink = num_steps, shrink
         self.levels = 1 if values == 'binary' else levels
@@ -236,7 +250,7 @@ class _Record:
     def add(self, x: Tensor) -> None:
         """Count the sequences of a batch, ``[T, N, C, H, W]``."""
         self.num_images += x.shape[1]
-        x = x.flatten(1)
+        x = in_spikes(x.flatten(1), self.unit)
         fires = (x != 0).any(0)
         periods = torch.where(fires, smallest_periods(x), 0)
         self.durations += periods.bincount(minlength=self.num_steps + 1).cpu()

@@ -9,8 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-CodeValues = Literal['binary', 'graded', 'analog']
-"""Values that an encoder returns: spikes, weighted spikes or currents."""
+CodeValues = Literal['binary', 'integer', 'graded', 'analog']
+"""Values that an encoder returns: spikes, numbers of spikes, weighted spikes or
+currents."""
 
 
 def smallest_periods(x: Tensor) -> Tensor:
@@ -31,10 +32,10 @@ def smallest_periods(x: Tensor) -> Tensor:
 def quantise(x: Tensor, values: CodeValues, levels: int) -> Tensor:
     """Return the level of each output: 0 for zero, otherwise 1 to ``levels``.
 
-    Spikes have one level. Levels of graded values are equal intervals of [0, 1]; those
-    of currents are equally likely under a standard normal distribution, which is the
-    output of a newly initialised norm. The levels do not depend on the image or the
-    network, so that entropies are comparable.
+    Spikes have one level, and numbers of spikes one per number. Levels of graded values
+    are equal intervals of [0, 1]; those of currents are equally likely under a standard
+    normal distribution, which is the output of a newly initialised norm. The levels do
+    not depend on the image or the network, so that entropies are comparable.
 
     Args:
         x: Outputs of an encoder.
@@ -43,6 +44,8 @@ def quantise(x: Tensor, values: CodeValues, levels: int) -> Tensor:
     """
     if values == 'binary':
         return (x != 0).to(torch.uint8)
+    if values == 'integer':
+        return x.clamp(0, levels).to(torch.uint8)
     x = x.float()
     scale = torch.special.ndtr(x) if values == 'analog' else x
     level = 1 + (scale * levels).floor().clamp(0, levels - 1)

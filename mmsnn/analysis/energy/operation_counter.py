@@ -1,7 +1,7 @@
 """Counter of each layer's operations: multiply-accumulates, accumulations, spikes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
 from mmsnn.analysis.collector import Collector
-from mmsnn.analysis.model_parts import find_batch, find_parts, steps_and_images
+from mmsnn.analysis.model_parts import (
+    find_batch,
+    find_parts,
+    in_spikes,
+    spike_unit,
+    steps_and_images,
+)
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.residual.merges import Merge
 from mmsnn.models.stems import BaseStem
@@ -95,6 +101,10 @@ class OperationCounter(Collector):
     counts are the same in training and evaluation mode; in training mode, spikes depend
     on the batch through the norms.
 
+    Inputs are counted in spikes. Integer neurons that divide their output by D, and the
+    mean over T before a head's last layer, scale spikes by a constant that belongs to
+    the layer's weights: the accumulations are those of the spikes.
+
     Args:
         model: A detector, a classifier or a backbone, spiking or not.
     """
@@ -108,13 +118,21 @@ class OperationCounter(Collector):
         self._batch: dict[tuple[str, Kind], _Tally] = {}
         self._spikes: dict[str, list[float]] = {}
         self._batch_spikes: dict[str, list[float]] = {}
-        self._updates: dict[str, int] = {}
+        self._batch_updates: dict[str, float] = {}
+        self._updates: dict[str, float] = {}
         self._used: dict[str, None] = {}
         self._batch_size = 0
         self._num_images = 0
-        steps = [m.num_steps for m in self.model.modules() if isinstance(m, BaseNeuron)]
-        self._spiking = bool(steps)
-        self._num_steps = max(steps, default=1)
+        neurons = {
+            name: module
+            for name, module in self.model.named_modules()
+            if isinstance(module, BaseNeuron)
+        }
+        self._spiking_parts = {self._parts[name] for name in neurons}
+        if neurons:
+            self._spiking_parts |= {'encoder', 'backbone'}
+        self._num_steps = max((n.num_steps for n in neurons.values()), default=1)
+        self._unit = spike_unit(self.model)
         self._only_spiking = _spiking_only(self.model)
 
     def attach(self) -> Iterator[RemovableHandle]:
@@ -170,22 +188,27 @@ class OperationCounter(Collector):
 
     def record(self, arithmetic: Arithmetic) -> None:
         """Add one operation to the layer that is running."""
-        name, _, lead = self._stack[-1]
+        name, module, lead = self._stack[-1]
         n = self._batch_size
+        if arithmetic.kind != 'norm':
+            unit = self._unit / getattr(module, 'averaged_steps', 1)
+            x = in_spikes(arithmetic.input.detach(), unit)
+            arithmetic = replace(arithmetic, input=x)
         key = (name, arithmetic.kind)
         tally = self._batch.get(key)
         if tally is None:
             rows = arithmetic.input.shape[0]
             folded = arithmetic.kind != 'product' and rows == self._num_steps * n
+            steps = self._num_steps if folded else 1
             tally = _Tally(
-                self._num_steps if folded else 1,
+                getattr(module, 'folded_steps', steps),
                 arithmetic.weights,
                 [ImageOperations()] * n,
             )
             self._batch[key] = tally
-        x = self._by_image(arithmetic.input.detach(), arithmetic.kind, lead)
+        split = self._by_image(arithmetic.input.detach(), arithmetic.kind, lead)
         images, kind, peak = count_synaptic(
-            arithmetic, x, n, silent='binary' if self._may_spike(name) else 'analog'
+            arithmetic, split, n, silent='binary' if self._may_spike(name) else 'analog'
         )
         tally.images = [a + b for a, b in zip(tally.images, images, strict=True)]
         size = arithmetic.input.numel()
@@ -193,7 +216,7 @@ class OperationCounter(Collector):
 
     def _may_spike(self, name: str) -> bool:
         """Return whether an all-zero input counts as spikes, not as analog values."""
-        return self._spiking and self._parts[name] in ('encoder', 'backbone')
+        return self._parts[name] in self._spiking_parts
 
     def _by_image(self, x: Tensor, kind: str, lead: int) -> Tensor | None:
         """Return the input as ``[steps, N, ...]``; None if it cannot be split."""
@@ -234,7 +257,8 @@ class OperationCounter(Collector):
                 tally.images += missed
             for name, spikes in self._batch_spikes.items():
                 self._spikes.setdefault(name, []).extend(spikes)
-        self._batch, self._batch_spikes = {}, {}
+            self._updates.update(self._batch_updates)
+        self._batch, self._batch_spikes, self._batch_updates = {}, {}, {}
 
     def _stop_watching(self) -> None:
         self._stack = []
@@ -260,11 +284,22 @@ class OperationCounter(Collector):
             self._stack.pop()
 
     def _fired(self, name: str, module: BaseNeuron, args: Any, out: Tensor) -> None:
-        spikes = steps_and_images(out, module.num_steps).transpose(0, 1)
-        if self._stack and len(spikes) == self._batch_size:
-            totals = spikes.flatten(1).sum(1, dtype=torch.float64)
-            self._batch_spikes[name] = totals.tolist()
-            self._updates[name] = spikes[0].numel()
+        spikes = in_spikes(steps_and_images(out, module.num_steps), module.spike_unit)
+        if not self._stack:
+            return
+        n = self._batch_size
+        totals = spikes.transpose(0, 1).flatten(1).sum(1, dtype=torch.float64)
+        if len(totals) != n:
+            # the regions of a two-stage detector
+            totals = totals.sum().div(n).expand(n)
+        # a head calls the same neurons for every level
+        before = self._batch_spikes.get(name, [0.0] * n)
+        self._batch_spikes[name] = [
+            a + b for a, b in zip(before, totals.tolist(), strict=True)
+        ]
+        self._batch_updates[name] = (
+            self._batch_updates.get(name, 0.0) + spikes.numel() / n
+        )
 
     def _layer(self, name: str, kind: Kind, tally: _Tally) -> LayerOperations:
         return LayerOperations(

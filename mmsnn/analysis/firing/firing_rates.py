@@ -13,8 +13,10 @@ from mmsnn.analysis.collector import Collector
 from mmsnn.analysis.model_parts import (
     find_batch,
     find_parts,
+    in_spikes,
     named_blocks,
     named_neurons,
+    spike_unit,
     steps_and_images,
 )
 from mmsnn.models.neurons import BaseNeuron
@@ -29,7 +31,7 @@ class NeuronFiring:
     """Firing rates of one layer of neurons.
 
     Rates are spikes per neuron per time step, ``#spikes / (#neurons T)`` (Qiu et al.,
-    Eq. 12).
+    Eq. 12). An integer k of an integer neuron is k spikes.
 
     Attributes:
         name: Name of the module in the model.
@@ -99,6 +101,7 @@ class FiringRates(Collector):
         super().__init__(model)
         self._neurons = named_neurons(self.model)
         self._blocks = named_blocks(self.model)
+        self._unit = spike_unit(self.model)
         self._layers: dict[str, NeuronTally] = {}
         self._means: Means = {}
         self._num_images = 0
@@ -131,7 +134,12 @@ class FiringRates(Collector):
     ) -> None:
         if not self._batch_size:
             return
-        steps = steps_and_images(spikes, neuron.num_steps)
+        steps = in_spikes(steps_and_images(spikes, neuron.num_steps), neuron.spike_unit)
+        if neuron.of_regions:
+            # spread evenly over the images, as the operations are
+            calls = self._batch_calls.setdefault(name, [])
+            calls.append(NeuronCall.of_regions(steps, self._batch_size))
+            return
         if steps.shape[1] != self._batch_size:
             raise ValueError(
                 f'{name!r} returned spikes of shape {tuple(spikes.shape)}, which are '
@@ -150,7 +158,9 @@ class FiringRates(Collector):
 
     def _see_values(self, name: str, role: str, x: Tensor) -> None:
         if self._batch_size:
-            _add_mean(self._batch_means, (name, role), MeanTally.of(x))
+            _add_mean(
+                self._batch_means, (name, role), MeanTally.of(in_spikes(x, self._unit))
+            )
 
     def _finish(self, module: nn.Module, args: Any, out: Any) -> None:
         for name, calls in self._batch_calls.items():

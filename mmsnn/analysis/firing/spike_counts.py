@@ -45,6 +45,16 @@ class NeuronCall(NamedTuple):
     fired: Tensor
 
     @classmethod
+    def of_regions(cls, spikes: Tensor, num_images: int) -> 'NeuronCall':
+        """Spread the spikes of regions ``[T, R, ...]`` evenly over the images."""
+        share = cls.of(spikes).counts.sum(1, keepdim=True) / num_images
+        fired = (spikes.amax(0) > 0).to(torch.uint8)
+        per_image = -(-fired.numel() // num_images)
+        fired = F.pad(fired.flatten(), (0, per_image * num_images - fired.numel()))
+        fired = fired.view(num_images, per_image).amax(0)
+        return cls(share.expand(-1, num_images), fired.cpu() + 1)
+
+    @classmethod
     def of(cls, spikes: Tensor) -> 'NeuronCall':
         """Count spikes ``[T, N, ...]``."""
         places = tuple(range(2, spikes.dim()))

@@ -10,7 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mmsnn.analysis.model_parts import named_neurons, steps_and_images, unwrap
+from mmsnn.analysis.model_parts import (
+    in_spikes,
+    named_neurons,
+    steps_and_images,
+    unwrap,
+)
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.utils import check_positive_int
 from mmsnn.utils.errors import UserError
@@ -26,7 +31,8 @@ class PotentialTrace:
         neuron: Index of the neuron in the layer, ``(channel, row, column)`` after a
             convolution.
         potentials: Potential before the reset, ``h_t``, at each time step.
-        fired: Whether the neuron fired, ``h_t >= v_threshold``, at each time step.
+        fired: Whether the neuron fired, ``h_t >= v_threshold``, at each time step; the
+            number of spikes of integer neurons.
         v_threshold: Threshold.
         v_reset: Potential after a spike; None subtracts the threshold.
         rest: Potential before the first time step.
@@ -34,7 +40,7 @@ class PotentialTrace:
 
     neuron: tuple[int, ...]
     potentials: tuple[float, ...]
-    fired: tuple[bool, ...]
+    fired: tuple[int, ...]
     v_threshold: float
     v_reset: float | None
     rest: float
@@ -43,7 +49,7 @@ class PotentialTrace:
     def potentials_after(self) -> tuple[float, ...]:
         """Potential after the reset, ``v_t``, at each time step."""
         return tuple(
-            (h - self.v_threshold if self.v_reset is None else self.v_reset)
+            (h - self.v_threshold * fired if self.v_reset is None else self.v_reset)
             if fired
             else h
             for h, fired in zip(self.potentials, self.fired, strict=True)
@@ -56,7 +62,8 @@ class LayerSpikes:
 
     Attributes:
         name: Name of the layer in the model.
-        spikes: Booleans ``[T, ...]``, ``[T, C, H, W]`` after a convolution.
+        spikes: Booleans ``[T, ...]``, ``[T, C, H, W]`` after a convolution; of integer
+            neurons, the numbers of spikes.
         traces: Membrane potentials of some neurons.
     """
 
@@ -221,7 +228,11 @@ class SpikeCapture(OneImage):
     def _keep(
         self, name: str, neuron: BaseNeuron, args: tuple[Tensor], output: Tensor
     ) -> None:
-        spikes = self._of_image(output, neuron.num_steps) > 0
+        spikes = self._of_image(output, neuron.num_steps)
+        if neuron.spike_values == 'binary':
+            spikes = spikes > 0
+        else:
+            spikes = in_spikes(spikes, neuron.spike_unit).to(torch.int16)
         shape = tuple(spikes.shape[1:])
         if isinstance(self.traces, int):
             indices = spread_neurons(spikes, self.traces)

@@ -8,6 +8,7 @@ from .energy import EnergyHook
 from .firing_rate import FiringRateHook
 from .gradient_flow import GradientFlowHook
 from .non_finite import NonFiniteHook
+from .synaptic_loss import SynapticOperationsLossHook
 from .train_steps import TrainStepsHook
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     'FiringRateHook',
     'GradientFlowHook',
     'NonFiniteHook',
+    'SynapticOperationsLossHook',
     'TrainStepsHook',
 ]

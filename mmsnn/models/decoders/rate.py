@@ -27,6 +27,7 @@ class BaseDecoder(nn.Module):
         attention_parts: Names of the submodules that return attention weights: none, or
             ``'temporal'`` for time steps ``[T, N, 1, 1, 1]``, ``'channel'`` for
             channels ``[N, C, 1, 1]`` and ``'spatial'`` for positions ``[N, 1, H, W]``.
+        averages: Whether the features are the mean over time, the spikes divided by T.
 
     Raises:
         TypeError: If an argument is not an integer.
@@ -34,6 +35,7 @@ class BaseDecoder(nn.Module):
     """
 
     attention_parts: ClassVar[tuple[str, ...]] = ()
+    averages: ClassVar[bool] = False
     own: Tensor
 
     def __init__(self, channels: int, num_steps: int) -> None:
@@ -82,6 +84,8 @@ class BaseDecoder(nn.Module):
 @MODELS.register_module()
 class Rate(BaseDecoder):
     """Rate decoding: the mean over time. See :class:`BaseDecoder`."""
+
+    averages = True
 
     def decode(self, spikes: Tensor) -> Tensor:
         """Return the firing rates."""

@@ -10,6 +10,7 @@ from torch import nn
 
 from mmsnn._compat import require
 from mmsnn.models.neurons import BaseNeuron, build_neuron
+from mmsnn.models.neurons.base import SpikeValues
 from mmsnn.utils import check_positive_int, describe
 
 from .recompute import RecomputableSequential
@@ -96,6 +97,11 @@ class LayerFactory:
     def make_neuron(self) -> nn.Module:
         """Return a layer of neurons over ``num_steps``."""
         return build_neuron(self.neuron, self.num_steps)
+
+    @property
+    def spike_values(self) -> SpikeValues:
+        """Kind of the neurons' spikes; neurons of other packages count as binary."""
+        return getattr(self.make_neuron(), 'spike_values', 'binary')
 
     def scaled(self, factor: float) -> 'LayerFactory':
         """Return a factory that multiplies the initial weights of norms by a factor."""

@@ -3,7 +3,9 @@
 from mmsnn.ops import multi_step
 
 from .base import BaseNeuron, build_neuron
+from .integer_lif import ILIF
 from .integrate_fire import IF, LIF, PLIF
+from .relu import ReLU
 from .surrogates import (
     ATan,
     Constant,
@@ -16,11 +18,13 @@ from .surrogates import (
 
 __all__ = [
     'IF',
+    'ILIF',
     'LIF',
     'PLIF',
     'ATan',
     'BaseNeuron',
     'Constant',
+    'ReLU',
     'Rectangular',
     'Sigmoid',
     'Surrogate',

@@ -233,6 +233,14 @@ _ROWS: dict[str, Wiring] = {
         '(ResNet10 / 18 / 34)',
     ),
     'PA-A': _PA_A,
+    'PA-A-S': replace(
+        _PA_A,
+        citation=f'{_DANET}, Fig. 1 (e), with the full-spike projection of Su et al. '
+        '2023, Deep directly-trained spiking neural networks for object detection',
+        projection='SCN',
+        advice='PA-A without multiplications: detectors that spike throughout',
+        reported='',
+    ),
     'PA-B': _PA_B,
     'MS': replace(
         _PA_A,

@@ -30,7 +30,7 @@ def test_build():
         (None, 'dict with a type.*None'),
         ({'tau': 2.0}, 'dict with a type.*tau'),
         *(
-            ({'type': kind}, f'one of IF, LIF, PLIF.* with its scope.*{kind}')
+            ({'type': kind}, f'one of .*IF, LIF, PLIF.* with its scope.*{kind}')
             for kind in ('IFF', 'mmsnn.IFF', 'nobody.IF', 'Rate')
         ),
         ({'type': 'IF', 'num_steps': 8}, 'must not set num_steps'),

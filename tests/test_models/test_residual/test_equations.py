@@ -37,6 +37,7 @@ EQUATIONS: dict[str, Callable[[ByHand, Tensor], Tensor]] = {
     'SG-BSG': lambda L, x: select(h := branch(L, x), h, projection(L, x)),
     'SG-BSG*': lambda L, x: select(L.gate(h := branch(L, x)), h, projection(L, x)),
     'PA-A': lambda L, x: L.n2(L.c2(L.s(L.n1(L.c1(L.s(x)))))) + L.pn(L.pc(x)),
+    'PA-A-S': lambda L, x: L.n2(L.c2(L.s(L.n1(L.c1(L.s(x)))))) + L.pn(L.pc(L.ps(x))),
     'PA-B': lambda L, x: L.c2(L.s(L.n2(L.c1(L.s(L.n1(x)))))) + L.pc(x),
     'MS': lambda L, x: L.n2(L.c2(L.s(L.n1(L.c1(L.s(x)))))) + L.pn(L.pc(x)),
     'DANet-A': lambda L, x: L.n2(L.c2(L.s(L.n1(L.c1(L.s(x)))))) + L.pn(L.pc(x)),

@@ -1,0 +1,11 @@
+# Binary spikes: IF neurons over T = 4 time steps, and SG ResNet18.
+_base_ = './whole-spiking-retinanet_pa-a-s-r18-ilif_fpn_8xb2-amp-72e_coco.py'
+
+num_steps = 4
+neuron = dict(_delete_=True, type='IF')
+
+model = dict(
+    backbone=dict(family='SG-BSG', num_steps=num_steps, neuron=neuron),
+    neck=dict(num_steps=num_steps, neuron=neuron),
+    bbox_head=dict(num_steps=num_steps, neuron=neuron),
+)

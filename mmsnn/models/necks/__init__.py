@@ -1,0 +1,5 @@
+"""Necks that spike."""
+
+from .pyramids import SpikingFPN, SpikingPAFPN
+
+__all__ = ['SpikingFPN', 'SpikingPAFPN']
