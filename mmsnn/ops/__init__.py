@@ -12,7 +12,7 @@ from .dynamics import (
     surrogate_slope,
 )
 from .gate import gate
-from .integer_neuron import integer_multi_step
+from .integer_neuron import integer_multi_step, integer_potentials
 from .neuron import multi_step, potentials, spike_bytes
 from .spike_packing import Packed, pack, unpack
 
@@ -23,6 +23,7 @@ __all__ = [
     'SurrogateKind',
     'gate',
     'integer_multi_step',
+    'integer_potentials',
     'multi_step',
     'pack',
     'potentials',

@@ -57,6 +57,19 @@ def integer_multi_step(
     )[0]
 
 
+@torch.no_grad()
+def integer_potentials(x_seq: Tensor, decay: float, max_value: int) -> Tensor:
+    """Return the potentials before the reset, ``h`` of :func:`integer_multi_step`.
+
+    Returns:
+        ``[T, ...]``, in at least fp32 and without a graph.
+    """
+    refuse_onnx()
+    return torch.ops.mmsnn.integer_multi_step(
+        x_seq, decay, max_value, False, False, True
+    )[1]
+
+
 def _check_settings(decay: float, max_value: int) -> None:
     if not 0 <= decay <= 1:
         raise ValueError(f'decay must be in [0, 1], but got {decay}')
@@ -144,4 +157,4 @@ register(
 )
 refuse_gradient('integer_multi_step_backward')
 
-__all__ = ['integer_multi_step']
+__all__ = ['integer_multi_step', 'integer_potentials']

@@ -97,8 +97,7 @@ class GradientStability(Collector):
 
     @torch.no_grad()
     def _add(self, name: str, neuron: BaseNeuron, args: tuple[Tensor]) -> None:
-        distance = neuron.potentials(args[0].detach()) - neuron.dynamics.v_threshold
-        slopes = neuron.dynamics.surrogate.derivative(distance)
+        slopes = neuron.slopes(args[0].detach())
         steps = steps_and_images(slopes, neuron.num_steps).flatten(1)
         sums = self._sums.setdefault(name, {})
         for step, total in enumerate(steps.sum(1, dtype=torch.float64).tolist()):

@@ -3,6 +3,7 @@
 from mmsnn.ops import multi_step
 
 from .base import BaseNeuron, build_neuron
+from .integer_lif import ILIF
 from .integrate_fire import IF, LIF, PLIF
 from .surrogates import (
     ATan,
@@ -16,6 +17,7 @@ from .surrogates import (
 
 __all__ = [
     'IF',
+    'ILIF',
     'LIF',
     'PLIF',
     'ATan',

@@ -1,7 +1,7 @@
 """Base of neurons, modules without state between calls."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from mmsnn.utils import check_bool, check_number, check_positive, check_positive
 from mmsnn.utils.signatures import spell_out
 
 from .surrogates import Surrogate, build_surrogate
+
+SpikeValues = Literal['binary', 'integer']
+"""Kinds of spikes: in {0, 1}, or integers that stand for several spikes."""
 
 
 class NeuronOptions(TypedDict, total=False):
@@ -42,6 +45,9 @@ class BaseNeuron(nn.Module):
     Attributes:
         in_bytes: Whether spikes are returned as uint8 and without a graph, for int8
             convolutions; False by default.
+        max_value: Largest number of spikes per neuron per time step.
+        spike_values: Kind of the spikes, ``'binary'`` or ``'integer'``.
+        spike_unit: Value that stands for one spike in the output.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -49,6 +55,7 @@ class BaseNeuron(nn.Module):
     """
 
     in_bytes = False
+    max_value = 1
 
     def __init_subclass__(cls) -> None:
         """Show the options in ``help()`` and in the signature."""
@@ -79,6 +86,16 @@ class BaseNeuron(nn.Module):
             check_bool('detach_reset', detach_reset),
             build_surrogate(surrogate),
         )
+
+    @property
+    def spike_values(self) -> SpikeValues:
+        """Kind of the spikes."""
+        return 'binary'
+
+    @property
+    def spike_unit(self) -> float:
+        """Value that stands for one spike in the output."""
+        return 1.0
 
     def decay(self) -> Tensor | float | None:
         """Return ``1 / tau``, or None for a neuron without leak."""
@@ -132,6 +149,19 @@ class BaseNeuron(nn.Module):
         x_seq = self._unfold(x)
         return potentials(x_seq, self.decay(), self.dynamics).flatten(0, 1)
 
+    @torch.no_grad()
+    def slopes(self, x: Tensor) -> Tensor:
+        """Return the derivatives of the spikes with respect to the potentials.
+
+        Args:
+            x: Currents, as :meth:`forward` takes them.
+
+        Returns:
+            A tensor of the same shape, in at least fp32 and without a graph.
+        """
+        distance = self.potentials(x) - self.dynamics.v_threshold
+        return self.dynamics.surrogate.derivative(distance)
+
     def _unfold(self, x: Tensor) -> Tensor:
         """Return ``x``, checked, as ``[T, N, ...]``."""
         if not x.is_floating_point():
@@ -165,4 +195,4 @@ def build_neuron(cfg: Mapping[str, Any], num_steps: int) -> nn.Module:
     return build_part('neuron', cfg, BaseNeuron, dict(num_steps=num_steps))
 
 
-__all__ = ['BaseNeuron', 'NeuronOptions', 'build_neuron']
+__all__ = ['BaseNeuron', 'NeuronOptions', 'SpikeValues', 'build_neuron']
