@@ -7,11 +7,13 @@ require('torch', 'mmengine', 'mmcv')
 from .folding import FoldedNorm, fold_norms
 from .int8 import Int8Report, quantize_int8
 from .layout import to_channels_last
+from .merging import merge_convolutions
 
 __all__ = [
     'FoldedNorm',
     'Int8Report',
     'fold_norms',
+    'merge_convolutions',
     'quantize_int8',
     'to_channels_last',
 ]

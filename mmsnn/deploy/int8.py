@@ -125,6 +125,8 @@ def _check(backbone: SpikingBackbone) -> None:
             raise TypeError(f'the model must be in fp32, but {name} is {tensor.dtype}')
     for name, unit in backbone.named_modules():
         behind = isinstance(unit, Unit) and 'CN' in unit.order
+        # the norm after a chain of convolutions cannot be folded
+        behind = behind and isinstance(unit.conv, nn.Conv2d)
         if behind and isinstance(getattr(unit, 'norm', None), _BatchNorm):
             raise ValueError(
                 f'{name} has a norm behind its convolution: call fold_norms first'
@@ -151,7 +153,7 @@ def _largest_sums(backbone: SpikingBackbone) -> dict[str, int]:
 
         def after(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
             if isinstance(leaf, BaseNeuron):
-                return torch.ones_like(out, dtype=torch.int32)
+                return torch.full_like(out, leaf.max_value, dtype=torch.int32)
             return out if name in analog else out.to(torch.int32)
 
         leaf.register_forward_pre_hook(before)

@@ -4,6 +4,10 @@ from mmsnn._compat import require
 
 require('torch', 'mmengine')
 
+from mmsnn.models.initializers.published_spikeformers import (
+    PretrainedSpikeFormer,
+    convert_spikeformer,
+)
 from mmsnn.models.initializers.published_weights import PretrainedResNet, convert_resnet
 from mmsnn.models.initializers.time_step_transfer import PretrainedSteps, convert_steps
 
@@ -11,6 +15,9 @@ from .backbones import (
     VGGSNN,
     DANet,
     DenseNetSNN,
+    EMSResNet,
+    ESpikeFormer,
+    MetaSpikeFormer,
     MSResNet,
     PooledResNet,
     ResNetSNN,
@@ -21,7 +28,7 @@ from .backbones import (
 )
 from .decoders import ASD, Rate, SpikeDecoder
 from .frame_inputs import refuse_frames
-from .neurons import IF, LIF, PLIF
+from .neurons import IF, ILIF, LIF, PLIF
 from .residual import FAMILIES, Wiring
 from .stems import DirectStem, GatedAttentionStem, LatencyStem, PhaseStem, RateStem
 
@@ -33,15 +40,20 @@ __all__ = [
     'DenseNetSNN',
     'FAMILIES',
     'IF',
+    'ILIF',
     'LIF',
     'PLIF',
     'DirectStem',
+    'EMSResNet',
+    'ESpikeFormer',
     'GatedAttentionStem',
     'LatencyStem',
     'MSResNet',
+    'MetaSpikeFormer',
     'PhaseStem',
     'PooledResNet',
     'PretrainedResNet',
+    'PretrainedSpikeFormer',
     'PretrainedSteps',
     'Rate',
     'RateStem',
@@ -54,5 +66,6 @@ __all__ = [
     'VGGSNN',
     'Wiring',
     'convert_resnet',
+    'convert_spikeformer',
     'convert_steps',
 ]

@@ -62,11 +62,18 @@ def family_layers(
     Raises:
         TypeError: If ``zero_init_residual`` is not a bool, or norms depend on the
             threshold of neurons whose threshold is not known.
-        ValueError: If blocks without shortcuts are to start as the identity.
+        ValueError: If blocks without shortcuts are to start as the identity, or a merge
+            that is defined for spikes in {0, 1} is to take integers.
     """
     if check_bool('zero_init_residual', zero_init_residual) and family.merge is None:
         raise ValueError(
             'zero_init_residual needs shortcuts, which the plain family has not'
+        )
+    merge = family.merge
+    if merge is not None and merge.keeps_spikes and layers.spike_values != 'binary':
+        raise ValueError(
+            f'{merge.__name__} is defined for spikes in {{0, 1}}, but the neuron '
+            f'{layers.neuron} returns integers; use a family that adds, or max_value=1'
         )
     return layers.scaled_to_threshold() if family.threshold_norm else layers
 
@@ -160,8 +167,9 @@ class SpikingBackbone(BaseModule):
         self.num_steps = settings.num_steps
         self.in_channels = settings.in_channels
         self.out_indices = out_indices
-        self.values = values
-        self.out_values: Values = 'binary' if closing.endswith('S') else values
+        spikes = layers.spike_values
+        self.values: Values = spikes if values == 'binary' else values
+        self.out_values: Values = spikes if closing.endswith('S') else self.values
         self.norm_eval = settings.norm_eval
         self.zero_init_residual = check_bool('zero_init_residual', zero_init_residual)
         self.stem = stem

@@ -1,15 +1,21 @@
 """Layers shared by all networks."""
 
+from .attention import SpikeDrivenAttention, largest_spike
 from .max_pool import MaxPool2d
 from .recompute import Recomputable, RecomputableSequential, set_recompute
+from .rep_conv import PaddedNorm, RepConv
 from .unit import LayerFactory, Unit, check_order
 
 __all__ = [
     'LayerFactory',
     'MaxPool2d',
+    'PaddedNorm',
     'Recomputable',
     'RecomputableSequential',
+    'RepConv',
+    'SpikeDrivenAttention',
     'Unit',
     'check_order',
+    'largest_spike',
     'set_recompute',
 ]

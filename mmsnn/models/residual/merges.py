@@ -19,7 +19,9 @@ class Merge(nn.Module):
         channels: Number of channels C of both inputs.
 
     Attributes:
-        keeps_spikes: Whether the output for spikes in {0, 1} is spikes in {0, 1}.
+        keeps_spikes: Whether the output for spikes in {0, 1} is spikes in {0, 1}. Such
+            a merge is a function of binary spikes: backbones refuse it with neurons
+            whose spikes are integers.
         adds: Whether the merge is the sum of its inputs, so that gradients pass
             unchanged.
     """

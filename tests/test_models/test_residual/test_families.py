@@ -31,6 +31,8 @@ AUTHORS = {
     'SG-BSG': 'Zhang et al. 2023',
     'SG-BSG*': 'Zhang et al. 2023',
     'MS': 'Hu et al. 2021',
+    'EMS': 'Su et al. 2023',
+    'EMS-Block1': 'Su et al. 2023',
     'BAA': 'Li et al.',
     'PA-A': 'Li et al.',
     'PA-B': 'Li et al.',
