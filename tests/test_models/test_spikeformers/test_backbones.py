@@ -91,6 +91,23 @@ def test_memory_efficient_is_the_same(kind):
     assert all(torch.equal(v, state[name]) for name, v in backbone.state_dict().items())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['V2', 'V3'])
+def test_compiled_and_exported(kind):
+    backbone = make(kind).eval()
+    image = torch.randn(2, 3, 64, 48)
+    torch._dynamo.reset()
+    compiled = torch.compile(backbone, backend='aot_eager', fullgraph=True)
+    exported = torch.export.export(backbone, (image,)).module()
+    with torch.no_grad():
+        expected = backbone(image)
+        for network in (compiled, exported):
+            for level, right in zip(network(image), expected, strict=True):
+                assert right.any()
+                assert torch.equal(level, right)
+    torch._dynamo.reset()
+
+
 def test_frozen_stages():
     backbone = make('V2', frozen_stages=2)
     assert not any(p.requires_grad for p in backbone.stages[1].parameters())
