@@ -8,12 +8,14 @@ from .folding import FoldedNorm, fold_norms
 from .int8 import Int8Report, quantize_int8
 from .integer_expansion import expand_integer_spikes
 from .layout import to_channels_last
+from .merging import merge_convolutions
 
 __all__ = [
     'FoldedNorm',
     'Int8Report',
     'expand_integer_spikes',
     'fold_norms',
+    'merge_convolutions',
     'quantize_int8',
     'to_channels_last',
 ]

@@ -131,6 +131,8 @@ def _check(backbone: SpikingBackbone) -> None:
             )
     for name, unit in backbone.named_modules():
         behind = isinstance(unit, Unit) and 'CN' in unit.order
+        # the norm after a chain of convolutions cannot be folded
+        behind = behind and isinstance(unit.conv, nn.Conv2d)
         if behind and isinstance(getattr(unit, 'norm', None), _BatchNorm):
             raise ValueError(
                 f'{name} has a norm behind its convolution: call fold_norms first'

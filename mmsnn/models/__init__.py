@@ -4,6 +4,10 @@ from mmsnn._compat import require
 
 require('torch', 'mmengine')
 
+from mmsnn.models.initializers.published_spikeformers import (
+    PretrainedSpikeFormer,
+    convert_spikeformer,
+)
 from mmsnn.models.initializers.published_weights import PretrainedResNet, convert_resnet
 from mmsnn.models.initializers.time_step_transfer import PretrainedSteps, convert_steps
 
@@ -11,6 +15,9 @@ from .backbones import (
     VGGSNN,
     DANet,
     DenseNetSNN,
+    EMSResNet,
+    ESpikeFormer,
+    MetaSpikeFormer,
     MSResNet,
     PooledResNet,
     ResNetSNN,
@@ -37,12 +44,16 @@ __all__ = [
     'LIF',
     'PLIF',
     'DirectStem',
+    'EMSResNet',
+    'ESpikeFormer',
     'GatedAttentionStem',
     'LatencyStem',
     'MSResNet',
+    'MetaSpikeFormer',
     'PhaseStem',
     'PooledResNet',
     'PretrainedResNet',
+    'PretrainedSpikeFormer',
     'PretrainedSteps',
     'Rate',
     'RateStem',
@@ -55,5 +66,6 @@ __all__ = [
     'VGGSNN',
     'Wiring',
     'convert_resnet',
+    'convert_spikeformer',
     'convert_steps',
 ]

@@ -12,6 +12,11 @@ def narrow(cfg: Config) -> None:
     model = cfg.model
     if model.backbone.type == 'mmsnn.PooledResNet':
         return  # it is narrow
+    if 'channels' in model.backbone:  # of a Transformer's stages
+        model.backbone.channels = [WIDTH, WIDTH, 2 * WIDTH, 2 * WIDTH]
+        model.neck[0].in_channels = [2 * WIDTH]
+        model.head.in_channels = 2 * WIDTH
+        return
     if model.backbone.type == 'mmsnn.DenseNetSNN':
         # it has no width but its growth
         full = 48 if model.backbone.depth == 161 else 32

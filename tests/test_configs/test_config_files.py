@@ -12,6 +12,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from mmsnn.models.layers import SpikeDrivenAttention, largest_spike
 from mmsnn.models.residual.merges import AndMerge
 from mmsnn.utils.class_checks import check_num_classes
 from test_configs.files import CONFIGS, load, shared
@@ -135,10 +136,17 @@ def wake_up(model: nn.Module) -> None:
     """Open what MMDetection's initialisation shuts.
 
     A norm whose weight starts at 0 silences its branch until the first step. AND after
-    AND lets nothing pass unless branches fire often.
+    AND lets nothing pass unless branches fire often, and so does attention.
     """
     family = getattr(model.backbone, 'family', None)
     for module in model.modules():
+        if (
+            isinstance(module, SpikeDrivenAttention)
+            and largest_spike(module.neuron) == 1
+        ):
+            # of few positions, products of three spikes are below the threshold
+            for part in (module.query, module.key, module.value):
+                nn.init.constant_(part.norm.bias, 2.0)
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             nn.init.ones_(module.weight)
             if family is not None and family.merge is AndMerge:
@@ -149,7 +157,9 @@ def images_of_boxes(model: nn.Module) -> dict:
     classes = model.bbox_head if hasattr(model, 'bbox_head') else model.roi_head
     number = getattr(classes, 'num_classes', None) or classes.bbox_head.num_classes
     sizes = [[3, 96, 96], [3, 64, 96]]
-    return demo_mm_inputs(2, sizes, num_items=[2, 1], num_classes=number)
+    return demo_mm_inputs(
+        2, sizes, num_items=[2, 1], num_classes=number, with_mask=model.with_mask
+    )
 
 
 def images_of_classes(model: nn.Module) -> dict:
@@ -167,7 +177,7 @@ def is_recipe(path: Path) -> bool:
     """Return whether it is one of the many that differ in settings alone."""
     return path.parent.name in (
         *('cifar10', 'cifar100', 'imagenet'),
-        *('cifar10_dvs', 'dvs128_gesture'),
+        *('cifar10_dvs', 'dvs128_gesture', 'spiking_mask_rcnn'),
     )
 
 

@@ -26,6 +26,7 @@ from .imagenet_papers import (
 )
 from .narrow import narrow
 from .runs import quick_first, train_and_test
+from .test_spikeformer_configs import IMAGENET as SPIKEFORMERS
 
 # Fang et al., Section 4.1: the Spiking ResNets start as identities, SEW does not.
 IDENTITIES = ('SEW', 'Spiking')
@@ -38,7 +39,8 @@ FIRST = {
 
 
 def test_table_has_every_config() -> None:
-    assert {path.stem for path in CONFIGS.glob('*.py')} == NETWORKS.keys()
+    found = {path.stem for path in CONFIGS.glob('*.py')}
+    assert found == NETWORKS.keys() | SPIKEFORMERS.keys()
 
 
 @pytest.mark.parametrize(('name', 'five'), COPIES.items())

@@ -7,6 +7,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mmsnn.models import (
     FAMILIES,
     DANet,
+    EMSResNet,
     MSResNet,
     ResNetSNN,
     SEWResNet,
@@ -26,6 +27,8 @@ FAMILY_ENTRIES = {name: (ResNetSNN, {'family': name}) for name in FAMILIES} | {
     'SG-BSG': (SGResNet, {'gate': 'BSG'}),
     'SG-BSG*': (SGResNet, {'gate': 'BSG*'}),
     'MS': (MSResNet, {'zero_init_residual': False}),
+    'EMS': (EMSResNet, {}),
+    'EMS-Block1': (EMSResNet, {'family': 'EMS-Block1'}),
     'DANet-A': (DANet, {'variant': 'A'}),
     'DANet-B': (DANet, {'variant': 'B'}),
     'DANet-C': (DANet, {'variant': 'C'}),

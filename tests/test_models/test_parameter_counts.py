@@ -83,7 +83,8 @@ def difference(row, convolutions, channels, out, projects):
         count += unit_norms(order, before, after) - norm(after)
     if row.merge is not None:
         if projects:
-            count += channels * out + unit_norms(row.projection, channels, out)
+            new = out - channels if row.concatenates and out > channels else out
+            count += channels * new + unit_norms(row.projection, channels, new)
         else:
             count += unit_norms(row.identity, out, out)
         count += count_parameters(row.merge(out, **row.merge_options))

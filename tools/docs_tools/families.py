@@ -58,6 +58,9 @@ def config(name: str) -> str:
     """Return the settings of the family ``name``, with its own class if it has one."""
     if name == 'MS':
         return "`type='mmsnn.MSResNet'`"
+    if name.startswith('EMS'):
+        option = '' if name == 'EMS' else f", family='{name}'"
+        return f"`type='mmsnn.EMSResNet'{option}`"
     for entry, option in ENTRIES.items():
         for choice, family in entry.choices.items():
             if family == name:
@@ -70,7 +73,8 @@ def row(name: str, wiring: Wiring) -> str:
     merge = shortcut = '-'
     if wiring.merge is not None:
         merge = wiring.merge.__name__.removesuffix('Merge')
-        shortcut = f'{wiring.identity or "x"} ({wiring.projection})'
+        projection = wiring.projection + (', cat' if wiring.concatenates else '')
+        shortcut = f'{wiring.identity or "x"} ({projection})'
         if wiring.densely_additive:
             merge += ', densely additive stages'
     norms = ', tdBN' if wiring.threshold_norm else ''

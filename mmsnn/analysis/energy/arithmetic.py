@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -106,6 +106,11 @@ def _mm(args: Sequence[Any], out: Tensor) -> Arithmetic:
     return _matrix(args[0], args[1], out)
 
 
+def _bmm(args: Sequence[Any], out: Tensor) -> Arithmetic:
+    """Products of activations, as in attention: neither operand is weights."""
+    return replace(_mm(args, out), weights=0)
+
+
 def _addmm(args: Sequence[Any], out: Tensor) -> Arithmetic:
     return _matrix(args[1], args[2], out)
 
@@ -140,7 +145,7 @@ ARITHMETIC: dict[Any, Callable[[Sequence[Any], Any], Arithmetic | None]] = {
     aten.convolution: _convolution,
     aten._convolution: _convolution,
     aten.mm: _mm,
-    aten.bmm: _mm,
+    aten.bmm: _bmm,
     aten.addmm: _addmm,
     aten.baddbmm: _addmm,
     aten.mul: _product,

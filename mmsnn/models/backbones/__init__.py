@@ -2,11 +2,19 @@
 
 from .base import SpikingBackbone
 from .densenet import DenseNetSNN
-from .named_resnets import DANet, MSResNet, SEWResNet, SGResNet, SpikingResNet
+from .named_resnets import (
+    DANet,
+    EMSResNet,
+    MSResNet,
+    SEWResNet,
+    SGResNet,
+    SpikingResNet,
+)
 from .pooled import PooledResNet
 from .resnet import ResNetOptions, ResNetSNN
 from .settings import BackboneOptions, BackboneSettings
 from .seven_b import SevenBNet
+from .spikeformer import ESpikeFormer, MetaSpikeFormer
 from .vgg import VGGSNN
 
 __all__ = [
@@ -14,7 +22,10 @@ __all__ = [
     'BackboneSettings',
     'DANet',
     'DenseNetSNN',
+    'EMSResNet',
+    'ESpikeFormer',
     'MSResNet',
+    'MetaSpikeFormer',
     'PooledResNet',
     'ResNetOptions',
     'ResNetSNN',

@@ -1,7 +1,8 @@
 """Spiking ResNets under the names of their papers."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice, check_number
 
 from .resnet import STRIDES, Architecture, ResNetOptions, ResNetSNN
+from .settings import BackboneOptions
 
 
 @MODELS.register_module()
@@ -118,6 +120,63 @@ class DANet(ResNetSNN):
         super().__init__(depth, self.choices[variant], **options)
 
 
+def _strides_after(stem: str | Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the stages' strides: after a stem without a pool the first one is 2."""
+    halves = isinstance(stem, str) and preset_stride(stem) == 2
+    return (2, 2, 2, 2) if halves else STRIDES
+
+
+@MODELS.register_module()
+class EMSResNet(ResNetSNN):
+    """EMS-ResNet, the backbone of EMS-YOLO (Su et al. 2023).
+
+    Shortcuts that change the size are a max-pool, neurons, a convolution and a norm,
+    so that every convolution after the stem receives spikes. If the number of channels
+    increases, the convolution computes only the new channels, and the pooled input is
+    appended to them. The order of pool and convolution in this case is that of the
+    paper's figure; the authors' code pools after the concatenation. Norm weights start
+    at the neurons' threshold, and at a fifth of it at the end of a branch, as in their
+    code (``resnet10.yaml`` and ``resnet34-cat.yaml`` of EMS-YOLO).
+
+    Their network ends with membrane potentials, which the head's neurons convert; here
+    neurons close every output, as in all backbones. Their neurons fire above the
+    threshold, those of this package also at the threshold.
+
+    Args:
+        depth: See :class:`ResNetSNN`; the paper uses 10, 18 and 34.
+        family: ``'EMS'``, or ``'EMS-Block1'`` for shortcuts without concatenation.
+        **options: Arguments of :class:`ResNetSNN`. By default ``stem`` is ``'ms'``,
+            ``strides`` are those of :class:`MSResNet`, and ``neuron`` is LIF with the
+            authors' threshold 0.5, decay 0.25 (``tau=4 / 3``), hard reset and
+            rectangular surrogate. ``num_steps`` is 4, as in the paper's abstract; the
+            authors' code sets 5.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
+    """
+
+    defaults = BackboneOptions(
+        neuron=dict(
+            type='LIF',
+            tau=4 / 3,
+            v_threshold=0.5,
+            decay_input=False,
+            detach_reset=True,
+            surrogate=dict(type='Rectangular'),
+        )
+    )
+
+    def __init__(
+        self, depth: int, family: str = 'EMS', **options: Unpack[ResNetOptions]
+    ) -> None:
+        check_choice('family', family, ('EMS', 'EMS-Block1'))
+        stem = options.get('stem', 'ms')
+        own = ResNetOptions(stem=stem, strides=_strides_after(stem))
+        merged: ResNetOptions = {**own, **options}
+        super().__init__(depth, family, **merged)
+
+
 class ChannelDropout(nn.Module):
     """Dropout of whole channels, the same ones at every time step.
 
@@ -200,10 +259,9 @@ class MSResNet(ResNetSNN):
             own = ResNetOptions(stem='cifar', strides=(1, 2, 2), out_indices=(2,))
         else:
             stem = options.get('stem', 'ms104' if depth == 104 else 'ms')
-            # stems without a pool downsample less: the first stage has stride 2 instead
-            halves = isinstance(stem, str) and preset_stride(stem) == 2
-            whole = (2, 2, 2, 2) if halves else STRIDES
-            own = ResNetOptions(stem=stem, strides=whole, avg_down=depth == 104)
+            own = ResNetOptions(
+                stem=stem, strides=_strides_after(stem), avg_down=depth == 104
+            )
         own['zero_init_residual'] = layout == 'imagenet'
         merged: ResNetOptions = {**own, **options}
         super().__init__(architecture, 'MS', **merged)

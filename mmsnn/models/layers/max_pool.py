@@ -45,15 +45,20 @@ class MaxPool2d(nn.MaxPool2d):
         kernel_size: Size of the windows.
         stride: Stride of the windows; None is ``kernel_size``.
         padding: Padding with minus infinity on both sides.
+        ceil_mode: Whether sizes are rounded up, so that the last window may be smaller.
 
     Shape:
         ``[N, C, H, W]`` to ``[N, C, H', W']``.
     """
 
     def __init__(
-        self, kernel_size: int, stride: int | None = None, padding: int = 0
+        self,
+        kernel_size: int,
+        stride: int | None = None,
+        padding: int = 0,
+        ceil_mode: bool = False,
     ) -> None:
-        super().__init__(kernel_size, stride, padding)
+        super().__init__(kernel_size, stride, padding, ceil_mode=ceil_mode)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the maximum of each window."""
@@ -62,7 +67,7 @@ class MaxPool2d(nn.MaxPool2d):
         if not lean or traced:
             return super().forward(input)
         window = ([n, n] for n in (self.kernel_size, self.stride, self.padding, 1))
-        return _MaxPool.apply(input, *window, False)
+        return _MaxPool.apply(input, *window, self.ceil_mode)
 
 
 __all__ = ['MaxPool2d']

@@ -63,6 +63,7 @@ class LayerFactory:
         kernel_size: int,
         stride: int,
         bias: bool = False,
+        groups: int = 1,
     ) -> nn.Module:
         """Return a convolution that keeps the size at stride 1."""
         build: Callable[..., nn.Module] = nn.Conv2d
@@ -76,6 +77,7 @@ class LayerFactory:
                 stride=stride,
                 padding=kernel_size // 2,
                 bias=bias,
+                groups=groups,
             )
 
     def make_norm(self, channels: int) -> nn.Module:
@@ -164,6 +166,8 @@ class Unit(RecomputableSequential):
         kernel_size: Kernel size of the convolution.
         stride: Stride of the convolution.
         layers: Builds the layers.
+        bias: Whether the convolution has a bias.
+        groups: Groups of the convolution; ``in_channels`` if it is depthwise.
 
     Shape:
         ``[T * N, C_in, H, W]`` to ``[T * N, C_out, H', W']``.
@@ -180,6 +184,8 @@ class Unit(RecomputableSequential):
         kernel_size: int,
         stride: int,
         layers: LayerFactory,
+        bias: bool = False,
+        groups: int = 1,
     ) -> None:
         super().__init__()
         self.order = check_order(order)
@@ -187,7 +193,7 @@ class Unit(RecomputableSequential):
         for letter in order:
             if letter == 'C':
                 self.conv = layers.make_conv(
-                    in_channels, out_channels, kernel_size, stride
+                    in_channels, out_channels, kernel_size, stride, bias, groups
                 )
                 channels = out_channels
             elif letter == 'N':

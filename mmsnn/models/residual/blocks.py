@@ -2,9 +2,10 @@
 
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
-from mmsnn.models.layers import LayerFactory, Recomputable, Unit
+from mmsnn.models.layers import LayerFactory, MaxPool2d, Recomputable, Unit
 
 from .families import Wiring
 from .merges import Merge
@@ -29,6 +30,9 @@ class ResidualBlock(Recomputable):
     Shape:
         ``[T * N, in_channels, H, W]`` to ``[T * N, channels * expansion, H', W']``,
         ``H' = ceil(H / stride)``.
+
+    Raises:
+        ValueError: If projections of the family pool already, but ``avg_down`` is True.
     """
 
     expansion = 1
@@ -46,31 +50,56 @@ class ResidualBlock(Recomputable):
         *shapes, last = self.conv_shapes(in_channels, channels, stride)
         out_channels = channels * self.expansion
         paths = layers.scaled(wiring.path_alpha)
+        last_layers = paths.scaled(wiring.last_alpha)
         self.branch = nn.Sequential(
             *(Unit(wiring.unit, *shape, layers) for shape in shapes),
-            Unit(wiring.last_unit, *last, paths),
+            Unit(wiring.last_unit, *last, last_layers),
         )
         self.merge: Merge | None = None
         self.pool: nn.Module | None = None
         self.projection: Unit | None = None
+        self.concatenates = False
         if wiring.merge is not None:
             self.merge = wiring.merge(out_channels, **wiring.merge_options)
-            order = wiring.identity
-            if stride != 1 or in_channels != out_channels:
-                order = wiring.projection
-                if avg_down and stride != 1:
-                    # rounds odd sizes as MMDetection's ResNet
-                    self.pool = nn.AvgPool2d(
-                        stride, ceil_mode=True, count_include_pad=False
-                    )
-                    stride = 1
-            if order:
-                self.projection = Unit(
-                    order, in_channels, out_channels, 1, stride, paths
+            if stride == 1 and in_channels == out_channels:
+                if wiring.identity:
+                    size = (in_channels, out_channels, 1, 1)
+                    self.projection = Unit(wiring.identity, *size, paths)
+            else:
+                self._project(
+                    in_channels, out_channels, stride, wiring, paths, avg_down
                 )
         self.post: Unit | None = None
         if wiring.post:
             self.post = Unit(wiring.post, out_channels, out_channels, 1, 1, layers)
+
+    def _project(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        wiring: Wiring,
+        layers: LayerFactory,
+        avg_down: bool,
+    ) -> None:
+        """Build the shortcut of a block that changes the size."""
+        if avg_down and wiring.pools:
+            raise ValueError(
+                'avg_down must be False for a family whose projections begin with a '
+                f'max-pool ({wiring.projection}), but got True'
+            )
+        # pools round odd sizes up, as convolutions and MMDetection's ResNet
+        if stride != 1 and wiring.pools:
+            self.pool = MaxPool2d(stride, ceil_mode=True)
+        elif stride != 1 and avg_down:
+            self.pool = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
+        if self.pool is not None:
+            stride = 1
+        self.concatenates = wiring.concatenates and out_channels > in_channels
+        if self.concatenates:
+            out_channels -= in_channels
+        order = wiring.projection_layers
+        self.projection = Unit(order, in_channels, out_channels, 1, stride, layers)
 
     @classmethod
     def conv_shapes(
@@ -90,7 +119,10 @@ class ResidualBlock(Recomputable):
         """Return the shortcut's output, which is merged with the branch's."""
         if self.pool is not None:
             x = self.pool(x)
-        return x if self.projection is None else self.projection(x)
+        if self.projection is None:
+            return x
+        y = self.projection(x)
+        return torch.cat([y, x], dim=1) if self.concatenates else y
 
     def init_identity(self) -> None:
         """Make the merge return the shortcut for any input of the branch.

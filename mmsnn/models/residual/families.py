@@ -22,23 +22,28 @@ Values = Literal['binary', 'integer', 'analog']
 class Wiring:
     """One residual family: ``y = post(merge(residual=branch(x), shortcut=short(x)))``.
 
-    The order of layers is given by letters: C convolution, N norm, S spiking neuron.
+    The order of layers is given by letters: C convolution, N norm, S spiking neuron;
+    in ``projection`` also P, a max-pool.
 
     Args:
         merge: Class of the merge; None is a network without shortcuts, ``y = branch``.
         citation: Where the family is defined.
         unit: Layers of each unit of the branch except the last.
         last_unit: Layers of the branch's last unit.
-        projection: Layers of the shortcut if the size changes.
+        projection: Layers of the shortcut if the size changes. If the first is P, a
+            max-pool downsamples instead of the convolution's stride.
         identity: Layers of the shortcut if the size does not change; none by default.
         post: Layers after the merge; none by default.
         merge_options: Arguments of the merge, after its channels.
+        concatenates: Whether a projection to more channels computes only the new ones
+            and appends its input (after P), ``cat(projection(x), x)``.
         densely_additive: Whether a stage sums all its blocks, see
             :class:`mmsnn.models.residual.DenselyAdditive`.
         threshold_norm: Whether norms are threshold-dependent (tdBN): their weights
             start at the neurons' threshold times alpha.
         path_alpha: The alpha of the last norm of each merged path; it is 1 for all
             other norms.
+        last_alpha: A further alpha of the branch's last norm.
         advice: When to choose the family, for the guide page.
         reported: Accuracies that its paper reports, for the guide page.
 
@@ -56,9 +61,11 @@ class Wiring:
     identity: str = ''
     post: str = ''
     merge_options: Mapping[str, Any] = field(default_factory=dict)
+    concatenates: bool = False
     densely_additive: bool = False
     threshold_norm: bool = False
     path_alpha: float = 1.0
+    last_alpha: float = 1.0
     advice: str = ''
     reported: str = ''
 
@@ -74,11 +81,13 @@ class Wiring:
             raise TypeError(
                 f'merge_options must be a dict, but got {describe(self.merge_options)}'
             )
-        for name in ('densely_additive', 'threshold_norm'):
+        for name in ('concatenates', 'densely_additive', 'threshold_norm'):
             check_bool(name, getattr(self, name))
-        check_positive('path_alpha', self.path_alpha)
-        for name in ('unit', 'last_unit', 'projection', 'identity', 'post'):
+        for name in ('path_alpha', 'last_alpha'):
+            check_positive(name, getattr(self, name))
+        for name in ('unit', 'last_unit', 'identity', 'post'):
             check_order(getattr(self, name))
+        check_order(self.projection_layers)
         for name in ('unit', 'last_unit', 'projection'):
             if 'C' not in getattr(self, name):
                 raise ValueError(
@@ -91,6 +100,16 @@ class Wiring:
                     f'{name} must have no convolution (C), but got '
                     f'{getattr(self, name)!r}'
                 )
+
+    @property
+    def pools(self) -> bool:
+        """Whether projections downsample by a max-pool."""
+        return isinstance(self.projection, str) and self.projection.startswith('P')
+
+    @property
+    def projection_layers(self) -> str:
+        """Layers of a projection after its max-pool, if it has one."""
+        return self.projection[1:] if self.pools else self.projection
 
     @property
     def values(self) -> Values:
@@ -139,6 +158,9 @@ _DANET = (
 )
 _TDBN = 'Zheng et al. 2021, Going deeper with directly-trained larger SNNs'
 _MS = 'Hu et al. 2021, Advancing residual learning towards powerful deep SNNs'
+_EMS = (
+    'Su et al. 2023, Deep directly-trained spiking neural networks for object detection'
+)
 
 _PA_A = Wiring(
     AddMerge,
@@ -175,6 +197,18 @@ _BAA = Wiring(
     projection='C',
     post='NS',
     advice='like tdBN, without a norm on each path',
+)
+
+_EMS_ROW = replace(
+    _PA_A,
+    citation=f'{_EMS} (EMS-Block1, and EMS-Block2 where the channels increase)',
+    projection='PSCN',
+    concatenates=True,
+    threshold_norm=True,
+    last_alpha=0.2,
+    advice='detectors whose every convolution after the stem receives spikes, '
+    'projections included',
+    reported='',
 )
 
 _ROWS: dict[str, Wiring] = {
@@ -250,6 +284,13 @@ _ROWS: dict[str, Wiring] = {
         'time steps, and the network of gated attention coding',
         reported='ImageNet, T = 6: 63.10 / 69.42 % (ResNet18 / 34); T = 5: 74.21 % '
         '(ResNet104)',
+    ),
+    'EMS': _EMS_ROW,
+    'EMS-Block1': replace(
+        _EMS_ROW,
+        citation=f"{_EMS} (EMS-Block1 everywhere, as in the authors' resnet34.yaml)",
+        concatenates=False,
+        advice='EMS without concatenation, for comparison',
     ),
     'DANet-A': _PA_A,
     'DANet-B': _PA_B,

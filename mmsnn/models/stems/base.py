@@ -16,6 +16,7 @@ class ConvolutionOptions(TypedDict, total=False):
     kernel_size: int
     stride: int
     num_convs: int
+    bias: bool
 
 
 class StemOptions(ConvolutionOptions, total=False):
@@ -44,6 +45,7 @@ class BaseStem(Recomputable):
         pool: Whether a 3x3 max-pool of stride 2 follows.
         num_convs: Number of convolutions, with no layers between them and one norm
             after the last; all but the last have a bias.
+        bias: Whether the last convolution has a bias, too.
 
     Attributes:
         num_steps: Number of time steps T that the stem is built for.
@@ -80,12 +82,14 @@ class BaseStem(Recomputable):
         stride: int = 2,
         pool: bool = True,
         num_convs: int = 1,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         check_positive_int('stem kernel_size', kernel_size)
         check_positive_int('stem stride', stride)
         check_positive_int('stem num_convs', num_convs)
         check_bool('stem pool', pool)
+        check_bool('stem bias', bias)
         self.num_steps = layers.num_steps
         self.in_channels = in_channels
         self.lead = nn.Sequential()
@@ -94,7 +98,9 @@ class BaseStem(Recomputable):
                 layers.make_conv(in_channels, out_channels, kernel_size, stride, True)
             )
             in_channels, stride = out_channels, 1
-        self.encode = Unit('CN', in_channels, out_channels, kernel_size, stride, layers)
+        self.encode = Unit(
+            'CN', in_channels, out_channels, kernel_size, stride, layers, bias
+        )
         self.neuron = layers.make_neuron() if spiking else None
         self.pool = MaxPool2d(3, stride=2, padding=1) if pool else None
 

@@ -132,8 +132,8 @@ class GatedAttentionStem(BaseStem):
             ``2 * sca_kernel_size**2 * C**2`` parameters.
         sca_kernel_size: Kernel size of the spatial-channel attention; k = 4 in the
             paper.
-        **options: ``kernel_size``, ``stride`` and ``num_convs`` of the convolutions
-            that make X, see :class:`BaseStem`.
+        **options: ``kernel_size``, ``stride``, ``num_convs`` and ``bias`` of the
+            convolutions that make X, see :class:`BaseStem`.
 
     Shape:
         Images ``[N, in_channels, H, W]`` or frames ``[N, T, in_channels, H, W]`` to

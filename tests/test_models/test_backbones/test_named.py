@@ -9,6 +9,7 @@ from torch import nn
 from mmsnn.models import (
     FAMILIES,
     DANet,
+    EMSResNet,
     MSResNet,
     ResNetSNN,
     SEWResNet,
@@ -63,7 +64,9 @@ def test_the_learned_gate_and_its_threshold():
 @pytest.mark.parametrize('family', FAMILY_ENTRIES)
 def test_the_same_network_by_its_family(family):
     named = make_active(family, 10).eval()
-    own = {'stem': 'ms', 'strides': (2, 2, 2, 2)} if family == 'MS' else {}
+    own = dict(type(named).defaults)
+    if isinstance(named, (MSResNet, EMSResNet)):
+        own |= {'stem': 'ms', 'strides': (2, 2, 2, 2)}
     generic = ResNetSNN(10, family, **{**SMALL, **own}).eval()
     generic.load_state_dict(named.state_dict())
     merges = {type(block.merge) for stage in named.stages for block in stage}
@@ -120,6 +123,37 @@ def test_sizes_of_ms_resnet():
     for stem in ('ms', 'imagenet'):
         levels = make_backbone('MS', stem=stem)(torch.randn(2, 3, 64, 64))
         assert [level.shape[-1] for level in levels] == [16, 8, 4, 2]
+
+
+def test_ems_resnet():
+    backbone = make_backbone('EMS')
+    # each convolution behind the stem gets spikes
+    given = {}
+    for name, module in backbone.named_modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_pre_hook(
+                lambda _, args, name=name: given.setdefault(name, args[0])
+            )
+    levels = backbone(torch.randn(2, 3, 63, 65))
+    assert [tuple(level.shape[-2:]) for level in levels] == [
+        (16, 17),
+        (8, 9),
+        (4, 5),
+        (2, 3),
+    ]
+    spikes = {name for name, x in given.items() if ((x == 0) | (x == 1)).all()}
+    assert given.keys() - spikes == {'stem.encode.conv'}
+    # widening shortcuts make the new channels only
+    shapes = [stage[0].projection.conv.weight.shape[:2] for stage in backbone.stages]
+    assert shapes == [(8, 8), (8, 8), (16, 16), (32, 32)]
+    dynamics = backbone.closings['3'].neuron.dynamics
+    assert (dynamics.v_threshold, dynamics.decay_input) == (0.5, False)
+    assert backbone.closings['3'].neuron.decay() == 0.75
+
+
+def test_a_pool_is_not_replaced_by_an_average():
+    with pytest.raises(ValueError, match='avg_down must be False .* got True'):
+        make_backbone('EMS', avg_down=True)
 
 
 @pytest.mark.parametrize('zero_init_residual', [None, True, False])

@@ -17,7 +17,7 @@ BACKBONES = known_parts(SpikingBackbone)
 def needed_by(name: str) -> dict[str, Any]:
     """Return arguments for the parameters of a backbone that have no default."""
     values = {'depth': {'DenseNetSNN': 121, 'VGGSNN': 11}.get(name, 18)}
-    values['family'] = 'SG-BSG'
+    values |= {'family': 'SG-BSG', 'channels': (8, 16, 16, 24)}
     parameters = inspect.signature(MODELS.get(name)).parameters.values()
     return {
         parameter.name: values[parameter.name]
@@ -42,8 +42,9 @@ def test_the_signature_is_what_the_backbone_takes(name: str) -> None:
     }
     assert given.keys() >= {field.name for field in fields(BackboneSettings)}
     needed = needed_by(name)
-    if name == 'MSResNet':  # whose defaults depend on depth and layout
-        given |= {'stem': 'ms', 'strides': (2, 2, 2, 2), 'zero_init_residual': True}
+    if name in ('MSResNet', 'EMSResNet'):  # whose defaults depend on other arguments
+        given |= {'stem': 'ms', 'strides': (2, 2, 2, 2)}
+        given['zero_init_residual'] = name == 'MSResNet'
     with torch.device('meta'):
         whole, short = backbone(**{**given, **needed}), backbone(**needed)
     shapes = [

@@ -11,15 +11,20 @@ from ..test_backbones.held import held_bytes
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 
+def pools_of(size, stride=None, padding=0, ceil_mode=False):
+    ours = MaxPool2d(size, stride, padding, ceil_mode)
+    return ours, nn.MaxPool2d(size, stride, padding, ceil_mode=ceil_mode)
+
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize('layout', LAYOUTS)
-@pytest.mark.parametrize('window', [(3, 2, 1), (2,), (3, 1, 1)])
+@pytest.mark.parametrize('window', [(3, 2, 1), (2,), (3, 1, 1), (2, 2, 0, True)])
 @pytest.mark.parametrize('shape', [(4, 5, 9, 11), (2, 1, 8, 8), (3, 4, 2, 2)])
 def test_it_is_pytorchs(shape, window, layout, dtype) -> None:
     """Of spikes, where maxima are often equal, and of analog values."""
     for values in ((torch.rand(shape) < 0.4).float(), torch.randn(shape)):
         results = []
-        for pool in (MaxPool2d(*window), nn.MaxPool2d(*window)):
+        for pool in pools_of(*window):
             x = values.to(dtype).contiguous(memory_format=layout).requires_grad_()
             y = pool(x)
             torch.manual_seed(0)

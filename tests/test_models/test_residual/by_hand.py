@@ -29,6 +29,7 @@ class ByHand:
             the norm and the neuron behind that, and the 3x3: all families have these
             four in this order.
         n1, n2: The branch's norms, without the one that is part of ``c1``.
+        pool: The shortcut's max-pool, of windows of its stride.
         pc, pn, ps: Convolution, norm and neuron of the projection; the identity where
             nothing is projected.
         nx: The norm of the shortcut, projected or not.
@@ -64,6 +65,16 @@ class ByHand:
 
     def n2(self, x: Tensor) -> Tensor:
         return batch_norm(self.norms[1], x)
+
+    def pool(self, x: Tensor) -> Tensor:
+        pool = self.block.pool
+        if pool is None:
+            return x
+        # sizes are rounded up: nothing is found in what is missing
+        odd = [-size % pool.stride for size in x.shape[-2:]]
+        x = F.pad(x, (0, odd[1], 0, odd[0]), value=-torch.inf)
+        windows = x.unfold(2, 2, 2).unfold(3, 2, 2)
+        return windows.amax((-2, -1))
 
     def pc(self, x: Tensor) -> Tensor:
         return conv(self.block.projection.conv, x) if self.projects else x

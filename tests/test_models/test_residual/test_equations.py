@@ -21,6 +21,17 @@ def projection(L: ByHand, x: Tensor) -> Tensor:
     return L.ps(L.pn(L.pc(x)))
 
 
+def pre_activation(L: ByHand, x: Tensor) -> Tensor:
+    return L.n2(L.c2(L.s(L.n1(L.c1(L.s(x))))))
+
+
+def pool_and_append(L: ByHand, x: Tensor) -> Tensor:
+    """The shortcut of EMS-Block2, or x where nothing changes."""
+    pooled = L.pool(x)
+    new = L.pn(L.pc(L.ps(pooled)))
+    return torch.cat([new, pooled], dim=1) if L.projects else x
+
+
 def select(gate: Tensor, h: Tensor, x: Tensor) -> Tensor:
     return gate * h + (1 - gate) * x
 
@@ -40,6 +51,8 @@ EQUATIONS: dict[str, Callable[[ByHand, Tensor], Tensor]] = {
     'PA-A-S': lambda L, x: L.n2(L.c2(L.s(L.n1(L.c1(L.s(x)))))) + L.pn(L.pc(L.ps(x))),
     'PA-B': lambda L, x: L.c2(L.s(L.n2(L.c1(L.s(L.n1(x)))))) + L.pc(x),
     'MS': lambda L, x: L.n2(L.c2(L.s(L.n1(L.c1(L.s(x)))))) + L.pn(L.pc(x)),
+    'EMS': lambda L, x: pre_activation(L, x) + pool_and_append(L, x),
+    'EMS-Block1': lambda L, x: pre_activation(L, x) + L.pn(L.pc(L.ps(L.pool(x)))),
     'DANet-A': lambda L, x: L.n2(L.c2(L.s(L.n1(L.c1(L.s(x)))))) + L.pn(L.pc(x)),
     'DANet-B': lambda L, x: L.c2(L.s(L.n2(L.c1(L.s(L.n1(x)))))) + L.pc(x),
     'DANet-C': lambda L, x: L.s(L.n2(L.c2(L.s(L.n1(L.c1(x))))) + L.pn(L.pc(x))),

@@ -47,7 +47,7 @@ def test_weights_start_at_the_threshold_times_alpha(v_threshold, block, stride):
     assert weights == pytest.approx(expected)
 
 
-@pytest.mark.parametrize('family', ['tdBN', 'MS'])
+@pytest.mark.parametrize('family', ['tdBN', 'MS', 'EMS'])
 @pytest.mark.parametrize('v_threshold', NEURONS)
 def test_weights_of_a_network(v_threshold, family):
     options = {'base_channels': 4, 'neuron': NEURONS[v_threshold]}
@@ -55,14 +55,19 @@ def test_weights_of_a_network(v_threshold, family):
     backbone.init_weights()
     paths = ('branch.1.norm', 'projection.norm')
     for name, norm in norms_of(backbone).items():
-        added = family == 'tdBN' and name.endswith(paths)
-        expected = v_threshold * (HALF if added else 1)
+        expected = v_threshold
+        if family == 'tdBN' and name.endswith(paths):
+            expected *= HALF
+        elif family == 'EMS' and name.endswith('branch.1.norm'):
+            expected *= 0.2
         assert norm.weight[0].item() == pytest.approx(expected), name
     shortcuts = sum(name.endswith('projection.norm') for name in norms_of(backbone))
     assert shortcuts == (8 if family == 'tdBN' else 3)
 
 
-@pytest.mark.parametrize('family', [n for n in FAMILIES if n not in ('tdBN', 'MS')])
+@pytest.mark.parametrize(
+    'family', [name for name, row in FAMILIES.items() if not row.threshold_norm]
+)
 def test_norms_of_other_families_start_at_1(family):
     options = {'base_channels': 4, 'neuron': NEURONS[0.5]}
     backbone = ResNetSNN(10, family, **options)
