@@ -12,8 +12,8 @@ class SeededDataset(Dataset[Any]):
     """Seeds the generators of worker processes, so that resuming does not change them.
 
     A worker continues its sequence of random numbers, which a worker started by a
-    resumed training cannot reproduce. Subclasses define when a worker is seeded. Nothing
-    is done in the main process.
+    resumed training cannot reproduce. Subclasses define when a worker is seeded. In the
+    main process, nothing is done.
 
     Args:
         dataset: A data set, whose attributes are forwarded.

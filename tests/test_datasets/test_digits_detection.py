@@ -258,7 +258,9 @@ def test_other_options_replace_all_files(tmp_path: Path) -> None:
     assert hashes(tmp_path / 'set') == hashes(tmp_path / 'new')
 
 
-@pytest.mark.parametrize('name', ['notes.txt', 'train/mine.png', 'annotations/.tmp', 'val/more/000000.png'])
+@pytest.mark.parametrize(
+    'name', ['notes.txt', 'train/mine.png', 'annotations/.tmp', 'val/more/000000.png']
+)
 def test_foreign_file_is_refused(copied: Path, name: str) -> None:
     (copied / name).parent.mkdir(exist_ok=True)
     (copied / name).write_text('mine')
