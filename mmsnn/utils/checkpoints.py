@@ -13,7 +13,7 @@ from mmengine.runner import CheckpointLoader
 from .checkpoint_checks import check_intact, check_names, check_values
 from .checkpoint_readers import always_safe
 from .errors import UserError, first_line
-from .preflight import is_remote
+from .paths import is_remote
 from .safe_loading import UnsafeContentError, load_safely
 
 

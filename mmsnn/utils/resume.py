@@ -15,7 +15,7 @@ from .checkpoint_keys import unify_keys
 from .checkpoints import check_weights, enumerate_some, load_file
 from .disk_room import optimizers
 from .errors import UserError, first_line
-from .preflight import is_remote
+from .paths import is_remote
 
 POINTER = 'last_checkpoint'
 _PLAIN_HOOK = 'CheckpointHook'
