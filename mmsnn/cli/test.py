@@ -218,7 +218,7 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.utils.dry_run import dry_run
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.failures import explain_failures
-    from mmsnn.utils.preflight import check_data, explain_downloads
+    from mmsnn.utils.preflight import check_data, check_evaluators, explain_downloads
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
@@ -229,6 +229,7 @@ def main(args: argparse.Namespace) -> None:
     if args.show or args.show_dir:
         set_visualization(cfg, args)
     check_data(cfg, ('test',))
+    check_evaluators(cfg, ('test',))
     check_contents(cfg, ('test',), note)
     state = read_checkpoint(args.checkpoint)
     if args.tta:

@@ -122,7 +122,12 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.utils.data_checks import check_contents
     from mmsnn.utils.dry_run import dry_run
     from mmsnn.utils.failures import explain_failures
-    from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
+    from mmsnn.utils.preflight import (
+        check_data,
+        check_evaluators,
+        check_pretrained,
+        explain_downloads,
+    )
     from mmsnn.utils.resume import find_start, use_atomic_checkpoints
     from mmsnn.utils.work_dir import claim_work_dir
 
@@ -135,6 +140,7 @@ def main(args: argparse.Namespace) -> None:
     for message in notes:
         note(message)
     check_data(cfg, ('train', 'val'))
+    check_evaluators(cfg, ('val',))
     check_contents(cfg, ('train', 'val'), note)
     check_pretrained(cfg)
     pretrained = None if cfg.get('resume') else cfg.get('load_from')
