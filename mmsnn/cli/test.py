@@ -213,7 +213,8 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.engine.hooks import CheckpointKeysHook, DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
-    from mmsnn.utils.checkpoints import read_checkpoint
+    from mmsnn.utils.checkpoints import read_with_classes
+    from mmsnn.utils.class_checks import compare_classes
     from mmsnn.utils.data_checks import check_contents
     from mmsnn.utils.dry_run import dry_run
     from mmsnn.utils.errors import UserError
@@ -231,7 +232,9 @@ def main(args: argparse.Namespace) -> None:
     check_data(cfg, ('test',))
     check_evaluators(cfg, ('test',))
     check_contents(cfg, ('test',), note)
-    state = read_checkpoint(args.checkpoint)
+    state, classes = read_with_classes(args.checkpoint)
+    if warning := compare_classes(cfg, 'test', classes, args.checkpoint):
+        note(warning)
     if args.tta:
         set_tta(cfg)
     tables = request_columns(cfg)

@@ -11,10 +11,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
 from mmsnn.analysis.collector import Collector
-from mmsnn.analysis.model_parts import find_batch, find_parts, steps_and_images
+from mmsnn.analysis.model_parts import (
+    find_batch,
+    find_parts,
+    has_weights,
+    is_projection,
+    spiking_only,
+    steps_and_images,
+)
 from mmsnn.models.neurons import BaseNeuron
-from mmsnn.models.residual.merges import Merge
-from mmsnn.models.stems import BaseStem
 
 from .arithmetic import ARITHMETIC, Arithmetic, Kind
 from .operation_costs import count_synaptic
@@ -92,8 +97,7 @@ class OperationCounter(Collector):
     dimension of a layer's input folds time steps and images, time steps first, as in
     mmsnn; if it is not a multiple of the batch size (the regions of a two-stage
     detector), the operations of a batch are distributed evenly over its images. Dense
-    counts are the same in training and evaluation mode; in training mode, spikes depend
-    on the batch through the norms.
+    counts are the same in training and evaluation mode; spikes depend on the mode.
 
     Args:
         model: A detector, a classifier or a backbone, spiking or not.
@@ -115,7 +119,7 @@ class OperationCounter(Collector):
         steps = [m.num_steps for m in self.model.modules() if isinstance(m, BaseNeuron)]
         self._spiking = bool(steps)
         self._num_steps = max(steps, default=1)
-        self._only_spiking = _spiking_only(self.model)
+        self._only_spiking = tuple(f'{name}.' for name in spiking_only(self.model))
 
     def attach(self) -> Iterator[RemovableHandle]:
         """Register the hooks; yield their handles."""
@@ -154,7 +158,7 @@ class OperationCounter(Collector):
             uncounted=tuple(
                 name
                 for name in self._used
-                if name not in counted and _has_weights(modules[name])
+                if name not in counted and has_weights(modules[name])
             ),
         )
 
@@ -271,9 +275,11 @@ class OperationCounter(Collector):
             name=name,
             kind=kind,
             part=self._parts[name],
-            projection=_is_projection(name),
+            projection=is_projection(name),
             spiking_only=kind == 'product'
-            or any(_is_inside(name, other) for other in self._only_spiking),
+            or f'{name}.'.startswith(
+                tuple(f'{other}.' for other in self._only_spiking)
+            ),
             steps=tally.steps,
             weights=tally.weights,
             inputs=tally.inputs / self._num_images,
@@ -292,28 +298,3 @@ class OperationCounter(Collector):
             updates=self._updates[name],
             spikes_out=tuple(self._spikes[name]),
         )
-
-
-def _spiking_only(model: nn.Module) -> list[str]:
-    """Return the names of the modules that a network without spikes does not have."""
-    parts = find_parts(model)
-    names = [name for name, part in parts.items() if part == 'decoder']
-    for name, module in model.named_modules():
-        if isinstance(module, BaseStem):
-            names += [f'{name}.{part}' for part in module.attention_parts]
-    return names
-
-
-def _is_inside(name: str, other: str) -> bool:
-    return name == other or name.startswith(f'{other}.')
-
-
-def _is_projection(name: str) -> bool:
-    """Return whether a layer is on a shortcut, in mmsnn's or another ResNet."""
-    return any(part in ('projection', 'downsample') for part in name.split('.'))
-
-
-def _has_weights(module: nn.Module) -> bool:
-    if isinstance(module, (BaseNeuron, Merge)):
-        return False
-    return any(parameter.dim() > 1 for parameter in module.parameters(recurse=False))
