@@ -276,10 +276,7 @@ class OperationCounter(Collector):
             kind=kind,
             part=self._parts[name],
             projection=is_projection(name),
-            spiking_only=kind == 'product'
-            or f'{name}.'.startswith(
-                tuple(f'{other}.' for other in self._only_spiking)
-            ),
+            spiking_only=kind == 'product' or f'{name}.'.startswith(self._only_spiking),
             steps=tally.steps,
             weights=tally.weights,
             inputs=tally.inputs / self._num_images,
