@@ -4,6 +4,7 @@ dist_train.sh and dist_test.sh start it with the options of ``torch.distributed.
 """
 
 import logging
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -12,8 +13,39 @@ if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 
+# Options that come from environment variables: variable, least and largest value.
+_NUMBERS = {
+    'master-port': ('PORT', 1, 2**16 - 1),
+    'nnodes': ('NNODES', 1, 10**6),
+    'node-rank': ('NODE_RANK', 0, 10**6),
+}
+
+
+def check_numbers(options: list[str]) -> None:
+    """Check the numbers among the options, before torch's parser sees them."""
+    found = {}
+    for option in options:
+        match = re.fullmatch(r'--([\w-]+)=(.*)', option, re.DOTALL)
+        if not match:
+            break  # the script, whose options follow
+        if match[1] in _NUMBERS:
+            variable, least, most = _NUMBERS[match[1]]
+            number = int(match[2]) if re.fullmatch(r'[0-9]{1,9}', match[2]) else -1
+            if not least <= number <= most:
+                _end(
+                    f'{variable} must be a whole number from {least} to {most}, but '
+                    f'got {match[2]!r}',
+                    2,
+                )
+            found[variable] = number
+    nodes, rank = found.get('NNODES', 1), found.get('NODE_RANK', 0)
+    if rank >= nodes:
+        _end(f'NODE_RANK must be less than NNODES, {nodes}, but got {rank}', 2)
+
+
 def main() -> None:
     """Launch the processes and wait for them."""
+    check_numbers(sys.argv[1:])
     import torch.distributed as dist
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -22,8 +54,6 @@ def main() -> None:
     # it reports the end of each process at length
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     args = parse_args(sys.argv[1:])
-    if not 0 < args.master_port < 2**16:
-        _end(f'PORT must be from 1 to 65535, but got {args.master_port}', 2)
     try:
         run(args)
     except ChildFailedError as error:

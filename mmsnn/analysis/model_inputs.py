@@ -9,25 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, FUNCTIONS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import Dataset, Subset
 
 from mmsnn.datasets.guarded_pipeline import guard_dataset
 from mmsnn.utils import check_choice, check_positive_int
 from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
 from mmsnn.utils.checkpoint_readers import always_safe
-from mmsnn.utils.checkpoints import read_checkpoint
+from mmsnn.utils.checkpoints import read_with_classes
+from mmsnn.utils.class_checks import compare_classes
 from mmsnn.utils.data_checks import check_annotations
 from mmsnn.utils.errors import UserError, first_line
 from mmsnn.utils.failures import explain_building
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
+from .batches import Batches
 from .image_sources import SUFFIXES, FileSamples, NoiseSamples, find_images
 
 
@@ -64,51 +65,6 @@ class InputSource:
                 check_positive_int('size', side)
 
 
-class Batches:
-    """Batches for ``model.test_step``; each iteration yields the same ones.
-
-    Attributes:
-        num_images: Number of images in all batches.
-        requested: Number of images requested; more than ``num_images`` if the source
-            has fewer.
-        source: Description of the images.
-        made_up: Whether labels and boxes are random, as for noise and image files: they
-            can be used for a loss's gradient, but its value has no meaning.
-    """
-
-    def __init__(
-        self,
-        samples: Dataset,
-        num_images: int,
-        requested: int,
-        batch_size: int,
-        collate: Callable[[Sequence[Any]], Any],
-        source: str,
-        made_up: bool,
-    ) -> None:
-        self.num_images = num_images
-        self.requested = requested
-        self.source = source
-        self.made_up = made_up
-        self._samples = samples
-        self._batch_size = batch_size
-        self._collate = collate
-
-    def __len__(self) -> int:
-        return -(-self.num_images // self._batch_size)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        # a separate generator, because the loader would use the global one
-        return iter(
-            DataLoader(
-                self._samples,
-                batch_size=self._batch_size,
-                collate_fn=self._collate,
-                generator=torch.Generator(),
-            )
-        )
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep messages of the frameworks out of the tools' output.
@@ -137,7 +93,8 @@ def build_model(
         cfg: A full config.
         checkpoint: A file, or another source that MMEngine loads; None initialises the
             weights as the config defines.
-        warn: Called with a warning if the checkpoint fits only some of the parameters.
+        warn: Called with a warning if the checkpoint fits only some of the parameters,
+            or was trained with other classes than those of the test set.
 
     Returns:
         The model in eval mode.
@@ -148,7 +105,11 @@ def build_model(
     """
     _check_sections(cfg)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    state = None if checkpoint is None else read_checkpoint(checkpoint)
+    state = None
+    if checkpoint is not None:
+        state, classes = read_with_classes(checkpoint)
+        if warning := compare_classes(cfg, 'test', classes, checkpoint):
+            warn(warning)
     settings = dict(cfg.model)
     if cfg.get('data_preprocessor') is not None:
         # as MMEngine's runner does

@@ -13,6 +13,8 @@ from mmsnn.models.backbones.base import SpikingBackbone
 from mmsnn.models.decoders import BaseDecoder
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.residual import ResidualBlock
+from mmsnn.models.residual.merges import Merge
+from mmsnn.models.stems import BaseStem
 from mmsnn.utils.errors import UserError
 
 
@@ -159,14 +161,39 @@ def in_spikes(x: Tensor, unit: float) -> Tensor:
     return whole if torch.allclose(numbers, whole, rtol=0, atol=1e-3) else x
 
 
+def spiking_only(model: nn.Module) -> list[str]:
+    """Return the names of the modules that a network without spikes does not have."""
+    parts = find_parts(model)
+    names = [name for name, part in parts.items() if part == 'decoder']
+    for name, module in model.named_modules():
+        if isinstance(module, BaseStem):
+            names += [f'{name}.{part}' for part in module.attention_parts]
+    return names
+
+
+def is_projection(name: str) -> bool:
+    """Return whether a layer is on a shortcut, in mmsnn's or another ResNet."""
+    return any(part in ('projection', 'downsample') for part in name.split('.'))
+
+
+def has_weights(module: nn.Module) -> bool:
+    """Return whether a module other than a neuron or merge has weights of its own."""
+    if isinstance(module, (BaseNeuron, Merge)):
+        return False
+    return any(parameter.dim() > 1 for parameter in module.parameters(recurse=False))
+
+
 __all__ = [
     'find_batch',
     'find_parts',
+    'has_weights',
     'in_spikes',
+    'is_projection',
     'named_blocks',
     'named_neurons',
     'refuse_single_values',
     'spike_unit',
+    'spiking_only',
     'steps_and_images',
     'unwrap',
     'use_batch_stats',

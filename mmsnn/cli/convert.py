@@ -12,9 +12,9 @@ Examples:
 
 import argparse
 import hashlib
-import os
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .common.options import OutputFile, add_config
 from .common.progress import working
@@ -50,9 +50,9 @@ def build_model(path: str) -> 'nn.Module':
     """
     from mmengine.registry import MODELS, init_default_scope
 
+    from mmsnn.utils.config_files import load_config
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.failures import explain_building
-    from mmsnn.utils.preflight import load_config
 
     cfg = load_config(path)
     if cfg.get('model') is None:
@@ -64,7 +64,7 @@ def build_model(path: str) -> 'nn.Module':
 
 def describe_source(checkpoint: str) -> dict[str, str]:
     """Return the source of the weights: name and, for a local file, SHA-256."""
-    from mmsnn.utils.preflight import is_remote
+    from mmsnn.utils.paths import is_remote
 
     if is_remote(checkpoint):
         return dict(source=checkpoint)
@@ -74,25 +74,15 @@ def describe_source(checkpoint: str) -> dict[str, str]:
     return dict(source=path.name, source_sha256=digest)
 
 
-def save(content: dict[str, Any], out: Path) -> None:
-    """Write ``out`` atomically."""
-    import torch
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f'{out.name}.{os.getpid()}.part')
-    try:
-        torch.save(content, part)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def main(args: argparse.Namespace) -> None:
     """Convert the weights and save them."""
+    import torch
+
     from mmsnn.models.initializers.published_weights import (
         ClassifierMismatchError,
         convert_model,
     )
+    from mmsnn.utils.atomic_files import write_atomically
     from mmsnn.utils.checkpoints import enumerate_some, read_weights
     from mmsnn.utils.errors import UserError
     from mmsnn.version import __version__
@@ -111,9 +101,11 @@ def main(args: argparse.Namespace) -> None:
         if isinstance(error, ClassifierMismatchError):
             hint = '; --drop-classifier leaves the head as it is'
         raise UserError(f'checkpoint {args.checkpoint!r}: {error}{hint}') from error
+    content = BytesIO()
     meta = dict(describe_source(args.checkpoint), mmsnn_version=__version__)
+    torch.save(dict(meta=meta, state_dict=weights), content)
     try:
-        save(dict(meta=meta, state_dict=weights), args.out)
+        write_atomically(args.out, content.getvalue())
     except OSError as error:
         raise UserError(f'cannot write {str(args.out)!r}: {error}') from error
     print(f'Saved {len(weights)} tensors to {args.out}')

@@ -84,7 +84,7 @@ def draw(config: str, dumped: Path, out_dir: Path, num_pictures: int) -> list[Pa
     from mmdet.utils import register_all_modules
 
     from mmsnn.reporting import draw_detections
-    from mmsnn.utils.preflight import load_config
+    from mmsnn.utils.config_files import load_config
     from mmsnn.utils.safe_loading import load_predictions
 
     register_all_modules()

@@ -117,8 +117,8 @@ def list_layers(args: argparse.Namespace) -> None:
     import mmsnn  # noqa: F401
     from mmsnn.analysis.model_inputs import build_model
     from mmsnn.analysis.model_parts import named_neurons
+    from mmsnn.utils.config_files import load_config
     from mmsnn.utils.errors import UserError
-    from mmsnn.utils.preflight import load_config
 
     cfg = load_config(args.config, args.cfg_options)
     model = build_model(cfg, args.checkpoint, note)

@@ -213,12 +213,13 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.engine.hooks import CheckpointKeysHook, DeployHook
     from mmsnn.evaluation import request_columns
     from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
-    from mmsnn.utils.checkpoints import read_checkpoint
+    from mmsnn.utils.checkpoints import read_with_classes
+    from mmsnn.utils.class_checks import compare_classes
     from mmsnn.utils.data_checks import check_contents
     from mmsnn.utils.dry_run import dry_run
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.failures import explain_failures
-    from mmsnn.utils.preflight import check_data, explain_downloads
+    from mmsnn.utils.preflight import check_data, check_evaluators, explain_downloads
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
@@ -229,8 +230,11 @@ def main(args: argparse.Namespace) -> None:
     if args.show or args.show_dir:
         set_visualization(cfg, args)
     check_data(cfg, ('test',))
+    check_evaluators(cfg, ('test',))
     check_contents(cfg, ('test',), note)
-    state = read_checkpoint(args.checkpoint)
+    state, classes = read_with_classes(args.checkpoint)
+    if warning := compare_classes(cfg, 'test', classes, args.checkpoint):
+        note(warning)
     if args.tta:
         set_tta(cfg)
     tables = request_columns(cfg)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
 
-    from mmsnn.utils.resume import Resumable
+    from mmsnn.utils.resume_checks import Resumable
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +101,7 @@ def check_weights(
         UserError: If they do not.
     """
     from mmsnn.utils.checkpoint_fit import PRETRAINED_SHARE, check_fit, judge_fit
-    from mmsnn.utils.resume import check_resumed
+    from mmsnn.utils.resume_checks import check_resumed
 
     if start is not None:
         check_resumed(runner, start)
@@ -117,12 +117,18 @@ def main(args: argparse.Namespace) -> None:
     cfg = load(args, 'train')
     from mmsnn.datasets.guarded_pipeline import guard_runner
     from mmsnn.engine.hooks import CheckpointKeysHook
-    from mmsnn.utils.checkpoints import read_checkpoint
+    from mmsnn.utils.checkpoints import read_with_classes, trained_classes
+    from mmsnn.utils.class_checks import compare_classes
     from mmsnn.utils.cpu import without_amp
     from mmsnn.utils.data_checks import check_contents
     from mmsnn.utils.dry_run import dry_run
     from mmsnn.utils.failures import explain_failures
-    from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
+    from mmsnn.utils.preflight import (
+        check_data,
+        check_evaluators,
+        check_pretrained,
+        explain_downloads,
+    )
     from mmsnn.utils.resume import find_start, use_atomic_checkpoints
     from mmsnn.utils.work_dir import claim_work_dir
 
@@ -135,10 +141,15 @@ def main(args: argparse.Namespace) -> None:
     for message in notes:
         note(message)
     check_data(cfg, ('train', 'val'))
+    check_evaluators(cfg, ('val',))
     check_contents(cfg, ('train', 'val'), note)
     check_pretrained(cfg)
     pretrained = None if cfg.get('resume') else cfg.get('load_from')
-    state = read_checkpoint(pretrained) if pretrained else None
+    state, classes = read_with_classes(pretrained) if pretrained else (None, ())
+    if start is not None:
+        classes = trained_classes(start.checkpoint)
+    if warning := compare_classes(cfg, 'train', classes, cfg.get('load_from')):
+        note(warning)
 
     if without_amp(cfg):
         note('no GPU: training in fp32 in place of mixed precision')

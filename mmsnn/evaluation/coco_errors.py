@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,8 @@ def read_results(path: str, kind: str, coco: 'COCO', score_thr: float) -> list[d
 
     Raises:
         UserError: If the file is missing, does not contain detections, or belongs to
-            other annotations, or if no score reaches ``score_thr``.
+            other annotations, if a score or box is not finite, or if no score reaches
+            ``score_thr``.
     """
     from mmsnn.utils.errors import UserError
 
@@ -83,12 +85,25 @@ def read_results(path: str, kind: str, coco: 'COCO', score_thr: float) -> list[d
                 f'results {path!r} are of other annotations: {key} {min(unknown)} is '
                 'not among those of --ann'
             )
+    for index, result in enumerate(results):
+        for key, number in (('score', 1), ('bbox', 4)):
+            value = result.get(key, [0] * 4)
+            values = value if isinstance(value, list) else [value]
+            if len(values) != number or not all(map(_is_finite, values)):
+                raise UserError(
+                    f'results {path!r}: {key} of detection {index} must be {number} '
+                    f'finite numbers, but got {value!r}'
+                )
     kept = [result for result in results if result['score'] >= score_thr]
     if not kept:
         raise UserError(
             f'results {path!r} hold no detection with a score of {score_thr:g} or more'
         )
     return kept
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def precisions(

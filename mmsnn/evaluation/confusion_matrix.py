@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmsnn.utils.errors import UserError
 
@@ -26,11 +27,30 @@ def check_labels(what: str, labels: Sequence[int], num_classes: int) -> None:
             )
 
 
+def check_finite(what: str, **values: Any) -> None:
+    """Check that no prediction is NaN or infinite.
+
+    A score that is NaN is below every threshold, so that its detection would count as
+    missed.
+
+    Args:
+        what: What is predicted, for the message.
+        values: Tensors by name.
+
+    Raises:
+        UserError: If one has such a value.
+    """
+    for name, value in values.items():
+        if not torch.as_tensor(value).isfinite().all():
+            raise UserError(f'the {name} predicted for {what} are NaN or infinite')
+
+
 def classify(predictions: Sequence[Mapping[str, Any]], num_classes: int) -> np.ndarray:
     """Return a classifier's confusion matrix, [true, predicted].
 
     Raises:
-        UserError: If the predictions are not those of a classifier with these classes.
+        UserError: If the predictions are not those of a classifier with these classes,
+            or if a score is not finite.
     """
     from mmpretrain.evaluation import ConfusionMatrix
 
@@ -38,6 +58,8 @@ def classify(predictions: Sequence[Mapping[str, Any]], num_classes: int) -> np.n
         raise UserError(
             "the predictions are not a classifier's: pred_label or gt_label is missing"
         )
+    for index, each in enumerate(predictions):
+        check_finite(f'image {index}', pred_score=each.get('pred_score', 0))
     predicted, true = (
         [int(each[name][0]) for each in predictions]
         for name in ('pred_label', 'gt_label')
@@ -108,7 +130,8 @@ def detect(
         nms_iou_thr: IoU threshold of additional NMS per class; None disables it.
 
     Raises:
-        UserError: If the predictions are not those of a detector on this data set.
+        UserError: If the predictions are not those of a detector on this data set, or
+            if a score or box is not finite.
     """
     if not all({'img_id', 'pred_instances'} <= each.keys() for each in predictions):
         raise UserError(
@@ -122,7 +145,12 @@ def detect(
                 f'there is no prediction for image {info["img_id"]}: the predictions '
                 'are of another data set'
             )
-        found, labels = select(by_image[info['img_id']], score_thr, nms_iou_thr)
+        predicted = by_image[info['img_id']]
+        check_finite(
+            f'image {info["img_id"]}',
+            **{key: predicted[key] for key in ('scores', 'bboxes')},
+        )
+        found, labels = select(predicted, score_thr, nms_iou_thr)
         check_labels('predictions', labels.tolist(), num_classes)
         truths = [each for each in info['instances'] if not each.get('ignore_flag')]
         rest = [each for each in info['instances'] if each.get('ignore_flag')]
@@ -134,8 +162,8 @@ def detect(
         pairs, left = match(boxes, found, ignored, iou_thr)
         for true, each in enumerate(truths):
             taken = pairs.get(true)
-            predicted = num_classes if taken is None else labels[taken]
-            matrix[each['bbox_label'], predicted] += 1
+            label = num_classes if taken is None else labels[taken]
+            matrix[each['bbox_label'], label] += 1
         for detection in set(range(len(found))) - set(pairs.values()) - left:
             matrix[num_classes, labels[detection]] += 1
     return matrix

@@ -13,30 +13,48 @@ from mmengine.runner import CheckpointLoader
 from .checkpoint_checks import check_intact, check_names, check_values
 from .checkpoint_readers import always_safe
 from .errors import UserError, first_line
-from .preflight import is_remote
+from .paths import is_remote
 from .safe_loading import UnsafeContentError, load_safely
 
 
 def read_checkpoint(path: str) -> dict[str, Any] | None:
-    """Load a local checkpoint's weights on the CPU.
+    """Load a local checkpoint's weights; see :func:`read_with_classes`."""
+    return read_with_classes(path)[0]
+
+
+def read_with_classes(
+    path: str,
+) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """Load a local checkpoint's weights on the CPU, and the classes of its labels.
 
     Args:
         path: A file; for a remote path, such as ``https://...``, nothing is done.
 
     Returns:
-        Its state dict, or None for a remote path.
+        Its state dict, or None for a remote path, and the classes of the data that it
+        was trained on, or none if they are unknown.
 
     Raises:
         UserError: If the file is missing, is not a checkpoint or is damaged, or if
             its weights are not finite.
     """
     if is_remote(path):
-        return None
+        return None, ()
     checkpoint = load_file(path)
     state = checkpoint
     if isinstance(checkpoint, dict):
         state = checkpoint.get('state_dict', checkpoint)
-    return check_weights(state, path)
+    return check_weights(state, path), trained_classes(checkpoint)
+
+
+def trained_classes(checkpoint: Any) -> tuple[str, ...]:
+    """Return the classes that MMEngine saves in ``meta``, or none."""
+    found: Any = checkpoint
+    for key in ('meta', 'dataset_meta', 'classes'):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if not isinstance(found, list | tuple):
+        return ()
+    return tuple(name for name in found if isinstance(name, str))
 
 
 def read_weights(checkpoint: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from reprlib import repr as shorten
 from typing import Any
@@ -11,6 +12,7 @@ from mmengine.fileio import list_from_file
 from mmengine.registry import DATASETS, MODELS
 
 from .annotations import Annotations
+from .checkpoints import enumerate_some
 from .errors import UserError
 from .preflight import find_class, leaf_datasets
 
@@ -52,6 +54,38 @@ def check_num_classes(cfg: Config, splits: Sequence[str]) -> None:
                         f'{head}.num_classes: {num_classes}, but {where} has {number} '
                         f'classes: {shorten(names)}'
                     )
+
+
+def compare_classes(
+    cfg: Config, split: str, trained: Sequence[str], checkpoint: str
+) -> str | None:
+    """Compare the classes of a checkpoint with those of the data.
+
+    Args:
+        cfg: The config of a whole run.
+        split: 'train', 'val' or 'test'.
+        trained: The classes of the data that the checkpoint was trained on; none if
+            they are unknown.
+        checkpoint: Its name, for the message.
+
+    Returns:
+        A warning that names the labels that mean different classes, if any do.
+    """
+    for where, dataset, class_ in datasets_of(cfg, split) if trained else ():
+        names = class_names(where, dataset, class_)
+        if names is None or names == tuple(trained):
+            continue
+        pairs = enumerate(zip_longest(trained, names))
+        others = [
+            f'{label} was {before!r} and is {now!r}'
+            for label, (before, now) in pairs
+            if before != now
+        ]
+        return (
+            f'checkpoint {checkpoint!r} was trained with other classes than those of '
+            f'{where}: label {enumerate_some(others, 3)}'
+        )
+    return None
 
 
 def datasets_of(cfg: Config, split: str) -> Iterator[tuple[str, Any, type]]:
@@ -156,4 +190,10 @@ def _num_classes(head: Mapping[str, Any], scope: str | None) -> int | None:
     return number if isinstance(number, int) else None
 
 
-__all__ = ['check_categories', 'check_num_classes', 'class_names', 'datasets_of']
+__all__ = [
+    'check_categories',
+    'check_num_classes',
+    'class_names',
+    'compare_classes',
+    'datasets_of',
+]

@@ -24,13 +24,8 @@ from .class_checks import (
 from .errors import UserError
 from .evaluator_checks import TestedSet, check_evaluator
 from .object_counts import count_objects
-from .preflight import (
-    find_class,
-    is_local,
-    is_remote,
-    join_path,
-    metric_configs,
-)
+from .paths import is_remote, join_path
+from .preflight import find_class, is_local, metric_configs
 
 Warn = Callable[[str], None]
 # Number of images that are looked up in their folder.

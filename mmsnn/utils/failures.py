@@ -5,6 +5,7 @@ line. Errors that are not recognised here are bugs and keep their traceback.
 """
 
 import errno
+import io
 import os
 import re
 import traceback
@@ -29,7 +30,7 @@ _LAST_ERROR = re.compile(r'^((?:\w+\.)*\w+)(?:: (.*))?$')
 _LOST_PEER = re.compile(r'gloo.*(connection|timed out)|NCCL|TCPStore', re.I | re.S)
 # Part of batch norm's error message in training.
 _ONE_VALUE = 'more than 1 value per channel'
-_TORN_FILE = re.compile(r'PytorchStreamWriter|inline_container')
+_TORN_FILE = re.compile(r'PytorchStreamWriter|inline_container|iostream error')
 
 # Methods of MMEngine's Runner, and the part of the config that they build.
 _PLACES = {
@@ -166,11 +167,26 @@ def _explain_file(error: Exception) -> str | None:
         return None
     if isinstance(reason, ConnectionError) and reason.filename is None:
         return None
-    name = '' if reason.filename is None else f'{os.fspath(reason.filename)!r}: '
+    path = reason.filename
+    if path is None:
+        path = _find_written(reason)
+    name = '' if path is None else f'{os.fspath(path)!r}: '
     message = plain(f'{name}{reason.strerror}')
     if reason.errno in (errno.ENOSPC, errno.EDQUOT):
         message += ' (free some, or write elsewhere)'
     return message
+
+
+def _find_written(error: OSError) -> str | None:
+    """Return the file that was being written, which the error does not name."""
+    for frame in reversed(_frames(error.__traceback__)):
+        for value in frame.f_locals.values():
+            if isinstance(value, io.IOBase):
+                name = getattr(value, 'name', None)
+                # a stream of the process has a name such as '<stderr>', or a number
+                if isinstance(name, str | os.PathLike) and str(name)[:1] != '<':
+                    return str(name)
+    return None
 
 
 def _explain_peer(error: Exception) -> str | None:

@@ -66,9 +66,9 @@ def first_non_finite_module(model: nn.Module, call: Callable[[], Any]) -> str | 
     found: list[str] = []
 
     def watch(name: str, module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
-        if found or not non_finite_names(_tensors(out)):
+        if found or not non_finite_names(tensors_in(out)):
             return
-        fed = non_finite_names(_tensors((args, kwargs)))
+        fed = non_finite_names(tensors_in((args, kwargs)))
         found.append(
             f'{name or "the model"} ({type(module).__name__}) is the first module '
             'whose output is not finite; its input is '
@@ -87,16 +87,16 @@ def first_non_finite_module(model: nn.Module, call: Callable[[], Any]) -> str | 
     return found[0] if found else None
 
 
-def _tensors(value: Any) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors in nested lists, tuples and dicts."""
+def tensors_in(value: Any) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors in nested lists, tuples and dicts, each with an empty name."""
     if isinstance(value, Tensor):
         yield '', value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _tensors(item)
+            yield from tensors_in(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _tensors(item)
+            yield from tensors_in(item)
 
 
 __all__ = [
@@ -104,4 +104,5 @@ __all__ = [
     'is_statistic',
     'learned_state',
     'non_finite_names',
+    'tensors_in',
 ]

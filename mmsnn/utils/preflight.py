@@ -18,57 +18,15 @@ from mmengine.registry import DATASETS, Registry
 
 from mmsnn.registry import WEIGHT_INITIALIZERS
 
-from .config_checks import SETTINGS, check_bases
-from .config_files import read_config_file
 from .errors import UserError, first_line
+from .outputs import check_folder
+from .paths import is_remote, join_path, what_is_wrong
 from .safe_loading import UnsafeContentError
-from .shipped_configs import find_config
 
 _REQUIRED = {
     'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
     'test': ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
 }
-
-
-def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Config:
-    """Read a config file and apply ``--cfg-options`` to it.
-
-    Args:
-        path: A file, or a config that an installed package ships, as
-            ``PACKAGE::FOLDER/FILE``.
-        cfg_options: Values by dotted keys.
-
-    Raises:
-        UserError: If the file is missing or cannot be read as a config, or if an
-            option does not fit into it.
-    """
-    path = find_config(path)
-    if not Path(path).is_file():
-        raise UserError(f'config {path!r} {_what_is_wrong(path)}')
-    check_bases(Path(path).resolve())
-    try:
-        cfg = read_config_file(path)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        # A config is a program: it can raise any exception, SystemExit included.
-        raise UserError(
-            f'config {path!r} cannot be read: {first_line(error.__cause__ or error)}'
-        ) from error
-    sections = {option.partition('.')[0] for option in cfg_options or ()}
-    unknown = sorted(sections - SETTINGS - set(cfg))
-    if unknown:
-        raise UserError(
-            f'--cfg-options: config {path!r} has no {", ".join(unknown)}, and nothing '
-            'would read it'
-        )
-    try:
-        cfg.merge_from_dict(dict(cfg_options or {}))
-    except Exception as error:
-        raise UserError(
-            f'--cfg-options do not fit config {path!r}: {first_line(error)}'
-        ) from error
-    return cfg
 
 
 def check_sections(cfg: Config, mode: str) -> None:
@@ -83,11 +41,6 @@ def check_sections(cfg: Config, mode: str) -> None:
             f'config {cfg.filename!r} cannot be used to {mode}: it does not define '
             + ', '.join(missing)
         )
-
-
-def is_remote(path: str) -> bool:
-    """Return whether ``path`` is for a file backend, such as ``https://...``."""
-    return '://' in path or path.startswith('s3:')
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
@@ -117,6 +70,25 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             ann_file = metric.get('ann_file')
             if isinstance(ann_file, str) and is_local(metric):
                 _check_exists(f'{name}.ann_file', ann_file)
+
+
+def check_evaluators(cfg: Config, splits: Sequence[str]) -> None:
+    """Check that evaluators can write their results where the config says.
+
+    Args:
+        cfg: The config of a whole run.
+        splits: Some of 'train', 'val', 'test'; splits that ``cfg`` lacks are skipped.
+
+    Raises:
+        UserError: If nothing can be written at an ``outfile_prefix`` or
+            ``out_file_path``.
+    """
+    for split in splits:
+        for name, metric in metric_configs(cfg, split):
+            for key in ('outfile_prefix', 'out_file_path'):
+                path = metric.get(key)
+                if isinstance(path, str) and not is_remote(path):
+                    check_folder(Path(path).parent, f'{name}.{key}')
 
 
 def metric_configs(cfg: Config, split: str) -> Iterator[tuple[str, Any]]:
@@ -250,11 +222,6 @@ def _check_dataset(where: str, dataset: Mapping[str, Any], scope: str | None) ->
             _check_exists(name, join_path(root, value))
 
 
-def join_path(root: str, path: str) -> str:
-    """Return ``path`` in the folder ``root``, as MMEngine's data sets join them."""
-    return path if is_remote(path) or not root else str(Path(root) / path)
-
-
 def is_local(node: Mapping[str, Any]) -> bool:
     """Return whether a data set's or metric's files are read from the local disk."""
     backend_args = node.get('backend_args') or {}
@@ -290,12 +257,4 @@ def find_class(registry: Registry, type_: Any, scope: str | None) -> type | None
 
 def _check_exists(name: str, path: str) -> None:
     if not is_remote(path) and not Path(path).exists():
-        raise UserError(f'{name}: {path!r} {_what_is_wrong(path)}')
-
-
-def _what_is_wrong(path: str) -> str:
-    """Return why ``path`` cannot be used, and where a relative path was looked up."""
-    if Path(path).exists():
-        return 'is not a file'
-    looked = '' if Path(path).is_absolute() else f' (looked in {Path.cwd()})'
-    return f'does not exist{looked}'
+        raise UserError(f'{name}: {path!r} {what_is_wrong(path)}')

@@ -203,6 +203,12 @@ def leave_parts(root: Path) -> None:
     (root / 'train/000059.png').write_bytes(b'\x89PNG')
 
 
+def leave_temporary_files(root: Path) -> None:
+    for name in ('.instances_val.json.tmp', 'instances_train.json.part'):
+        (root / 'annotations' / name).write_text('{')
+    delete_annotations(root)
+
+
 @pytest.mark.parametrize(
     'damage',
     [
@@ -211,6 +217,7 @@ def leave_parts(root: Path) -> None:
         lose_an_image,
         empty_an_image,
         leave_parts,
+        leave_temporary_files,
     ],
 )
 def test_damaged_set_is_made_anew(made: Path, copied: Path, damage: Any) -> None:
@@ -251,7 +258,9 @@ def test_other_options_replace_all_files(tmp_path: Path) -> None:
     assert hashes(tmp_path / 'set') == hashes(tmp_path / 'new')
 
 
-@pytest.mark.parametrize('name', ['notes.txt', 'train/mine.png', 'val/more/000000.png'])
+@pytest.mark.parametrize(
+    'name', ['notes.txt', 'train/mine.png', 'annotations/.tmp', 'val/more/000000.png']
+)
 def test_foreign_file_is_refused(copied: Path, name: str) -> None:
     (copied / name).parent.mkdir(exist_ok=True)
     (copied / name).write_text('mine')

@@ -100,11 +100,21 @@ def test_a_worker_process_draws_the_same_when_resumed(tmp_path: Path) -> None:
     assert_resumes(tmp_path, 'epoch_2.pth', runs, settings)
 
 
-def test_iterations_resume_where_they_were(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ('sampler', 'num_workers'),
+    [('InfiniteSampler', 0), ('InfiniteSampler', 2), ('DefaultSampler', 2)],
+)
+def test_iterations_resume_where_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, num_workers: int
+) -> None:
+    # MMEngine waits two seconds whenever the data starts again
+    monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
     settings = {
+        'train_dataloader.num_workers': num_workers,
+        'train_dataloader.persistent_workers': num_workers > 0,
         'default_hooks.checkpoint.by_epoch': False,
         'default_hooks.checkpoint.interval': 3,
-        'train_dataloader.sampler.type': 'InfiniteSampler',
+        'train_dataloader.sampler.type': sampler,
         'default_hooks.logger': dict(type='LoggerHook', log_metric_by_epoch=False),
         'param_scheduler': None,
     }

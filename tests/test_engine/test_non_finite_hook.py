@@ -157,6 +157,23 @@ def test_no_checkpoint_is_written_of_them(
     assert not list(tmp_path.glob('*.pth'))
 
 
+@pytest.mark.parametrize('split', ['val', 'test'])
+def test_heads_are_checked_in_evaluations(make_runner: Make, split: str) -> None:
+    model = make_model()
+    evaluation: dict[str, Any] = {
+        f'{split}_dataloader': make_loader(Frames(4, 2, 8, 8)),
+        f'{split}_cfg': {},
+        f'{split}_evaluator': dict(type='Accuracy', topk=(1,)),
+    }
+    runner = make_runner(model, [NonFiniteHook()], **evaluation)
+    getattr(runner, split)()
+    assert registered(model) == 0
+    # finite weights, whose product is NaN
+    model.head.register_forward_pre_hook(lambda head, args: ((args[0][0] * math.nan,),))
+    with pytest.raises(UserError, match=r'the output of head \(.*NaN'):
+        getattr(runner, split)()
+
+
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
 def test_samples_are_named(value: float, train) -> None:
     model = Model()

@@ -1,6 +1,7 @@
 """tools/analysis_tools/coco_error_analysis.py on detections made by hand."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,9 @@ def test_a_similar_object_takes_one_detection(annotated: dict, call_tool: Call) 
         ),
         (dict(image_id=8), [], 'image_id 8 is not among those of --ann'),
         (dict(category_id=9), [], 'category_id 9 is not among those of --ann'),
+        (dict(score=math.nan), [], 'score of detection 0 must be 1 finite numbers'),
+        (dict(score='1'), [], "must be 1 finite numbers, but got '1'"),
+        (dict(bbox=[0, 0, math.inf, 1]), [], 'bbox of detection 0 must be 4 finite'),
         ({}, ['--score-thr', 0.99], 'no detection with a score of 0.99 or more'),
         ({}, ['--areas', 3, 2, 1], '--areas must be three rising areas'),
         ({}, ['--ann', 'none.json'], "annotations 'none.json' does not exist"),

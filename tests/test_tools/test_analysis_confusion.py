@@ -1,6 +1,7 @@
 """tools/analysis_tools/confusion_matrix.py on predictions made by hand."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import torch
 from PIL import Image
 
 from mmsnn.datasets import make_digits_detection
+from mmsnn.evaluation.confusion_matrix import detect
 from mmsnn.reporting.confusion_plot import draw
+from mmsnn.utils.errors import UserError
 
 from .tiny_coco import CONFIGS
 
@@ -147,6 +150,11 @@ def test_large_matrix_has_no_numbers() -> None:
         ([label_of(0, 10)], [], 'have class 10, but the data set has 10 classes'),
         ([label_of(0, -1)], [], 'have class -1, but the data set has 10 classes'),
         ([label_of(-1, 0)], [], 'have class -1, but the data set has 10 classes'),
+        (
+            [label_of(0, 1) | dict(pred_score=torch.tensor([0.5, math.nan]))],
+            [],
+            'pred_score predicted for image 0 are NaN or infinite',
+        ),
         ([], ['--score-thr', 2], '--score-thr must be from 0 to 1, but got 2'),
         ([], ['--tp-iou-thr', -1], '--tp-iou-thr must be from 0 to 1, but got -1'),
         ([], ['--nms-iou-thr', 7], '--nms-iou-thr must be from 0 to 1, but got 7'),
@@ -161,6 +169,19 @@ def test_mistakes_of_confusion(
     elif content is not None:
         dump(content)
     assert message in fail_tool(TOOL, DIGITS, 'predictions.pkl', 'out', *options)
+
+
+@pytest.mark.parametrize(
+    ('key', 'predicted'),
+    [
+        ('scores', ([0.0, 0, 9, 9], 1, math.nan)),
+        ('bboxes', ([0.0, math.inf, 9, 9], 1, 0.9)),
+    ],
+)
+def test_predictions_that_are_not_finite(key: str, predicted: Any) -> None:
+    info = dict(img_id=3, instances=[dict(bbox=[0, 0, 9, 9], bbox_label=1)])
+    with pytest.raises(UserError, match=f'{key} predicted for image 3'):
+        detect([found(3, predicted)], [info], 10, score_thr=0.3, iou_thr=0.5)
 
 
 def test_confusion_of_another_file(fail_tool: Fail) -> None:

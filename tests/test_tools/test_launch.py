@@ -1,7 +1,10 @@
 """The launcher of dist_train.sh: a failure in a line or two."""
 
+import os
+import re
 import runpy
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,7 +80,26 @@ def test_a_port_in_use(launch: Launch) -> None:
     assert 'PORT' in line
 
 
-def test_a_port_that_there_is_not(launch: Launch) -> None:
-    code, (line,) = launch('time.sleep(60)', 99999)
-    assert code == 2
-    assert 'PORT must be from 1 to 65535, but got 99999' in line
+@pytest.mark.parametrize(
+    ('variables', 'message'),
+    [
+        ({'PORT': '99999'}, "PORT must .* from 1 to 65535, but got '99999'"),
+        ({'PORT': 'abc'}, "PORT must .* from 1 to 65535, but got 'abc'"),
+        ({'NNODES': '0'}, "NNODES must .* from 1 .* got '0'"),
+        ({'NNODES': '2', 'NODE_RANK': 'x'}, "NODE_RANK must .* from 0 .* got 'x'"),
+        ({'NNODES': '2', 'NODE_RANK': '2'}, 'NODE_RANK must .* NNODES, 2, but got 2'),
+    ],
+)
+@pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh'])
+def test_numbers_that_are_refused(
+    script: str, variables: dict[str, str], message: str
+) -> None:
+    arguments = ['config.py', 'a.pth', '1'] if 'test' in script else ['config.py', '1']
+    ended = subprocess.run(
+        ['bash', str(TOOLS / script), *arguments],
+        env={**os.environ, 'PYTHON': sys.executable, **variables},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 2
+    assert re.fullmatch(f'launcher: {message}\n', ended.stderr)

@@ -1,6 +1,7 @@
 """tools/model_converters/resnet.py: a checkpoint for a config's model."""
 
 import hashlib
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -226,11 +227,10 @@ def test_an_existing_file_stays(
 def test_an_interrupted_write_leaves_nothing(
     call_tool: Call, resnet18: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(content: object, path: Path) -> None:
-        path.write_bytes(b'half of it')
+    def interrupted(descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch, 'save', interrupted)
+    monkeypatch.setattr(os, 'fsync', interrupted)
     with pytest.raises(SystemExit, match='130'):
         call_tool(TOOL, SPIKING, resnet18, tmp_path / 'new' / 'out.pth')
     assert list((tmp_path / 'new').iterdir()) == []

@@ -10,6 +10,7 @@ from .tiny_coco import ANN, SPIKING
 Fail = Callable[..., str]
 # Nobody can write in this file system, not even root.
 NOWHERE = '/proc/self/mmsnn'
+PREFIX = f'outfile_prefix={NOWHERE}/results'
 ANALYSIS = 'analysis_tools'
 
 
@@ -19,6 +20,8 @@ ANALYSIS = 'analysis_tools'
         ('train.py', [ANN, '--work-dir', NOWHERE]),
         ('test.py', [ANN, 'x.pth', '--work-dir', NOWHERE]),
         ('test.py', [ANN, 'x.pth', '--out', f'{NOWHERE}/x.pkl']),
+        ('train.py', [ANN, *('--cfg-options', f'val_evaluator.{PREFIX}')]),
+        ('test.py', [ANN, 'x.pth', *('--cfg-options', f'test_evaluator.{PREFIX}')]),
         ('demo.py', ['--work-dir', NOWHERE]),
         (f'{ANALYSIS}/analyze_logs.py', ['plot_curve', 'x', '--out', f'{NOWHERE}.png']),
         (f'{ANALYSIS}/benchmark.py', [SPIKING, '--work-dir', NOWHERE]),

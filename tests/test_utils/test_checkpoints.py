@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from mmsnn.utils.checkpoints import check_weights, read_checkpoint, read_weights
+from mmsnn.utils.checkpoints import (
+    check_weights,
+    read_checkpoint,
+    read_weights,
+    read_with_classes,
+)
 from mmsnn.utils.errors import UserError
 
 
@@ -20,6 +25,21 @@ def test_read(tmp_path: Path) -> None:
         read = read_checkpoint(str(path))
         assert read is not None
         assert torch.equal(read['a'], state['a'])
+
+
+@pytest.mark.parametrize(
+    ('meta', 'classes'),
+    [
+        ({'dataset_meta': {'classes': ('cat', 'dog')}}, ('cat', 'dog')),
+        ({'dataset_meta': {'classes': 'cat'}}, ()),
+        ({'dataset_meta': None}, ()),
+        (None, ()),
+    ],
+)
+def test_classes(tmp_path: Path, meta: Any, classes: tuple[str, ...]) -> None:
+    path = tmp_path / 'a.pth'
+    torch.save({'state_dict': {'a': torch.ones(2)}, 'meta': meta}, path)
+    assert read_with_classes(str(path))[1] == classes
 
 
 def test_remote_checkpoints_are_not_read() -> None:

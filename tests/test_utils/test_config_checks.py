@@ -9,8 +9,8 @@ from mmengine.config import Config, DictAction
 from test_configs.files import CONFIGS, shared
 
 from mmsnn.utils.config_checks import check_settings, misspelt_settings
+from mmsnn.utils.config_files import load_config
 from mmsnn.utils.errors import UserError
-from mmsnn.utils.preflight import load_config
 
 SPIKING = next(CONFIGS.glob('spiking_retinanet/*_sg-r18-asd_fpn_*_coco.py'))
 

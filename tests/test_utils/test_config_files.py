@@ -1,12 +1,14 @@
 """Reading configs of each format, without running code from those that are data."""
 
+import itertools
+import sys
 from pathlib import Path
 
 import pytest
 from mmengine.fileio.handlers.registry_utils import file_handlers
 
+from mmsnn.utils.config_files import load_config
 from mmsnn.utils.errors import UserError
-from mmsnn.utils.preflight import load_config
 
 TAG = 'a: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path'
 
@@ -38,6 +40,41 @@ def test_plain_data_is_read(suffix: str, tmp_path: Path) -> None:
     path.write_text(texts[suffix])
     cfg = load_config(str(path), {'model.depth': 34})
     assert (cfg.model.depth, cfg.work_dir) == (34, [1, 2.5, None])
+
+
+@pytest.mark.parametrize(
+    ('template', 'message'),
+    [
+        ('{name}: [{others}]\n', 'at most 100,000 values'),
+        # merged while the file is read
+        ('{name}: {{<<: [{others}]}}\n', 'at most 100,000 values'),
+        ('{name}: [*{name}]\n', 'line 2 has an alias of itself'),
+    ],
+)
+def test_aliases_that_multiply(template: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / 'a.yaml'
+    lines = ['a: &a {x: 1}\n']
+    for before, name in itertools.pairwise('abcdefghijklm'):
+        others = ', '.join([f'*{before}'] * 9)
+        line = template.format(name=name, others=others)
+        lines.append(line.replace(f'{name}:', f'{name}: &{name}', 1))
+    path.write_text(''.join(lines))
+    with pytest.raises(UserError, match=message):
+        load_config(str(path))
+
+
+def test_modules_of_an_option_are_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'imported_by_option.py').touch()
+    path = tmp_path / 'a.py'
+    path.write_text('a = 1\n')
+    load_config(str(path), {'custom_imports.imports': ['imported_by_option']})
+    assert 'imported_by_option' in sys.modules
+    for wrong in ('nope', 3):
+        with pytest.raises(UserError, match=f'custom_imports.*{wrong}'):
+            load_config(str(path), {'custom_imports.imports': wrong})
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 """Failures in one line: which are the user's, and what is said of them."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from mmcv import imwrite
 from mmengine.config import Config
+from mmengine.fileio import LocalBackend
 from torch._utils import ExceptionWrapper
 from torch.utils.data import DataLoader, Dataset
 
@@ -92,10 +96,27 @@ def test_memory_that_is_really_short() -> None:
     assert explain(error).startswith('out of memory (')
 
 
-def test_a_full_disk() -> None:
-    error = raised(Path('/dev/full').write_text, 'x')
-    assert explain(error).startswith('No space left on device')
-    weights = {'weight': torch.ones(1 << 18)}
+@pytest.mark.parametrize(
+    'write',
+    [
+        lambda path: path.write_text('x'),
+        lambda path: LocalBackend().put(b'x', path),
+        lambda path: LocalBackend().put(bytes(1 << 20), path),
+        lambda path: imwrite(np.zeros((9, 9, 3), np.uint8), str(path)),
+    ],
+)
+def test_a_full_disk(tmp_path: Path, write: Callable[[Path], object]) -> None:
+    """The file is named, although the error of a write does not."""
+    path = tmp_path / 'picture.png'
+    path.symlink_to('/dev/full')
+    explained = explain(raised(write, path))
+    assert explained is not None
+    assert f'{str(path)!r}: No space left on device' in explained
+
+
+@pytest.mark.parametrize('number', [9, 1 << 18])
+def test_a_full_disk_that_torch_writes_to(number: int) -> None:
+    weights = torch.ones(number)
     assert 'disk full' in explain(raised(torch.save, weights, '/dev/full'))
     with open('/dev/full', 'wb', buffering=0) as file:
         assert 'No space left' in explain(raised(torch.save, weights, file))

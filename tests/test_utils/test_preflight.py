@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
+from mmsnn.utils.config_files import load_config
 from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.paths import is_remote
 from mmsnn.utils.preflight import (
     check_data,
     check_pretrained,
     innermost_dataset,
-    is_remote,
-    load_config,
     metric_configs,
 )
 

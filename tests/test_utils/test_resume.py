@@ -49,6 +49,7 @@ def found(cfg: Config) -> tuple[str, str]:
 
 
 def test_the_newest(cfg: Config) -> None:
+    cfg.train_cfg.max_epochs = 4
     assert found(cfg) == ('epoch_3.pth', '')
 
 
@@ -104,6 +105,7 @@ def test_nothing_at_all(tmp_path: Path) -> None:
 
 def test_written_but_not_yet_named(cfg: Config) -> None:
     Path(cfg.work_dir, 'last_checkpoint').write_text(f'{cfg.work_dir}/epoch_2.pth')
+    cfg.train_cfg.max_epochs = 4
     assert found(cfg) == ('epoch_3.pth', '')
 
 
@@ -214,3 +216,23 @@ def test_the_hook_is_replaced(cfg: Config, hook: str) -> None:
     else:
         assert cfg.default_hooks.checkpoint.type == ours
         assert cfg.default_hooks.checkpoint.interval == (1 if hook == 'none' else 2)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'finished'),
+    [
+        (dict(max_epochs=3), 'epoch 3 of 3'),
+        (dict(max_epochs=2), 'epoch 3 of 2'),
+        (dict(max_epochs=4), ''),
+        (dict(by_epoch=False, max_iters=6), 'iter 6 of 6'),
+        (dict(by_epoch=False, max_iters=7), ''),
+    ],
+)
+def test_a_finished_training(
+    cfg: Config, settings: dict[str, Any], finished: str
+) -> None:
+    cfg.train_cfg = settings
+    name, notes = found(cfg)
+    assert name == 'epoch_3.pth'
+    assert finished in notes
+    assert bool(finished) == bool(notes)

@@ -14,13 +14,14 @@ from mmsnn.analysis.collector import Collector
 from mmsnn.analysis.model_parts import (
     find_batch,
     find_parts,
+    has_weights,
     in_spikes,
+    is_projection,
     spike_unit,
+    spiking_only,
     steps_and_images,
 )
 from mmsnn.models.neurons import BaseNeuron
-from mmsnn.models.residual.merges import Merge
-from mmsnn.models.stems import BaseStem
 
 from .arithmetic import ARITHMETIC, Arithmetic, Kind
 from .operation_costs import count_synaptic
@@ -98,8 +99,7 @@ class OperationCounter(Collector):
     dimension of a layer's input folds time steps and images, time steps first, as in
     mmsnn; if it is not a multiple of the batch size (the regions of a two-stage
     detector), the operations of a batch are distributed evenly over its images. Dense
-    counts are the same in training and evaluation mode; in training mode, spikes depend
-    on the batch through the norms.
+    counts are the same in training and evaluation mode; spikes depend on the mode.
 
     Inputs are counted in spikes. Integer neurons that divide their output by D, and the
     mean over T before a head's last layer, scale spikes by a constant that belongs to
@@ -133,7 +133,7 @@ class OperationCounter(Collector):
             self._spiking_parts |= {'encoder', 'backbone'}
         self._num_steps = max((n.num_steps for n in neurons.values()), default=1)
         self._unit = spike_unit(self.model)
-        self._only_spiking = _spiking_only(self.model)
+        self._only_spiking = tuple(f'{name}.' for name in spiking_only(self.model))
 
     def attach(self) -> Iterator[RemovableHandle]:
         """Register the hooks; yield their handles."""
@@ -172,7 +172,7 @@ class OperationCounter(Collector):
             uncounted=tuple(
                 name
                 for name in self._used
-                if name not in counted and _has_weights(modules[name])
+                if name not in counted and has_weights(modules[name])
             ),
         )
 
@@ -306,9 +306,8 @@ class OperationCounter(Collector):
             name=name,
             kind=kind,
             part=self._parts[name],
-            projection=_is_projection(name),
-            spiking_only=kind == 'product'
-            or any(_is_inside(name, other) for other in self._only_spiking),
+            projection=is_projection(name),
+            spiking_only=kind == 'product' or f'{name}.'.startswith(self._only_spiking),
             steps=tally.steps,
             weights=tally.weights,
             inputs=tally.inputs / self._num_images,
@@ -327,28 +326,3 @@ class OperationCounter(Collector):
             updates=self._updates[name],
             spikes_out=tuple(self._spikes[name]),
         )
-
-
-def _spiking_only(model: nn.Module) -> list[str]:
-    """Return the names of the modules that a network without spikes does not have."""
-    parts = find_parts(model)
-    names = [name for name, part in parts.items() if part == 'decoder']
-    for name, module in model.named_modules():
-        if isinstance(module, BaseStem):
-            names += [f'{name}.{part}' for part in module.attention_parts]
-    return names
-
-
-def _is_inside(name: str, other: str) -> bool:
-    return name == other or name.startswith(f'{other}.')
-
-
-def _is_projection(name: str) -> bool:
-    """Return whether a layer is on a shortcut, in mmsnn's or another ResNet."""
-    return any(part in ('projection', 'downsample') for part in name.split('.'))
-
-
-def _has_weights(module: nn.Module) -> bool:
-    if isinstance(module, (BaseNeuron, Merge)):
-        return False
-    return any(parameter.dim() > 1 for parameter in module.parameters(recurse=False))

@@ -20,7 +20,7 @@ def read_config(args: argparse.Namespace) -> 'Config':
     from mmengine.registry import init_default_scope
 
     import mmsnn  # noqa: F401
-    from mmsnn.utils.preflight import load_config
+    from mmsnn.utils.config_files import load_config
 
     cfg = load_config(args.config, args.cfg_options)
     register_all_modules(init_default_scope=False)

@@ -85,8 +85,8 @@ def load(
 
     import mmsnn  # noqa: F401
     from mmsnn.analysis.model_inputs import build_model, make_batches
+    from mmsnn.utils.config_files import load_config
     from mmsnn.utils.outputs import check_folder
-    from mmsnn.utils.preflight import load_config
 
     source = _source(args)
     check_folder(_out_dir(args), '--out-dir')

@@ -55,8 +55,9 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
 
     import mmsnn  # noqa: F401
     from mmsnn.utils.config_checks import check_settings, misspelt_settings
+    from mmsnn.utils.config_files import load_config
     from mmsnn.utils.outputs import check_folder
-    from mmsnn.utils.preflight import check_sections, load_config
+    from mmsnn.utils.preflight import check_sections
 
     _check_launcher(args.launcher)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

@@ -43,8 +43,10 @@ def find_own_files(root: Path) -> list[Path]:
         return []
     if not root.is_dir():
         raise FileExistsError(f'{root} exists and is not a folder')
+    # Interrupted calls leave .NAME.tmp; those of earlier versions left NAME.part.
+    annotations = r'instances_(train|val)\.json'
     pattern = re.compile(
-        r'annotations(/instances_(train|val)\.json(\.part)?)?'
+        rf'annotations(/{annotations}(\.part)?|/\.{annotations}\.tmp)?'
         r'|train(/\d{6}\.png)?|val(/\d{6}\.png)?'
     )
     paths = sorted(path for path in root.rglob('*') if path != root / _MARKER)
@@ -96,16 +98,6 @@ def prepare_folder(root: Path, stale: list[Path]) -> None:
         path.unlink()
     for name in ('annotations', *SPLITS):
         (root / name).mkdir(exist_ok=True)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_name(f'{path.name}.part')
-    with part.open('w', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def summarize_split(content: Mapping[str, Any]) -> SplitSummary:

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmsnn.utils import describe
+from mmsnn.utils.atomic_files import write_atomically
 
 from .folder import (
     SPLITS,
@@ -35,7 +36,6 @@ from .folder import (
     prepare_folder,
     read_complete,
     summarize_split,
-    write_atomically,
 )
 from .rendering import DrawnDigit, Material, draw_image
 
@@ -140,7 +140,8 @@ def make_digits_detection(
         for split in SPLITS
     }
     for split in SPLITS:
-        write_atomically(annotation_path(root, split), json.dumps(contents[split]))
+        content = json.dumps(contents[split]).encode()
+        write_atomically(annotation_path(root, split), content)
     splits = {split: summarize_split(contents[split]) for split in SPLITS}
     return DigitsDetectionSummary(root, True, splits)
 

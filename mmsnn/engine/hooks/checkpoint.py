@@ -269,7 +269,15 @@ def _seed_loaders(runner: Runner) -> None:
         if isinstance(loader, DataLoader):
             own_generator(loader, seed)
             if loop is runner.train_loop:
-                seed_workers(loader, seed)
+                seed_workers(loader, seed, _first_batch(runner, loader))
+
+
+def _first_batch(runner: Runner, loader: DataLoader) -> int | None:
+    """Return the number of the first batch to be loaded; None if epochs count."""
+    if not isinstance(runner.train_loop, IterBasedTrainLoop):
+        return None
+    # without `skip`, resumed training loads all batches again
+    return runner.iter if hasattr(loader.sampler, 'skip') else 0
 
 
 def _is_evaluation_due(runner: Runner, by_epoch: bool) -> bool:

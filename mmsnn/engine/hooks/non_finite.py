@@ -1,6 +1,7 @@
 """Hook that stops a run when values are not finite."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,12 +15,14 @@ from torch.utils.hooks import RemovableHandle
 
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_positive_int
+from mmsnn.utils.checkpoints import enumerate_some
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.finite import (
     first_non_finite_module,
     is_statistic,
     learned_state,
     non_finite_names,
+    tensors_in,
 )
 
 # If gradients overflow even at this scale, the unscaled gradients are not finite.
@@ -40,7 +43,9 @@ class NonFiniteHook(Hook):
       before a checkpoint is saved;
     - the parameters, the statistics of norms, and the data preprocessor's ``mean`` and
       ``std``, before training, validation and testing;
-    - floating-point images and frames in every iteration.
+    - floating-point images and frames in every iteration;
+    - the outputs of heads for NaN, in validation and testing, since MMDetection drops
+      detections whose scores are NaN.
 
     The error names the iteration and the first non-finite values among: samples of the
     batch; parameters; the output of a module, found by running the batch again; the
@@ -81,10 +86,18 @@ class NonFiniteHook(Hook):
     def before_val(self, runner: Runner) -> None:
         """Check the model before validation."""
         self._check_model(runner.model, 'before validation')
+        self._watch_heads(runner.model, 'validation')
 
     def before_test(self, runner: Runner) -> None:
         """Check the model before testing."""
         self._check_model(runner.model, 'before testing')
+        self._watch_heads(runner.model, 'testing')
+
+    def after_val(self, runner: Runner) -> None:
+        """Remove the checks of the heads."""
+        self._release()
+
+    after_test = after_val
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
@@ -186,6 +199,13 @@ class NonFiniteHook(Hook):
                     f'{value.flatten().tolist()}'
                 )
 
+    def _watch_heads(self, model: nn.Module, moment: str) -> None:
+        self._release()
+        for name, module in _inner(model).named_modules():
+            if name.endswith('head'):
+                check = partial(_check_output, f'in {moment}, the output of {name}')
+                self._handles.append(module.register_forward_hook(check))
+
     def _release(self) -> None:
         for handle in self._handles:
             handle.remove()
@@ -207,6 +227,13 @@ def _optimizers(wrapper: Any) -> Iterator[torch.optim.Optimizer]:
 def _check_batch(batch: Any, moment: str) -> None:
     if bad := _name_samples(batch):
         raise UserError(f'{moment}, inputs of {", ".join(bad)} are not finite')
+
+
+def _check_output(what: str, head: nn.Module, args: Any, output: Any) -> None:
+    if non_finite_names(tensors_in(output)) and any(
+        x.isnan().any() for _, x in tensors_in(output)
+    ):
+        raise UserError(f'{what} ({type(head).__name__}) has values that are NaN')
 
 
 def _name_samples(batch: Any) -> list[str]:
@@ -264,14 +291,11 @@ def _find_cause(runner: Runner, batch: DATA_BATCH) -> str | None:
 
 
 def _is_local(model: nn.Module) -> bool:
-    """Return whether the forward pass needs no communication between processes."""
+    """Return whether the forward pass works without the other processes."""
     whole = not is_model_wrapper(model) or isinstance(model, MMDistributedDataParallel)
     return whole and not any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
 
 
-def _list(names: Sequence[str], most: int = 3) -> str:
+def _list(names: Sequence[str]) -> str:
     """Return the first names, the number of further names, and "is" or "are"."""
-    listed = ', '.join(names[:most])
-    if len(names) > most:
-        listed += f' and {len(names) - most} more'
-    return f'{listed} {"is" if len(names) == 1 else "are"}'
+    return f'{enumerate_some(names, 3)} {"is" if len(names) == 1 else "are"}'
