@@ -5,7 +5,7 @@ ARGS ?=
 # Processes that run the tests; a test itself has one thread.
 JOBS ?= 2
 
-.PHONY: help env demo test test-slow lint format lock clean-env
+.PHONY: help env demo test test-slow lint docs format lock clean-env
 .DEFAULT_GOAL := help
 
 help: ## Show the targets.
@@ -29,6 +29,9 @@ lint: env ## Check style, formatting and types.
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy
+
+docs: env ## Build the site in docs/_build; warnings are errors.
+	$(VENV_PYTHON) -m sphinx -q -W --keep-going docs docs/_build
 
 format: env ## Format the code and fix what can be fixed.
 	$(VENV_PYTHON) -m ruff check --fix .

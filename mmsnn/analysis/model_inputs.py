@@ -156,7 +156,7 @@ def make_batches(
 
     If a data set or folder has more images than requested, evenly spaced images are
     taken, so that data sorted by class is covered. Fewer images are not an error, see
-    :attr:`Batches.requested`.
+    ``Batches.requested``.
 
     Args:
         cfg: A full config of a detector, or of a classifier of images or event frames.

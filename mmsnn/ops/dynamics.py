@@ -112,7 +112,7 @@ class Dynamics:
 
     @property
     def rest(self) -> float:
-        """Resting potential: the initial state, and the decay's limit."""
+        """Resting potential, the initial state and the decay's limit."""
         return 0.0 if self.v_reset is None else self.v_reset
 
 

@@ -109,7 +109,7 @@ class Report:
             out_dir: Their folder, made if need be.
 
         Returns:
-            The files: ``'json'``, the name of each picture, and ``'html'``.
+            The files by ``'json'``, the name of each picture, and ``'html'``.
         """
         out_dir = Path(out_dir)
         out_dir.mkdir(parents=True, exist_ok=True)

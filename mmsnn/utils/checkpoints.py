@@ -65,7 +65,7 @@ def read_weights(checkpoint: str) -> dict[str, Any]:
             ``'https://...'`` or ``'torchvision://resnet18'``.
 
     Returns:
-        The state dict: the whole file, or its ``'state_dict'`` or ``'model'``.
+        The state dict, which is the whole file or its ``'state_dict'`` or ``'model'``.
 
     Raises:
         UserError: If it cannot be loaded or holds no weights.

@@ -11,7 +11,7 @@ Row = TypeVar('Row')
 class NamedRows(dict[str, Row]):
     """A table of rows by name, similar to MMEngine's registries of classes.
 
-    It is read as a dict. :meth:`register` adds a row; no other code has to be changed.
+    It is read as a dict. ``register`` adds a row; no other code has to be changed.
 
     Args:
         what: What a row describes, for error messages: ``'residual family'``.

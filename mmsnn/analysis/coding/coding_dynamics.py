@@ -50,7 +50,7 @@ class EncoderCoding:
         values: ``'binary'``, ``'integer'`` (numbers of spikes), ``'graded'`` (in
             [0, 1)) or ``'analog'`` (currents).
         levels: Number of levels to which graded and analog values are quantised for
-            the entropy and the observer, see :func:`.sequences.quantise`; 1 for spikes,
+            the entropy and the observer, see ``sequences.quantise``; 1 for spikes,
             D for integers up to D.
             Zero is a separate level.
         num_images: Number of images N.

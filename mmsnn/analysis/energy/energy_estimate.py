@@ -22,7 +22,7 @@ class LayerEnergy:
     Args:
         name: Name of the module, name of a part, or ``'total'`` for all layers.
         kind: Kind of the operations, or ``'neuron'``, ``'part'``, ``'total'``.
-        part: See :func:`mmsnn.analysis.model_parts.find_parts`.
+        part: See :func:`mmsnn.analysis.find_parts`.
         values: Kind of the layer's input; None for neurons and sums.
         macs: Multiply-accumulates.
         accumulations: Accumulations.

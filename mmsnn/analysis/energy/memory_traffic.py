@@ -22,7 +22,7 @@ class LayerMemory:
 
     Args:
         name: Name of the module.
-        part: See :func:`mmsnn.analysis.model_parts.find_parts`.
+        part: See :func:`mmsnn.analysis.find_parts`.
         weights_bytes: Weights, read once per time step.
         inputs_bytes: Input, read once.
         outputs_bytes: Output, written once.

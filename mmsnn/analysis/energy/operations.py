@@ -84,7 +84,7 @@ class LayerOperations:
         name: Name of the module in the model.
         kind: ``'convolution'``, ``'linear'``, ``'product'`` (element-wise, in encoders
             and decoders) or ``'norm'``.
-        part: See :func:`mmsnn.analysis.model_parts.find_parts`.
+        part: See :func:`mmsnn.analysis.find_parts`.
         projection: Whether it is a convolution on a shortcut.
         spiking_only: Whether the same network without spikes does not have the layer:
             spike decoders, and the attention of gated attention coding.
@@ -123,7 +123,7 @@ class NeuronOperations:
 
     Args:
         name: Name of the module in the model.
-        part: See :func:`mmsnn.analysis.model_parts.find_parts`.
+        part: See :func:`mmsnn.analysis.find_parts`.
         num_steps: Number of time steps T.
         leaky: Whether the potential is multiplied at every time step (LIF, PLIF).
         updates: Updates of membrane potentials per image: neurons times time steps.

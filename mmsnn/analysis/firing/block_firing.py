@@ -20,7 +20,7 @@ class BlockFiring:
 
     Attributes:
         name: Name of the module in the model.
-        part: See :func:`mmsnn.analysis.model_parts.find_parts`.
+        part: See :func:`mmsnn.analysis.find_parts`.
         merge: Class of the merge; None without a shortcut.
         downsamples: Whether the shortcut is a projection, not the identity.
         last_firing_rate: Firing rate of :math:`A^l`, the block's last spiking neurons:

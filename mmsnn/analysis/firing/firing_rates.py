@@ -35,7 +35,7 @@ class NeuronFiring:
 
     Attributes:
         name: Name of the module in the model.
-        part: See :func:`mmsnn.analysis.model_parts.find_parts`.
+        part: See :func:`mmsnn.analysis.find_parts`.
         num_neurons: Number of neurons per image; the mean if images differ in size.
         firing_rate: Firing rate over all images.
         step_firing_rates: Firing rate over all images at each of the T time steps.

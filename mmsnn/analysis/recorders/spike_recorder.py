@@ -196,7 +196,7 @@ class SpikeCapture(OneImage):
         layers: Names or prefixes, see :func:`choose_neurons`.
         image: Index of the image in the batch.
         traces: Number of neurons whose potentials are recorded, see
-            :func:`spread_neurons`, or the indices of these neurons,
+            ``spread_neurons``, or the indices of these neurons,
             ``(channel, row, column)``.
 
     Raises:

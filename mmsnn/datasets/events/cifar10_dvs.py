@@ -55,7 +55,7 @@ class CIFAR10DVS(EventDataset):
 
     @classmethod
     def find_files(cls, root: Path, split: str) -> list[EventFile]:
-        """List the files of a split, see :meth:`EventDataset.find_files`."""
+        """List the files of a split, see ``EventDataset.find_files``."""
         folder = find_folder(root, _PLACES, CLASSES)
         if folder is None:
             raise UserError(_describe_absence(root, CLASSES))

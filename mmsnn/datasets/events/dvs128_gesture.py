@@ -53,7 +53,7 @@ class DVS128Gesture(EventDataset):
 
     @classmethod
     def find_files(cls, root: Path, split: str) -> list[EventFile]:
-        """List the files of a split, see :meth:`EventDataset.find_files`."""
+        """List the files of a split, see ``EventDataset.find_files``."""
         folder = find_folder(root, _PLACES, tuple(_LISTS.values()))
         if folder is not None:
             return _find_recordings(root, folder, split)

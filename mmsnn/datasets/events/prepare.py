@@ -49,7 +49,7 @@ def prepare_event_frames(
     are damaged, the others are still prepared.
 
     Args:
-        dataset: A key of :data:`EVENT_DATASETS`, such as ``'cifar10_dvs'``.
+        dataset: A key of ``EVENT_DATASETS``, such as ``'cifar10_dvs'``.
         data_root: Folder of the data set.
         num_steps: Number of frames T per sample.
         workers: Number of processes.

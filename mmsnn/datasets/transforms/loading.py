@@ -20,7 +20,7 @@ class LoadEventFrames(BaseTransform):
 
     ``frame[p, y, x]`` is the number of events with polarity p at column x and row y in
     a slice of the sample. Slices have equal numbers of events, see
-    :func:`mmsnn.datasets.events.frames.integrate`.
+    ``mmsnn.datasets.events.frames.integrate``.
 
     **Required keys:** event_file, event_key.
 

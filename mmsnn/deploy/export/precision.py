@@ -16,7 +16,7 @@ def compress(model: Any, precision: str) -> Any:
 
     Args:
         model: An ``onnx.ModelProto``; it is not changed.
-        precision: One of :data:`PRECISIONS`.
+        precision: One of ``PRECISIONS``.
 
     Raises:
         ValueError: If the precision is another one.

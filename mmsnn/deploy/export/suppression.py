@@ -43,7 +43,7 @@ def suppress(
         boxes: ``[N, K, 4]``, corners.
         scores: ``[N, K]``; boxes whose score is not positive are dropped.
         labels: ``[N, K]``.
-        iou_threshold: See :func:`unsuppressed`.
+        iou_threshold: See ``unsuppressed``.
         class_agnostic: Whether boxes of different classes suppress each other.
         number: Boxes per image. Where fewer are left, the score is 0 and the label -1.
 

@@ -20,7 +20,7 @@ class CollectHook(Hook):
     """Measures the model in every ``interval``-th training iteration, and logs it.
 
     Derived classes define the collector and the logged numbers. One number is written
-    to the run's log as :attr:`key` and repeated until the next measurement; the others
+    to the run's log as ``key`` and repeated until the next measurement; the others
     are curves ``key/...`` in the visualisation backends (TensorBoard,
     ``scalars.json``) at the measured iteration.
 

@@ -104,7 +104,7 @@ class SpikingBackbone(BaseModule):
         stem: Turns images or frames into ``[T * N, C, H, W]``.
         stages: One module per stage, up to the last of ``out_indices``.
         channels: Output channels of each stage.
-        out_indices: Stages whose features are returned, as :func:`check_out_indices`
+        out_indices: Stages whose features are returned, as ``check_out_indices``
             returns them.
         values: Kind of values between blocks.
         closing: Layers (letters N and S, or none) between a stage and its output.

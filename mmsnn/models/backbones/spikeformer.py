@@ -232,8 +232,8 @@ class ESpikeFormer(SpikeFormer):
     prepares stochastic depth but does not apply it.
 
     Their neurons return C / D for integers C up to D = 4; here they return C, so that
-    convolutions accumulate. :class:`mmsnn.models.PretrainedSpikeFormer` divides
-    published weights by D accordingly.
+    convolutions accumulate. The initializer ``PretrainedSpikeFormer`` divides published
+    weights by D accordingly.
 
     Here neurons close every output, for spike decoders. The authors' classifier has
     them after the average over positions instead.

@@ -32,7 +32,7 @@ class SpikingDenseHead(nn.Module):
         num_steps: Number of time steps T of the neck.
         neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
         decoder: Decoder config of the last layers, see
-            :class:`mmsnn.models.SpikeDecoder`.
+            :class:`mmsnn.models.decoders.SpikeDecoder`.
         **options: Further arguments of MMDetection's head. Give a ``norm_cfg``: without
             norms, currents have an arbitrary scale.
 

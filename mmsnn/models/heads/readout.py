@@ -24,7 +24,7 @@ class SpikingReadout(nn.Module):
         channels: Its input channels.
         num_steps: Number of time steps T.
         neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
-        decoder: Decoder config, see :class:`mmsnn.models.SpikeDecoder`.
+        decoder: Decoder config, see :class:`mmsnn.models.decoders.SpikeDecoder`.
 
     Shape:
         Currents ``[T * N, C, H, W]`` or ``[T * N, C]`` to the layer's output for

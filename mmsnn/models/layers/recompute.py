@@ -14,7 +14,7 @@ from mmsnn.ops import pack, unpack
 class Recomputable(nn.Module):
     """Base of parts that can save only their input for the backward pass.
 
-    With :attr:`recompute` enabled, the activations that the layers need for their
+    With ``recompute`` enabled, the activations that the layers need for their
     gradients are not saved but recomputed in the backward pass. The result is the same,
     since neurons start from rest at every call, and
 

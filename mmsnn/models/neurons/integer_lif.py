@@ -53,7 +53,7 @@ class ILIF(BaseNeuron):
 
     @property
     def spike_values(self) -> SpikeValues:
-        """Kind of the spikes: ``'integer'``, or ``'binary'`` for D = 1."""
+        """Kind of the spikes, ``'integer'`` or, for D = 1, ``'binary'``."""
         return 'integer' if self.max_value > 1 else 'binary'
 
     @property
