@@ -70,11 +70,11 @@ def expand_integer_spikes(model: nn.Module) -> nn.Module:
     """Return a copy for inference in which integer spikes are binary slots.
 
     Integer neurons (:class:`mmsnn.models.neurons.ILIF`) are trained with an integer c
-    per time step. In the copy, each convolution and linear layer after the encoder whose input
-    is integers takes c as c ones in D binary slots, and its results are summed, see
-    :class:`BinarySlots`. The neurons' state, norms and everything that is not linear
-    run once per time step, after the sum. Normalised integers and firing rates before a
-    head's last layer are slots times a constant that multiplies the sum.
+    per time step. In the copy, each convolution and linear layer after the encoder
+    whose input is integers takes c as c ones in D binary slots, and its results are
+    summed, see :class:`BinarySlots`. The neurons' state, norms and everything that is
+    not linear run once per time step, after the sum. Normalised integers and firing
+    rates before a head's last layer are slots times a constant that multiplies the sum.
 
     The outputs are equal except for the order of additions: equal spikes in fp64, and
     equal detections in fp32.
