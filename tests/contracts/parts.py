@@ -38,8 +38,12 @@ SMALL: dict[str, Any] = dict(
     in_channels=3,
     out_indices=(0, 1),
 )
+_TRANSFORMER: dict[str, Any] = dict(channels=(16, 16, 24, 32), num_heads=2)
 OWN: dict[str, dict[str, Any]] = {
     'DenseNetSNN': dict(depth=121),
+    'EMSResNet': dict(family='EMS'),
+    'ESpikeFormer': _TRANSFORMER,
+    'MetaSpikeFormer': _TRANSFORMER,
     # starting as the identity, its branches would not show
     'MSResNet': dict(zero_init_residual=False),
     'SGResNet': dict(gate='BSG*'),

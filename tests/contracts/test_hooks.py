@@ -14,7 +14,7 @@ from .test_arguments import WRONG
 
 HOOKS.import_from_location()
 NAMES = sorted(HOOKS.module_dict)
-SMALL = dict(train_steps=2)
+SMALL: dict[str, Any] = dict(train_steps=2, target=1e6)
 
 
 def arguments(name: str) -> dict[str, Any]:

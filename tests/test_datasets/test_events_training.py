@@ -137,7 +137,7 @@ def test_pipeline_of_the_guide(data_root: Path, name: str, tmp_path: Path) -> No
     exec(snippet, scope)
     pipeline = scope['pipeline']
     pipeline[0]['cache_dir'] = str(tmp_path)
-    dataset_type = make_config(name, data_root, tmp_path).dataset_type
+    dataset_type = make_config(name, data_root, tmp_path).train_dataloader.dataset.type
     cfg = dict(type=dataset_type, data_root=str(data_root), pipeline=pipeline)
     inputs = DATASETS.build(cfg)[23]['inputs']
     assert list(inputs.shape) == [12, 2, 48, 48]

@@ -21,6 +21,13 @@ OTHERS = sorted(
 )
 # An untrained detector is sure of nothing: without this it would detect nothing.
 DETECT = 'model.test_cfg.score_thr=0.0'
+RESIZING = 'train_dataloader.dataset.pipeline.3.transforms'
+SMALL_MASKS = [
+    f'{RESIZING}.0.0.scales=[(96,128)]',
+    f'{RESIZING}.1.0.scales=[(96,128)]',
+    f'{RESIZING}.1.1.crop_size=(64,80)',
+    f'{RESIZING}.1.2.scales=[(96,128)]',
+]
 FAMILIES = '_(spiking|sew-add|danet-a|ms|sg-r34)-'
 
 
@@ -144,11 +151,21 @@ def test_others_train_and_evaluate(
 ) -> None:
     monkeypatch.chdir(coco_dir)
     log = 'default_hooks.logger.interval=1'
-    faster = 'faster' in path.stem
-    detect = DETECT.replace('test_cfg', 'test_cfg.rcnn') if faster else DETECT
+    two_stages = 'rcnn' in path.stem
+    detect = DETECT.replace('test_cfg', 'test_cfg.rcnn') if two_stages else DETECT
+    # without the weights of a classifier, which are not there
+    start = ['model.backbone.init_cfg=None'] if 'former' in path.stem else []
+    small = SMALL
+    if 'mask' in path.stem:
+        # another pipeline, which resizes to one of several sizes
+        small = [*filter(lambda option: 'pipeline.2' not in option, SMALL)]
+        start += SMALL_MASKS
+    if 'whole' in path.stem:
+        # norms of the coarsest level need more than one position
+        start += ['train_dataloader.dataset.pipeline.2.scale=(320,256)']
     call_tool(
         *('train.py', path, '--work-dir', tmp_path),
-        *('--cfg-options', *SMALL, log, detect),
+        *('--cfg-options', *small, *start, log, detect),
     )
     assert all(0 < loss < 100 for loss in losses(tmp_path))
     # Evaluated: there is a best checkpoint.

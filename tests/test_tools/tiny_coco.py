@@ -36,11 +36,13 @@ SMALL = [
 UNUSED_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 
 
-def _annotation(image_id: int, box: list[int], crowd: bool, number: int) -> dict:
+def _annotation(
+    image_id: int, size: list[int], box: list[int], crowd: bool, number: int
+) -> dict:
     x, y, w, h = box
     polygon = [[x, y, x + w, y, x + w, y + h, x, y + h]]
     # All zeros and then no ones: an empty, but valid, run-length code of the image.
-    rle = {'counts': [120 * 160], 'size': [120, 160]}
+    rle = {'counts': [120 * 160], 'size': size}
     return {
         'id': 100 * image_id + number,
         'image_id': image_id,
@@ -77,7 +79,7 @@ def write_coco(root: Path) -> None:
             # The last training image has no object: the data set must leave it out.
             if (split, image_id) != ('train2017', first + 3):
                 annotations += [
-                    _annotation(image_id, box, crowd=number == 2, number=number)
+                    _annotation(image_id, [height, width], box, number == 2, number)
                     for number, box in enumerate(boxes)
                 ]
         content = {

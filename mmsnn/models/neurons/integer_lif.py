@@ -65,6 +65,15 @@ class ILIF(BaseNeuron):
         r"""Return :math:`1 / \tau = 1 - \beta`."""
         return 1 - self.beta
 
+    def firing_current(self) -> float:
+        r"""Return a constant current for which the neurons fire at every time step.
+
+        A potential above 1/2 is rounded to a spike, and the fixed point of
+        :math:`h = \beta (h - 1) + x` is above it for :math:`x > (1 + \beta) / 2`. The
+        current is 1 % above, to allow for rounding.
+        """
+        return 1.01 * (1 + self.beta) / 2
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the integers for given currents; see :class:`BaseNeuron`."""
         x_seq = self._unfold(x)
