@@ -240,11 +240,7 @@ def written(folder: str, parent: Path) -> Path:
     return root
 
 
-QUICK = [
-    f'dvs128_gesture/sew-add-7b_{GESTURE}',
-    f'cifar10_dvs/sew-add-wide-7b-t4_{CIFAR}',
-    'cifar10_dvs/sg-7b-rate_1xb8-amp-64e_cifar10-dvs.py',
-]
+QUICK = [f'cifar10_dvs/sew-add-wide-7b-t4_{CIFAR}']
 
 
 @pytest.mark.parametrize('name', quick_first(PAPERS, QUICK))

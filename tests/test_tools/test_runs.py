@@ -28,7 +28,8 @@ SMALL_MASKS = [
     f'{RESIZING}.1.1.crop_size=(64,80)',
     f'{RESIZING}.1.2.scales=[(96,128)]',
 ]
-FAMILIES = '_(spiking|sew-add|danet-a|ms|sg-r34)-'
+# One with two stages, one whose head spikes, one without spikes.
+QUICK = '^(spiking-faster-rcnn|whole-spiking-retinanet_pa-a-s|retinanet_r18)'
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -134,9 +135,8 @@ def test_ann_baseline_trains_and_tests(coco_dir: Path) -> None:
 @pytest.mark.parametrize(
     'path',
     [
-        # these differ from others by a word
         pytest.param(
-            path, marks=pytest.mark.slow if re.search(FAMILIES, path.stem) else ()
+            path, marks=() if re.search(QUICK, path.stem) else pytest.mark.slow
         )
         for path in OTHERS
     ],

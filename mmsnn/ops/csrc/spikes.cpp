@@ -49,25 +49,25 @@ inline uint16_t to<uint16_t>(float value) {
     return BFloat16::from(value).bits;
 }
 
-// A spike, or NaN if the potential is not finite. The loop is limited by memory, so the
-// addition is free; a selection between three values doubles the time.
+// A spike, or NaN if the potential is not finite.
 template <typename S>
-inline S spike(bool fires, float potential);
-template <>
-inline float spike<float>(bool fires, float potential) {
-    return (fires ? 1.0f : 0.0f) + 0.0f * potential;
-}
-template <>
-inline uint16_t spike<uint16_t>(bool fires, float potential) {
-    const float exact = spike<float>(fires, potential);
-    uint32_t wide;
-    std::memcpy(&wide, &exact, sizeof(wide));
-    return static_cast<uint16_t>(wide >> 16);
+inline S exact_spike(bool fires, float potential) {
+    return to<S>((fires ? 1.0f : 0.0f) + 0.0f * potential);
 }
 // uint8 cannot represent NaN; forward() reports it in its return value
 template <>
-inline uint8_t spike<uint8_t>(bool fires, float) {
+inline uint8_t exact_spike<uint8_t>(bool fires, float) {
     return fires ? 1 : 0;
+}
+
+// The bits of a spike; 0x3f80 is 1 in bf16.
+template <typename S>
+inline S plain_spike(bool fires) {
+    return fires ? 1 : 0;
+}
+template <>
+inline uint16_t plain_spike<uint16_t>(bool fires) {
+    return fires ? 0x3f80 : 0;
 }
 
 }  // namespace
@@ -108,6 +108,44 @@ auto with_number(int number, F function) {
     return function(std::integral_constant<int, 2>{});
 }
 
+// Run a block of neurons; return whether all potentials were finite. If not EXACT, spikes
+// of other potentials are not NaN. A potential that is not finite leaves a state that is
+// not finite either: a hard reset adds 0 * infinity, which is NaN.
+template <typename X, typename S, int LEAK, bool SOFT, bool KEEP, bool EXACT>
+bool forward_block(const X* x, int64_t x_step, S* s, float* h, int64_t steps,
+                   int64_t size, int64_t n, const Dynamics d) {
+    float v[BLOCK];
+    for (int64_t t = 0; t < steps; ++t) {
+        const X* xs = x + t * x_step;
+        S* ss = s + t * size;
+        float* hs = KEEP ? h + t * size : nullptr;
+#pragma omp simd
+        for (int64_t i = 0; i < n; ++i) {
+            const float in = xs[i];
+            float pot;
+            if (t == 0) {
+                pot = (LEAK == 1 ? in * d.decay : in) + d.rest;
+            } else if (LEAK == 0) {
+                pot = v[i] + in;
+            } else if (LEAK == 1) {
+                pot = (in - v[i] + d.rest) * d.decay + v[i];
+            } else {
+                pot = v[i] * d.keep + d.rest_drive + in;
+            }
+            const bool fires = pot >= d.v_threshold;
+            if (KEEP) hs[i] = pot;
+            ss[i] = EXACT ? exact_spike<S>(fires, pot) : plain_spike<S>(fires);
+            const float reset = SOFT    ? pot - d.v_threshold
+                                : EXACT ? d.v_reset
+                                        : 0.0f * pot + d.v_reset;
+            v[i] = fires ? reset : pot;
+        }
+    }
+    int others = 0;
+    for (int64_t i = 0; i < n; ++i) others |= 0.0f * v[i] != 0.0f;
+    return !others;
+}
+
 // Returns whether any potential was not finite, for uint8 spikes only.
 template <typename X, typename S, int LEAK, bool SOFT, bool KEEP>
 int forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
@@ -117,38 +155,16 @@ int forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t s
     if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
-        const Dynamics d = dynamics;  // local, since uint8_t could alias it
-        float v[BLOCK];
-        float zeros[BLOCK] = {};  // NaN if a potential was not finite
-        for (int64_t t = 0; t < steps; ++t) {
-            const X* xs = x + t * x_step + start;
-            S* ss = s + t * size + start;
-            float* hs = KEEP ? h + t * size + start : nullptr;
-#pragma omp simd
-            for (int64_t i = 0; i < n; ++i) {
-                const float in = xs[i];
-                float pot;
-                if (t == 0) {
-                    pot = (LEAK == 1 ? in * d.decay : in) + d.rest;
-                } else if (LEAK == 0) {
-                    pot = v[i] + in;
-                } else if (LEAK == 1) {
-                    pot = (in - v[i] + d.rest) * d.decay + v[i];
-                } else {
-                    pot = v[i] * d.keep + d.rest_drive + in;
-                }
-                const bool fires = pot >= d.v_threshold;
-                if (KEEP) hs[i] = pot;
-                ss[i] = spike<S>(fires, pot);
-                if (sizeof(S) == 1) zeros[i] += 0.0f * pot;
-                v[i] = fires ? (SOFT ? pot - d.v_threshold : d.v_reset) : pot;
-            }
+        float* hs = KEEP ? h + start : nullptr;
+        // where memory limits the speed, as for fp32, exact spikes cost nothing
+        if (sizeof(S) < 4 && !KEEP) {
+            if (forward_block<X, S, LEAK, SOFT, KEEP, false>(
+                    x + start, x_step, s + start, hs, steps, size, n, dynamics))
+                continue;
+            spoiled |= sizeof(S) == 1;
         }
-        if (sizeof(S) == 1) {
-            int others = 0;
-            for (int64_t i = 0; i < n; ++i) others |= zeros[i] != 0.0f;
-            spoiled |= others;
-        }
+        forward_block<X, S, LEAK, SOFT, KEEP, true>(
+            x + start, x_step, s + start, hs, steps, size, n, dynamics);
     }
     return spoiled;
 }
