@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
 from mmsnn.ops import pack, unpack
@@ -27,8 +28,8 @@ class Recomputable(nn.Module):
     operations are deterministic.
 
     Nothing is recomputed if it would save no memory: without gradients, in a frozen
-    part, or under ``torch.compile``, which decides itself what to save. If layers
-    inside a part have hooks, such as those of a collector, the option has no effect on
+    part, or while operations are traced or counted (``torch.compile``, ``make_fx``,
+    fake tensors, any other dispatch mode). If layers inside a part have hooks, such as those of a collector, the option has no effect on
     the part, so that hooks run once per layer.
 
     Derived classes define :meth:`compute`, not ``forward``.
@@ -40,7 +41,8 @@ class Recomputable(nn.Module):
         """Return the output of :meth:`compute`."""
         if not (self.recompute and torch.is_grad_enabled() and self._learns(x)):
             return self.compute(x)
-        if torch.compiler.is_compiling() or self._is_watched():
+        traced = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
+        if traced or self._is_watched():
             return self.compute(x)
         return recomputed(self.compute, x, _ScratchBuffers(self))
 

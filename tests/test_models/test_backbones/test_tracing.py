@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from mmsnn.models.neurons import BaseNeuron
@@ -73,9 +74,11 @@ def test_compiled_graph() -> None:
     check_graph(net, graph)
 
 
-def test_training_step_of_make_fx() -> None:
+@pytest.mark.parametrize('memory_efficient', [False, True])
+def test_training_step_of_make_fx(memory_efficient) -> None:
     """Forward and backward in one graph."""
-    net = make_active('SG-BSG', 10, neuron=NEURON).train()
+    options = dict(neuron=NEURON, memory_efficient=memory_efficient)
+    net = make_active('SG-BSG', 10, **options).train()
     parameters = {k: p.detach() for k, p in net.named_parameters()}
     buffers = {k: b.clone() for k, b in net.named_buffers()}
 
@@ -92,6 +95,14 @@ def test_training_step_of_make_fx() -> None:
     ):
         assert torch.equal(found, expected)
     assert any('multi_step_backward' in str(node.target) for node in traced.graph.nodes)
+
+
+def test_training_with_fake_tensors() -> None:
+    net = make_active('SG-BSG', 10, neuron=NEURON, memory_efficient=True).train()
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        image = mode.from_tensor(torch.randn(2, 3, 64, 64)).requires_grad_()
+        sum(level.sum() for level in net(image)).backward()
+    assert image.grad.shape == image.shape
 
 
 def test_saved_torchscript(tmp_path: Path) -> None:
