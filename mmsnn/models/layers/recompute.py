@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
 from mmsnn.ops import pack, unpack
@@ -28,9 +27,9 @@ class Recomputable(nn.Module):
     operations are deterministic.
 
     Nothing is recomputed if it would save no memory: without gradients, in a frozen
-    part, or while operations are traced or counted (``torch.compile``, ``make_fx``,
-    fake tensors, any other dispatch mode). If layers inside a part have hooks, such as those of a collector, the option has no effect on
-    the part, so that hooks run once per layer.
+    part, or while a graph is traced (``torch.compile``, ``make_fx``, fake tensors). If
+    layers inside a part have hooks, such as those of a collector, the option has no
+    effect on the part, so that hooks run once per layer.
 
     Derived classes define :meth:`compute`, not ``forward``.
     """
@@ -41,8 +40,7 @@ class Recomputable(nn.Module):
         """Return the output of :meth:`compute`."""
         if not (self.recompute and torch.is_grad_enabled() and self._learns(x)):
             return self.compute(x)
-        traced = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
-        if traced or self._is_watched():
+        if _is_traced() or self._is_watched():
             return self.compute(x)
         return recomputed(self.compute, x, _ScratchBuffers(self))
 
@@ -63,6 +61,14 @@ class Recomputable(nn.Module):
             for module in self.modules()
             if module is not self
         )
+
+
+def _is_traced() -> bool:
+    """Return whether operations are recorded in a graph, or run on fake tensors."""
+    keys = torch._C._TorchDispatchModeKey
+    modes = (keys.PROXY, keys.FAKE)
+    recorded = any(torch._C._get_dispatch_mode(key) is not None for key in modes)
+    return recorded or torch.compiler.is_compiling()
 
 
 class RecomputableSequential(Recomputable, nn.Sequential):
