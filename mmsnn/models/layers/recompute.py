@@ -65,10 +65,11 @@ class Recomputable(nn.Module):
 
 def _is_traced() -> bool:
     """Return whether operations are recorded in a graph, or run on fake tensors."""
+    if torch.compiler.is_compiling():
+        return True
     keys = torch._C._TorchDispatchModeKey
     modes = (keys.PROXY, keys.FAKE)
-    recorded = any(torch._C._get_dispatch_mode(key) is not None for key in modes)
-    return recorded or torch.compiler.is_compiling()
+    return any(torch._C._get_dispatch_mode(key) is not None for key in modes)
 
 
 class RecomputableSequential(Recomputable, nn.Sequential):
