@@ -1,5 +1,5 @@
 # The twin without spikes of the spiking RetinaNets for the bundled digits detection
-# set: ResNet10 of half width with a 3x3 stem, the same FPN, head and schedule.
+# set: ResNet10 of half width with a 5x5 stem, the same FPN, head and schedule.
 _base_ = [
     '../_base_/models/retinanet_r18_fpn.py',
     '../_base_/datasets/digits_detection.py',
@@ -20,7 +20,7 @@ model = dict(
         neuron=dict(type='mmsnn.ReLU'),
         num_steps=1,
         base_channels=32,
-        stem=dict(type='DirectStem', kernel_size=3, stride=2, pool=True),
+        stem=dict(type='DirectStem', kernel_size=5, stride=2, pool=True),
         out_indices=(0, 1, 2, 3),
     ),
     neck=[

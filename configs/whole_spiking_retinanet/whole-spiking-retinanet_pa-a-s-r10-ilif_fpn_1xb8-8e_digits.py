@@ -18,8 +18,8 @@ model = dict(
         depth=10,
         family='PA-A-S',
         base_channels=32,
-        # 3x3 instead of 7x7: the stem is the only layer that multiplies
-        stem=dict(type='DirectStem', kernel_size=3, stride=2, pool=True),
+        # 5x5 instead of 7x7: the stem is the only layer that multiplies
+        stem=dict(type='DirectStem', kernel_size=5, stride=2, pool=True),
         num_steps=num_steps,
         neuron=neuron,
         out_indices=(0, 1, 2, 3),
