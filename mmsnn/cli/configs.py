@@ -50,6 +50,7 @@ def main(args: argparse.Namespace) -> None:
             config.description,
             _numbers('measured', config.measured),
             _numbers('in the paper', config.reported),
+            'with trained weights' if config.has_weights else '',
         ):
             if line:
                 print(f'    {line}')

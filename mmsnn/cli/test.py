@@ -5,6 +5,7 @@ columns of the SG ResNet paper's Table 4 are printed and saved as JSON in the wo
 for other models, all metrics are, as a classifier's accuracies.
 
 Examples:
+    mmsnn test CONFIG    # with the weights that are shipped for it
     mmsnn test CONFIG CHECKPOINT
     mmsnn test CONFIG CHECKPOINT --out predictions.pkl --show-dir pictures
     mmsnn test CONFIG CHECKPOINT --fold-norms --bf16
@@ -33,7 +34,12 @@ METRICS = 'metrics.json'
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_config(parser)
-    parser.add_argument('checkpoint', help='path of the checkpoint')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='path of the checkpoint (default: the weights that are shipped for the '
+        'config, see mmsnn configs)',
+    )
     parser.add_argument(
         '--out',
         action=OutputFile,
@@ -220,11 +226,19 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.failures import explain_failures
     from mmsnn.utils.preflight import check_data, check_evaluators, explain_downloads
+    from mmsnn.utils.shipped_configs import shipped_weights
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
     if args.int8 and (args.bf16 or args.force_bf16):
         raise UserError('--int8 and --bf16 exclude each other')
+    if args.checkpoint is None:
+        args.checkpoint = shipped_weights(args.config)
+        if args.checkpoint is None:
+            raise UserError(
+                f'no weights are shipped for config {args.config!r}: give a checkpoint'
+            )
+        note(f'using the shipped weights {args.checkpoint}')
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.show or args.show_dir:

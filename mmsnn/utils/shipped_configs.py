@@ -49,6 +49,23 @@ def find_config(name: str) -> str:
     return str(path)
 
 
+def shipped_weights(config: str) -> str | None:
+    """Return the path of the weights that are shipped for a shipped config, if any.
+
+    Args:
+        config: Path of the config, or ``mmsnn::FOLDER/FILE``.
+
+    Raises:
+        UserError: See :func:`find_config`.
+    """
+    path = Path(find_config(config)).resolve()
+    package = Path(__file__).resolve().parents[1]
+    configs = (package / '.mim' / 'configs').resolve()
+    weights = package / 'weights' / f'{path.stem}.pth'
+    shipped = path.is_relative_to(configs) and weights.is_file()
+    return str(weights) if shipped else None
+
+
 def register_package() -> None:
     """Make MMEngine find this package's configs.
 

@@ -23,12 +23,14 @@ class ShippedConfig:
         description: One line, or an empty string.
         measured: Metrics of this implementation, by name.
         reported: Metrics that the paper states, by name.
+        has_weights: Whether trained weights are shipped for it.
     """
 
     name: str
     description: str
     measured: dict[str, Any]
     reported: dict[str, Any]
+    has_weights: bool
 
 
 def configs_folder() -> Path:
@@ -74,4 +76,8 @@ def _describe(path: Path, model: dict[str, Any]) -> ShippedConfig:
             for key, value in metadata.items()
             if key.startswith(REPORTED)
         },
+        has_weights=Path(mmsnn.__file__)
+        .with_name('weights')
+        .joinpath(f'{path.stem}.pth')
+        .is_file(),
     )
