@@ -5,7 +5,7 @@ columns of the SG ResNet paper's Table 4 are printed and saved as JSON in the wo
 for other models, all metrics are, as a classifier's accuracies.
 
 Examples:
-    mmsnn test CONFIG    # with the weights that are shipped for it
+    mmsnn test CONFIG
     mmsnn test CONFIG CHECKPOINT
     mmsnn test CONFIG CHECKPOINT --out predictions.pkl --show-dir pictures
     mmsnn test CONFIG CHECKPOINT --fold-norms --bf16
