@@ -120,7 +120,10 @@ def main(args: argparse.Namespace) -> None:
             option = f'--{name.replace("_", "-")}'
             raise UserError(f'{option} must be from 0 to 1, but got {value:g}')
     if args.color_theme not in matplotlib.colormaps:
-        raise UserError(f"--color-theme {args.color_theme!r} is none of matplotlib's")
+        raise UserError(
+            '--color-theme must be a colormap of matplotlib, but got '
+            f'{args.color_theme!r}'
+        )
     predictions = read_predictions(args.prediction_path)
     cfg = read_config(args)
     from mmsnn.analysis.model_inputs import open_dataset

@@ -39,8 +39,8 @@ class FoldedNorm(nn.Identity):
         """
         if mode:
             raise RuntimeError(
-                'this network is for inference: fold_norms has made its norms a part '
-                'of its convolutions; train the network that it was given'
+                'the norms of this network are folded for inference: train the '
+                'original network'
             )
         return super().train(mode)
 
@@ -57,9 +57,9 @@ class FoldedNorm(nn.Identity):
         # raised here since MMEngine only logs error_msgs
         if any(prefix + name in state_dict for name in ('weight', 'running_mean')):
             raise ValueError(
-                f'these weights have a norm, {prefix.removesuffix(".")}, that '
-                'fold_norms has made a part of a convolution: load them into the '
-                'network that it was given, and fold that'
+                f'these weights have the norm {prefix.removesuffix(".")!r}, which is '
+                'folded in this network: load them into the original network, and '
+                'fold that'
             )
 
 

@@ -43,7 +43,7 @@ class Int8Report:
     def __str__(self) -> str:
         """Return a summary, and one line for each convolution that is kept."""
         lines = [
-            f'{len(self.converted)} convolutions have weights of 8 bits: '
+            f'{len(self.converted)} convolutions have int8 weights: '
             f'{self.bytes_before:,} bytes before, {self.bytes_after:,} now'
         ]
         lines += [f'{name} stays in fp32: {why}' for name, why in self.kept.items()]
@@ -119,7 +119,7 @@ def _check(backbone: SpikingBackbone) -> None:
     if backbone.training:
         raise ValueError('quantize_int8 is for inference: call eval() on the model')
     if any(isinstance(module, SpikingConv2d) for module in backbone.modules()):
-        raise ValueError('the model has weights of 8 bits already')
+        raise ValueError('the model has int8 weights already')
     for name, tensor in [*backbone.named_parameters(), *backbone.named_buffers()]:
         if tensor.is_floating_point() and tensor.dtype != torch.float32:
             raise TypeError(f'the model must be in fp32, but {name} is {tensor.dtype}')
@@ -176,8 +176,8 @@ def _largest_sums(backbone: SpikingBackbone) -> dict[str, int]:
     largest = max([*found.values(), *leaving], default=0)
     if largest > LARGEST_SUM:
         raise ValueError(
-            f'up to {largest} spikes are summed, which weights of 8 bits cannot be '
-            f'multiplied with: at most {LARGEST_SUM} can'
+            f'int8 weights allow sums of at most {LARGEST_SUM} spikes, but up to '
+            f'{largest} are summed'
         )
     return {name: largest for name, largest in found.items() if name not in analog}
 

@@ -129,8 +129,7 @@ class SpikingConv2d(nn.Module):
         """
         if mode:
             raise RuntimeError(
-                'weights of 8 bits are for inference: train the network that '
-                'quantize_int8 was given'
+                'int8 weights are for inference: train the original network'
             )
         return super().train(mode)
 

@@ -60,8 +60,8 @@ def library() -> ctypes.CDLL | None:
         return _open(compiled())
     except (OSError, RuntimeError, CompilerError) as error:
         warnings.warn(
-            'the kernels of mmsnn cannot be compiled, its networks are slower without: '
-            f'{error} ({SWITCH}=0 does not try)',
+            'compiling the operators of mmsnn failed, the slower PyTorch path is used: '
+            f'{error} ({SWITCH}=0 disables compiled operators)',
             stacklevel=2,
         )
         return None

@@ -86,7 +86,7 @@ class Report:
         for name in names:
             if names.count(name) > 1 or name in _FILES:
                 raise ValueError(
-                    'pictures must have names of their own, other than '
+                    'names of pictures must be unique and other than '
                     f'{" and ".join(_FILES)}, but got {", ".join(names)}'
                 )
 

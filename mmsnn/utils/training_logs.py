@@ -57,7 +57,7 @@ def read_log(given: str) -> Log:
     if path.is_dir():
         found = sorted((*path.glob(f'*/{SCALARS}'), *path.glob(SCALARS)))
         if not found:
-            raise UserError(f'{given!r} holds no log: no */{SCALARS} is in it')
+            raise UserError(f'{given!r} has no log: it does not contain */{SCALARS}')
         path = found[-1]
     if not path.is_file():
         raise UserError(f'log {given!r} does not exist')

@@ -297,5 +297,5 @@ def test_pipe_is_refused(name: str, tmp_path: Path) -> None:
     write_dvs128_gesture(tmp_path)
     (tmp_path / name).unlink()
     make_pipe(tmp_path / name)
-    with pytest.raises(UserError, match=f'{name}. is no regular file'):
+    with pytest.raises(UserError, match=f'{name}. is not a regular file'):
         DVS128Gesture(tmp_path, 'test')

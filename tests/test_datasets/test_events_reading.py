@@ -70,8 +70,8 @@ def cut(path: Path, size: int) -> None:
         ('aedat3', -8, 'it was cut off in the packet at byte'),
         ('aedat3', len(AEDAT3_HEADER) + 10, 'it was cut off in the packet at byte'),
         ('aedat3', len(AEDAT3_HEADER) - 5, 'its header has no end'),
-        ('npz', -30, 'it is no zip archive, or was cut off'),
-        ('npz', 1, 'it is no zip archive, or was cut off'),
+        ('npz', -30, 'it is not a zip archive, or was cut off'),
+        ('npz', 1, 'it is not a zip archive, or was cut off'),
     ],
 )
 def test_truncated_file_is_named(

@@ -205,7 +205,7 @@ def test_the_network_given_stays():
 
 def test_training_is_refused():
     folded = fold_norms(nn.Sequential(conv(), nn.BatchNorm2d(4)))
-    with pytest.raises(RuntimeError, match=r'for inference.*train the network'):
+    with pytest.raises(RuntimeError, match='inference: train the original'):
         folded.train()
 
 
@@ -213,7 +213,7 @@ def test_training_is_refused():
 def test_weights_that_are_not_folded_are_refused(load):
     layers = nn.Sequential(conv(), nn.BatchNorm2d(4))
     folded = fold_norms(layers)
-    with pytest.raises(ValueError, match=r'have a norm, 1, .* load them into'):
+    with pytest.raises(ValueError, match='the norm .1., .* load them into'):
         load(folded, layers.state_dict(), strict=False)
     state = copy.deepcopy(folded.state_dict())
     load(folded, state, strict=True)

@@ -184,7 +184,7 @@ def test_sums_that_do_not_fit_are_an_error():
         if wiring == 'SEW-ADD':
             assert max(quantize_int8(folded)[1].converted.values()) == 8
         else:
-            with pytest.raises(ValueError, match='383 spikes are summed'):
+            with pytest.raises(ValueError, match='at most 128 spikes, but up to 383'):
                 quantize_int8(folded)
 
 
@@ -240,7 +240,7 @@ def test_training_is_an_error():
     quantized, _ = quantize_int8(make_folded())
     with pytest.raises(RuntimeError, match='inference'):
         quantized.train()
-    with pytest.raises(RuntimeError, match='8 bits are for inference'):
+    with pytest.raises(RuntimeError, match='int8 weights are for inference'):
         SpikingConv2d(nn.Conv2d(2, 2, 1)).train()
 
 

@@ -170,7 +170,7 @@ def test_row_of_another_length() -> None:
 @pytest.mark.parametrize('names', [('a', 'a'), ('html',)])
 def test_names_of_pictures(names: tuple[str, ...]) -> None:
     pictures = [Picture(name, '', Figure()) for name in names]
-    with pytest.raises(ValueError, match='names of their own'):
+    with pytest.raises(ValueError, match='must be unique'):
         Report('x', {}, pictures=pictures)
 
 

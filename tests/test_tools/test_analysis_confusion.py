@@ -158,7 +158,7 @@ def test_large_matrix_has_no_numbers() -> None:
         ([], ['--score-thr', 2], '--score-thr must be from 0 to 1, but got 2'),
         ([], ['--tp-iou-thr', -1], '--tp-iou-thr must be from 0 to 1, but got -1'),
         ([], ['--nms-iou-thr', 7], '--nms-iou-thr must be from 0 to 1, but got 7'),
-        ([], ['--color-theme', 'x'], "--color-theme 'x' is none of matplotlib's"),
+        ([], ['--color-theme', 'x'], "a colormap of matplotlib, but got 'x'"),
     ],
 )
 def test_mistakes_of_confusion(

@@ -102,7 +102,7 @@ def test_legend_and_title(
     ('options', 'message'),
     [
         (['none.json'], "log 'none.json' does not exist"),
-        (['empty'], "'empty' holds no log: no */vis_data/scalars.json is in it"),
+        (['empty'], "'empty' has no log: it does not contain */vis_data/scalars.json"),
         (['text.json'], 'line 2 is not a JSON object'),
         (['list.json'], 'line 1 is not a JSON object'),
         (

@@ -137,7 +137,7 @@ def _read_text(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():
             # opening a pipe would block forever
-            raise UserError(f'{str(path)!r} is no regular file')
+            raise UserError(f'{str(path)!r} is not a regular file')
         return path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f'{str(path)!r} cannot be read: {first_line(error)}') from error

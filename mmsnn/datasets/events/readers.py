@@ -61,7 +61,9 @@ def _read_aedat2(path: Path) -> Events:
         raise ValueError(f'it was cut off {excess} bytes into an event of 8')
     addresses = np.fromfile(path, '>u4', offset=header)[::2]
     if (addresses >> 16).any():
-        raise ValueError('its addresses have more than 16 bits: it is no DVS128')
+        raise ValueError(
+            'its addresses have more than 16 bits: they are not from a DVS128'
+        )
     return reader._load_origin_data(path)
 
 
@@ -108,7 +110,7 @@ def _read_npz(path: Path) -> Events:
     """Read an archive with the arrays t, x, y and p, as written by SpikingJelly."""
     with path.open('rb') as file:
         if not zipfile.is_zipfile(file):
-            raise ValueError('it is no zip archive, or was cut off')
+            raise ValueError('it is not a zip archive, or was cut off')
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in 'txyp' if name in archive.files}
 
@@ -159,7 +161,7 @@ def read_events(path: str | os.PathLike[str], layout: str) -> Events:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             # opening a pipe would block forever
-            raise ValueError('it is no regular file')
+            raise ValueError('it is not a regular file')
         return check_events(LAYOUTS[layout].read(Path(path)))
     except Exception as error:
         # Parsers raise various exceptions for damaged files.

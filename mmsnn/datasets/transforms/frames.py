@@ -80,7 +80,7 @@ class RandomTemporalDelete(BaseTransform):
         frames = results['frames']
         if len(frames) < self.num_keep:
             raise ValueError(
-                f'RandomTemporalDelete shall keep {self.num_keep} frames, '
+                f'RandomTemporalDelete must keep {self.num_keep} frames, '
                 f'but there are {len(frames)}'
             )
         results['frames'] = frames[self._draw(len(frames))]

@@ -67,7 +67,7 @@ def family_layers(
     """
     if check_bool('zero_init_residual', zero_init_residual) and family.merge is None:
         raise ValueError(
-            'zero_init_residual needs shortcuts, which the plain family has not'
+            "zero_init_residual needs shortcuts, but the family 'plain' has none"
         )
     merge = family.merge
     if merge is not None and merge.keeps_spikes and layers.spike_values != 'binary':
