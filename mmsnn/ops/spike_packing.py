@@ -12,7 +12,7 @@ from .checks import check_floating
 from .layout import fills_memory, is_dense
 from .registration import register
 
-_WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,7 @@ def _in_memory(x: Tensor) -> Tensor:
 
 def _is_exact(values: Tensor, flat: Tensor) -> Tensor:
     """Return whether two vectors hold the same numbers, bit for bit."""
-    word = _WORDS[flat.element_size()]
+    word = WORDS[flat.element_size()]
     return (values.to(flat.dtype).view(word) == flat.view(word)).all()
 
 

@@ -1,6 +1,7 @@
 """Which surrogates have kernels, and those that PyTorch evaluates."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 import torch
@@ -141,3 +142,13 @@ def test_a_wrong_derivative(slope, error, message) -> None:
     spikes = multi_step(x, None, Dynamics(1.0, 0.0, False, Wrong(slope)))
     with pytest.raises(error, match=message):
         spikes.sum().backward()
+
+
+def test_a_surrogate_needs_a_derivative() -> None:
+    @dataclass(frozen=True)
+    class Nothing(Surrogate):
+        alpha: float = 1.0
+
+    for surrogate in (Nothing, partial(Surrogate, 1.0)):
+        with pytest.raises(TypeError, match=r'must define derivative\(x\)'):
+            surrogate()

@@ -30,14 +30,17 @@ class Surrogate:
 
     Raises:
         ValueError: If ``alpha`` is not positive and finite.
-        TypeError: If ``alpha`` is not a number.
+        TypeError: If ``alpha`` is not a number, or the class has no derivative.
     """
 
     kind: ClassVar[SurrogateKind] = SurrogateKind.GIVEN
     alpha: float
 
     def __post_init__(self) -> None:
-        """Check and normalise ``alpha``."""
+        """Check and normalise ``alpha``; check that there is a formula."""
+        own = type(self).derivative is not Surrogate.derivative
+        if self.kind == SurrogateKind.GIVEN and not own:
+            raise TypeError(f'{type(self).__name__} must define derivative(x)')
         alpha = check_positive(f'{type(self).__name__} alpha', self.alpha)
         object.__setattr__(self, 'alpha', alpha)
 

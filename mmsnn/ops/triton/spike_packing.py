@@ -12,6 +12,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..layout import laid_out_alike
+from ..spike_packing import WORDS
 from .launching import OPTIONS, device_of, grid_of
 
 _BYTES = 256
@@ -20,7 +21,6 @@ _BYTES = 256
 _NUMBERS = 512
 """Numbers per program that packs or unpacks bytes."""
 
-_WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 _TRITON_WORDS = {2: tl.int16, 4: tl.int32, 8: tl.int64}
 
 
@@ -98,7 +98,7 @@ def pack_bits(x: Tensor) -> tuple[Tensor, Tensor]:
     bits = x.new_empty((size + 7) // 8, dtype=torch.uint8)
     exact = x.new_ones((), dtype=torch.bool)
     if size > 0:
-        word = _WORDS[x.element_size()]
+        word = WORDS[x.element_size()]
         one = torch.ones((), dtype=x.dtype).view(word).item()
         with device_of(x):
             _pack_bits_kernel[grid_of(len(bits), _BYTES)](
