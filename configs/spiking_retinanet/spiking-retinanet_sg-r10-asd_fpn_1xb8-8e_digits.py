@@ -1,15 +1,14 @@
 # A narrow Spiking RetinaNet for the bundled digits detection set, sized for two CPU
 # cores: half of the paper's width, 64 channels in the FPN and the head.
 _base_ = [
-    '../_base_/models/retinanet_r18_fpn.py',
+    '../_base_/models/retinanet_r18_fpn_digits.py',
     '../_base_/datasets/digits_detection.py',
     '../_base_/schedules/adamw_8e.py',
-    '../_base_/default_runtime.py',
+    '../_base_/digits_runtime.py',
 ]
 
 num_steps = 4
 in_channels = [32, 64, 128, 256]
-out_channels = 64
 
 model = dict(
     backbone=dict(
@@ -30,27 +29,10 @@ model = dict(
         dict(
             type='FPN',
             in_channels=in_channels,
-            out_channels=out_channels,
+            out_channels=64,
             add_extra_convs='on_output',
             num_outs=5,
             norm_cfg=dict(type='BN'),
         ),
     ],
-    bbox_head=dict(
-        num_classes=10,
-        in_channels=out_channels,
-        feat_channels=out_channels,
-        stacked_convs=2,
-        norm_cfg=dict(type='GN', num_groups=8),
-        # P2 to P6, one level finer than the paper, for upright digits of 18 pixels
-        anchor_generator=dict(ratios=[1.5], strides=[4, 8, 16, 32, 64]),
-        reg_decoded_bbox=True,
-        loss_bbox=dict(_delete_=True, type='GIoULoss', loss_weight=2.0),
-    ),
 )
-
-default_hooks = dict(
-    checkpoint=dict(interval=4, max_keep_ckpts=1, save_best=None),
-    logger=dict(interval=100),
-)
-randomness = dict(seed=0)

@@ -2,12 +2,6 @@
 _base_ = './whole-spiking-retinanet_pa-a-s-r10-ilif_fpn_1xb8-8e_digits.py'
 
 custom_hooks = [
-    dict(
-        type='EMAHook',
-        ema_type='ExpMomentumEMA',
-        momentum=0.002,
-        update_buffers=True,
-        priority=49,
-    ),
+    _base_.custom_hooks[0],
     dict(type='mmsnn.SynapticOperationsLossHook', target=60e6, weight=0.1),
 ]

@@ -1,15 +1,14 @@
 # A RetinaNet that spikes throughout, for the bundled digits detection set, sized for
 # two CPU cores: integer neurons (I-LIF, D = 4) at T = 1.
 _base_ = [
-    '../_base_/models/retinanet_r18_fpn.py',
+    '../_base_/models/retinanet_r18_fpn_digits.py',
     '../_base_/datasets/digits_detection.py',
     '../_base_/schedules/adamw_8e.py',
-    '../_base_/default_runtime.py',
+    '../_base_/digits_runtime.py',
 ]
 
 num_steps = 1
 neuron = dict(type='ILIF', max_value=4)
-out_channels = 64
 
 model = dict(
     backbone=dict(
@@ -28,31 +27,12 @@ model = dict(
         _delete_=True,
         type='mmsnn.SpikingFPN',
         in_channels=[32, 64, 128, 256],
-        out_channels=out_channels,
+        out_channels=64,
         add_extra_convs='on_output',
         num_outs=5,
         num_steps=num_steps,
         neuron=neuron,
         norm_cfg=dict(type='BN'),
     ),
-    bbox_head=dict(
-        type='mmsnn.SpikingRetinaHead',
-        num_steps=num_steps,
-        neuron=neuron,
-        num_classes=10,
-        in_channels=out_channels,
-        feat_channels=out_channels,
-        stacked_convs=2,
-        norm_cfg=dict(type='GN', num_groups=8),
-        # P2 to P6, one level finer than the paper, for upright digits of 18 pixels
-        anchor_generator=dict(ratios=[1.5], strides=[4, 8, 16, 32, 64]),
-        reg_decoded_bbox=True,
-        loss_bbox=dict(_delete_=True, type='GIoULoss', loss_weight=2.0),
-    ),
+    bbox_head=dict(type='mmsnn.SpikingRetinaHead', num_steps=num_steps, neuron=neuron),
 )
-
-default_hooks = dict(
-    checkpoint=dict(interval=4, max_keep_ckpts=1, save_best=None),
-    logger=dict(interval=100),
-)
-randomness = dict(seed=0)

@@ -1,8 +1,7 @@
 # ImageNet-1k as in imagenet.py, with the augmentation of spike-driven Transformers:
 # timm's rand-m9-mstd0.5-inc1 and random erasing (0.25, pixels), bicubic, and the centre
 # of images whose short edge is 232 (the authors' util/datasets.py).
-dataset_type = 'ImageNet'
-data_root = 'data/imagenet/'
+_base_ = 'imagenet.py'
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -43,34 +42,7 @@ test_pipeline = [
     dict(type='PackInputs'),
 ]
 
-train_dataloader = dict(
-    batch_size=128,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        split='train',
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size=128,
-    num_workers=8,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        split='val',
-        pipeline=test_pipeline,
-    ),
-)
+loader = dict(batch_size=128, num_workers=8)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline), **loader)
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline), **loader)
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = val_evaluator
