@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from mmsnn.datasets.events.values import SENSOR_SIZE
 from mmsnn.datasets.guarded_pipeline import GuardedPipeline
+from mmsnn.utils.config_types import class_name
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import innermost_dataset
 
@@ -118,11 +119,11 @@ class FileSamples(Dataset):
                 f'config {cfg.filename!r} is for event frames, which image files do '
                 'not hold: use its data set or random input'
             )
-        steps = [step for step in pipeline if 'Annotations' not in _kind(step)]
+        steps = [step for step in pipeline if 'Annotations' not in class_name(step)]
         self.files = files
         self.seed = seed
         transforms = [TRANSFORMS.build(step) for step in steps]
-        if not _kind(steps[0]).startswith('LoadImage'):
+        if not class_name(steps[0]).startswith('LoadImage'):
             size, channels = _made_size(cfg), _channels(cfg)
             transforms.insert(0, partial(_load_small, size=size, channels=channels))
         self._pack = transforms.pop()
@@ -195,12 +196,6 @@ def _targets(
     )
 
 
-def _kind(setting: Mapping[str, Any]) -> str:
-    """Return the class name in a config's ``type``, without its scope."""
-    kind = setting['type']
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
-
-
 def _pipeline(cfg: Config) -> list[Mapping[str, Any]]:
     """Return the test pipeline.
 
@@ -215,7 +210,9 @@ def _pipeline(cfg: Config) -> list[Mapping[str, Any]]:
 
 def _event_steps(pipeline: Sequence[Mapping[str, Any]]) -> int:
     """Return the number of event frames per sample; 0 for images."""
-    steps = [step['num_steps'] for step in pipeline if _kind(step) == 'LoadEventFrames']
+    steps = [
+        step['num_steps'] for step in pipeline if class_name(step) == 'LoadEventFrames'
+    ]
     return steps[0] if steps else 0
 
 
@@ -241,7 +238,7 @@ def _made_size(cfg: Config) -> tuple[int, int]:
     """Return the height and width that the test pipeline defines, or a default."""
     pipeline = _pipeline(cfg)
     for step in reversed(pipeline):
-        option, width_first = _SIZES.get(_kind(step), ('', False))
+        option, width_first = _SIZES.get(class_name(step), ('', False))
         size = step.get(option)
         if isinstance(size, int):
             return size, size
@@ -251,7 +248,7 @@ def _made_size(cfg: Config) -> tuple[int, int]:
     if _event_steps(pipeline):
         return SENSOR_SIZE
     dataset = innermost_dataset(cfg.test_dataloader.dataset)
-    return _IN_MEMORY.get(_kind(dataset), DEFAULT_SIZE)
+    return _IN_MEMORY.get(class_name(dataset), DEFAULT_SIZE)
 
 
 __all__ = ['SUFFIXES', 'FileSamples', 'NoiseSamples', 'find_images']

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmsnn.models.backbones.base import SpikingBackbone
 from mmsnn.models.decoders import BaseDecoder
+from mmsnn.models.layers import are_whole
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.residual import ResidualBlock
 from mmsnn.models.residual.merges import Merge
@@ -157,8 +157,7 @@ def in_spikes(x: Tensor, unit: float) -> Tensor:
     if unit == 1:
         return x
     numbers = x / unit
-    whole = numbers.round()
-    return whole if torch.allclose(numbers, whole, rtol=0, atol=1e-3) else x
+    return numbers.round() if are_whole(numbers) else x
 
 
 def spiking_only(model: nn.Module) -> list[str]:

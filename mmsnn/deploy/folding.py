@@ -7,12 +7,11 @@ from copy import copy, deepcopy
 from typing import Any
 
 from mmcv.cnn.bricks import wrappers
-from mmengine.model import is_model_wrapper
 from torch import fx, nn
 from torch.nn.modules.batchnorm import SyncBatchNorm, _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mmsnn.utils import describe
+from .inference_only import InferenceOnly, check_network
 
 # no subclasses, since some transform their weights, such as mmcv's ConvWS2d
 _CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, wrappers.Conv2d, wrappers.Conv3d)
@@ -24,25 +23,14 @@ _HOOKS = (
 )
 
 
-class FoldedNorm(nn.Identity):
+class FoldedNorm(InferenceOnly, nn.Identity):
     """Placeholder for a norm that is folded into a convolution.
 
     Two mistakes that would otherwise pass silently raise: training the network, and
     loading weights that are not folded.
     """
 
-    def train(self, mode: bool = True) -> 'FoldedNorm':
-        """Stay in evaluation mode.
-
-        Raises:
-            RuntimeError: If ``mode`` is True.
-        """
-        if mode:
-            raise RuntimeError(
-                'the norms of this network are folded for inference: train the '
-                'original network'
-            )
-        return super().train(mode)
+    inference_name = 'folded norms'
 
     def _load_from_state_dict(
         self,
@@ -94,13 +82,7 @@ def fold_norms(model: nn.Module) -> nn.Module:
     Raises:
         TypeError: If ``model`` is not a module, or wraps one for distributed training.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f'model must be an nn.Module, but got {describe(model)}')
-    if is_model_wrapper(model):
-        raise TypeError(
-            f'fold_norms takes the network that {type(model).__name__} wraps, its '
-            '.module'
-        )
+    check_network('fold_norms', model)
     folded = deepcopy(model)
     folded.eval()  # eval() of some returns None, such as MMDetection's ResNet
     places = Counter(

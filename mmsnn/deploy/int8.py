@@ -130,12 +130,12 @@ def _check(backbone: SpikingBackbone) -> None:
                 'are integers: train with normalize=False'
             )
     for name, unit in backbone.named_modules():
-        behind = isinstance(unit, Unit) and 'CN' in unit.order
+        follows = isinstance(unit, Unit) and 'CN' in unit.order
         # the norm after a chain of convolutions cannot be folded
-        behind = behind and isinstance(unit.conv, nn.Conv2d)
-        if behind and isinstance(getattr(unit, 'norm', None), _BatchNorm):
+        follows = follows and isinstance(unit.conv, nn.Conv2d)
+        if follows and isinstance(getattr(unit, 'norm', None), _BatchNorm):
             raise ValueError(
-                f'{name} has a norm behind its convolution: call fold_norms first'
+                f'{name} has a norm after its convolution: call fold_norms first'
             )
 
 

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
+from .inference_only import InferenceOnly
+
 LARGEST_WEIGHT = 127
 LARGEST_SUM = 128
 """Largest sum of spikes in an input. Processors without VNNI add products in pairs to
@@ -30,7 +32,7 @@ def is_traced() -> bool:
     )
 
 
-class SpikingConv2d(nn.Module):
+class SpikingConv2d(InferenceOnly):
     r"""A convolution of spikes with int8 weights, for inference.
 
     .. math::
@@ -58,6 +60,8 @@ class SpikingConv2d(nn.Module):
         ValueError: If they are not finite, the padding mode is not ``'zeros'``, or the
             padding's size is not a number.
     """
+
+    inference_name = 'int8 weights'
 
     weight: Tensor
     scale: Tensor
@@ -120,18 +124,6 @@ class SpikingConv2d(nn.Module):
             [],
             '',
         )
-
-    def train(self, mode: bool = True) -> 'SpikingConv2d':
-        """Stay in evaluation mode.
-
-        Raises:
-            RuntimeError: If ``mode`` is True.
-        """
-        if mode:
-            raise RuntimeError(
-                'int8 weights are for inference: train the original network'
-            )
-        return super().train(mode)
 
     @property
     def _window(self) -> tuple[Any, ...]:

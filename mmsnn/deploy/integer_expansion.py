@@ -4,12 +4,15 @@ from copy import deepcopy
 
 from torch import Tensor, nn
 
+from mmsnn.models.layers import are_whole
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.stems import BaseStem
 from mmsnn.utils import describe
 
+from .inference_only import InferenceOnly
 
-class BinarySlots(nn.Module):
+
+class BinarySlots(InferenceOnly):
     r"""A convolution or linear layer that takes each integer as binary slots.
 
     .. math::
@@ -28,6 +31,8 @@ class BinarySlots(nn.Module):
         That of the layer.
     """
 
+    inference_name = 'binary slots'
+
     def __init__(self, layer: nn.Conv2d | nn.Linear, unit: float) -> None:
         super().__init__()
         self.layer = layer
@@ -42,7 +47,7 @@ class BinarySlots(nn.Module):
         """Return the layer's output."""
         numbers = x if self.unit == 1 else x / self.unit
         whole = numbers.round()
-        if (numbers - whole).abs().gt(1e-3).any() or whole.lt(0).any():
+        if not are_whole(numbers) or whole.lt(0).any():
             y = self.layer(x)
         else:
             slots = range(1, max(1, int(whole.amax())) + 1) if x.numel() else (1,)
@@ -51,19 +56,6 @@ class BinarySlots(nn.Module):
         if self.bias is None:
             return y
         return y + (self.bias if y.dim() == 2 else self.bias[:, None, None])
-
-    def train(self, mode: bool = True) -> 'BinarySlots':
-        """Stay in evaluation mode.
-
-        Raises:
-            RuntimeError: If ``mode`` is True.
-        """
-        if mode:
-            raise RuntimeError(
-                'binary slots are for inference: train the network that '
-                'expand_integer_spikes was given'
-            )
-        return super().train(mode)
 
 
 def expand_integer_spikes(model: nn.Module) -> nn.Module:

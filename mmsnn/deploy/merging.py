@@ -2,10 +2,9 @@
 
 from copy import deepcopy
 
-from mmengine.model import is_model_wrapper
 from torch import nn
 
-from mmsnn.utils import describe
+from .inference_only import check_network
 
 
 def merge_convolutions(model: nn.Module) -> nn.Module:
@@ -30,13 +29,7 @@ def merge_convolutions(model: nn.Module) -> nn.Module:
         TypeError: If ``model`` is not a module, or wraps one for distributed training.
         ValueError: If norms inside such a part are folded already.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f'model must be an nn.Module, but got {describe(model)}')
-    if is_model_wrapper(model):
-        raise TypeError(
-            f'merge_convolutions takes the network that {type(model).__name__} wraps, '
-            'its .module'
-        )
+    check_network('merge_convolutions', model)
     merged = deepcopy(model)
     merged.eval()  # eval() of some returns None, such as MMDetection's ResNet
     for name, module in list(merged.named_modules()):

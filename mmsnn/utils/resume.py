@@ -6,9 +6,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from .config_types import class_name
 from .errors import UserError
 from .paths import is_remote
-from .resume_checks import Resumable, class_name, read_resumable
+from .resume_checks import Resumable, read_resumable
 
 POINTER = 'last_checkpoint'
 _PLAIN_HOOK = 'CheckpointHook'

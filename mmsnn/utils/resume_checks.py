@@ -10,6 +10,7 @@ from .checkpoint_checks import check_optimizer
 from .checkpoint_fit import check_fit
 from .checkpoint_keys import unify_keys
 from .checkpoints import check_weights, enumerate_some, load_file
+from .config_types import class_name
 from .disk_room import optimizers
 from .errors import UserError, first_line
 
@@ -139,9 +140,3 @@ def _find_scheduler_problem(saved: Any, expected: int) -> str | None:
     if len(saved) != expected:
         return f'it holds {len(saved)} param_schedulers, but the config has {expected}'
     return None
-
-
-def class_name(config: Any) -> str:
-    """Return the name of a config's type, a class or a name with or without scope."""
-    kind = config.get('type') if isinstance(config, Mapping) else type(config)
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]

@@ -11,6 +11,7 @@ takes it where no checkpoint is given.
 import argparse
 import hashlib
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -28,8 +29,6 @@ def main() -> None:
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
 
-    import subprocess
-
     import torch
 
     from mmsnn.utils.checkpoints import load_file
@@ -45,7 +44,7 @@ def main() -> None:
     annotations = Path(dataset.data_root, dataset.ann_file).read_bytes()
     meta = dict(
         dataset_meta=dict(classes=tuple(content['meta']['dataset_meta']['classes'])),
-        seed=cfg.randomness.seed,
+        seed=content['meta']['seed'],
         annotations_sha256=hashlib.sha256(annotations).hexdigest(),
     )
     path = ROOT / 'mmsnn/weights' / f'{args.config.stem}.pth'

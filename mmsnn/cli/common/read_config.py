@@ -30,8 +30,8 @@ def read_config(args: argparse.Namespace) -> 'Config':
 
 def pipeline_of(cfg: 'Config', split: str) -> list[str]:
     """Return the names, without scope, of the transforms of a data set."""
+    from mmsnn.utils.config_types import class_name
     from mmsnn.utils.preflight import innermost_dataset
 
     dataset = innermost_dataset(cfg[f'{split}_dataloader'].dataset)
-    kinds = [step['type'] for step in dataset.get('pipeline') or ()]
-    return [str(getattr(kind, '__name__', kind)).rpartition('.')[2] for kind in kinds]
+    return [class_name(step) for step in dataset.get('pipeline') or ()]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mmsnn
+from mmsnn.utils.shipped_configs import shipped_weights
 
 METAFILE = 'metafile.yml'
 REPORTED = 'Reported '
@@ -76,8 +77,5 @@ def _describe(path: Path, model: dict[str, Any]) -> ShippedConfig:
             for key, value in metadata.items()
             if key.startswith(REPORTED)
         },
-        has_weights=Path(mmsnn.__file__)
-        .with_name('weights')
-        .joinpath(f'{path.stem}.pth')
-        .is_file(),
+        has_weights=shipped_weights(str(path)) is not None,
     )

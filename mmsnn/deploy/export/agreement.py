@@ -36,9 +36,7 @@ class Agreement:
         return same and self.box_error <= 0.01 and self.score_error <= 1e-3
 
 
-def compare(
-    model: Any, session: Any, batches: Any, limit: int | None = None
-) -> Iterator[Agreement]:
+def compare(model: Any, session: Any, batches: Any) -> Iterator[Agreement]:
     """Yield how PyTorch and an exported model agree on the images of a data set.
 
     Args:
@@ -46,11 +44,8 @@ def compare(
         session: An ``onnxruntime.InferenceSession`` of the exported model.
         batches: Batches of one image, see
             :func:`mmsnn.analysis.model_inputs.make_batches`.
-        limit: Greatest number of images.
     """
     for number, batch in enumerate(batches):
-        if number == limit:
-            return
         with torch.no_grad():
             (sample,) = model.test_step(batch)
         path = getattr(sample, 'img_path', None)

@@ -67,7 +67,7 @@ def to_onnx(
         outputs: Names of the outputs.
     """
     with _quiet():
-        exported = torch.onnx.export(
+        exported: Any = torch.onnx.export(
             program,
             dynamo=True,
             opset_version=OPSET,
@@ -77,7 +77,6 @@ def to_onnx(
                 torch.ops.mmsnn_export.unsuppressed.default: _unsuppressed()
             },
         )
-    assert exported is not None
     return exported.model_proto
 
 

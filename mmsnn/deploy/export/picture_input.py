@@ -5,7 +5,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmsnn.utils.config_types import class_name
 from mmsnn.utils.errors import UserError
+from mmsnn.utils.preflight import innermost_dataset
 
 from .onnx_program import OPSET
 
@@ -178,14 +180,12 @@ class _Graph:
 
 def _resizing(cfg: Config) -> dict[str, Any]:
     """Return the arguments that the test pipeline of a detector decides."""
-    from mmsnn.utils.preflight import innermost_dataset
-
     pipeline = innermost_dataset(cfg.test_dataloader.dataset).get('pipeline') or ()
-    if not any(str(step['type']).endswith('PackDetInputs') for step in pipeline):
+    if 'PackDetInputs' not in map(class_name, pipeline):
         return {}
     found: dict[str, Any] = {}
     for step in pipeline:
-        kind = str(step['type']).rpartition('.')[2]
+        kind = class_name(step)
         if kind == 'Resize' and isinstance(step.get('scale'), tuple | list):
             width, height = step['scale']
             found = dict(

@@ -9,6 +9,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from mmsnn.models.layers import are_whole
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_positive
 
@@ -47,15 +48,18 @@ class SynapticOperations:
         ]
 
     def _add(
-        self, name: str, layer: nn.Module, args: tuple[Tensor, ...], out: Tensor
+        self,
+        name: str,
+        layer: nn.Conv2d | nn.Linear,
+        args: tuple[Tensor, ...],
+        out: Tensor,
     ) -> None:
         x = args[0]
         if not (layer.training and torch.is_grad_enabled()) or x.numel() == 0:
             return
         unit = self._unit / getattr(layer, 'averaged_steps', 1)
         if name not in self._spiking:
-            numbers = x.detach() / unit
-            self._spiking[name] = bool((numbers - numbers.round()).abs().max() < 1e-3)
+            self._spiking[name] = are_whole(x.detach() / unit)
         if not self._spiking[name]:
             return
         key = (name, x.shape[1:])
@@ -69,6 +73,10 @@ class SynapticOperations:
         count = count / unit
         self.total = count if self.total is None else self.total + count
 
+    def start(self) -> None:
+        """Count from 0."""
+        self.total = None
+
     def remove(self) -> None:
         """Remove the hooks."""
         for handle in self.handles:
@@ -76,17 +84,15 @@ class SynapticOperations:
         self.handles.clear()
 
 
-def _reach(layer: nn.Module, x: Tensor, out: Tensor) -> Tensor | int:
+def _reach(layer: nn.Conv2d | nn.Linear, x: Tensor, out: Tensor) -> Tensor | int:
     """Return the number of additions per spike, at each position for convolutions."""
     from mmsnn.analysis.energy.arithmetic import ARITHMETIC
 
     if isinstance(layer, nn.Linear):
         return layer.out_features
-    assert isinstance(layer, nn.Conv2d)
     window = (layer.stride, layer.padding, layer.dilation, False, None, layer.groups)
     count = ARITHMETIC[torch.ops.aten.convolution]
-    arithmetic = count((x.detach(), layer.weight, None, *window), out)
-    assert arithmetic is not None
+    arithmetic: Any = count((x.detach(), layer.weight, None, *window), out)
     reach = arithmetic.reach
     return reach if isinstance(reach, int) else reach.float()
 
@@ -121,16 +127,17 @@ class SynapticOperationsLossHook(Hook):
     def __init__(self, target: float, weight: float = 0.1) -> None:
         self.target = check_positive('target', target)
         self.weight = check_positive('weight', weight)
-        self._operations: SynapticOperations | None = None
         self._handles: list[RemovableHandle] = []
 
     def before_train(self, runner: 'Runner') -> None:
         """Register the hooks on the model."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self._operations = SynapticOperations(model)
+        operations = SynapticOperations(model)
+        finish = partial(self._finish, operations)
         self._handles = [
-            model.register_forward_pre_hook(self._start),
-            model.register_forward_hook(self._finish, with_kwargs=True),
+            model.register_forward_pre_hook(lambda *_: operations.start()),
+            model.register_forward_hook(finish, with_kwargs=True),
+            *operations.handles,
         ]
 
     def after_train(self, runner: 'Runner') -> None:
@@ -138,26 +145,24 @@ class SynapticOperationsLossHook(Hook):
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        if self._operations is not None:
-            self._operations.remove()
-
-    def _start(self, model: nn.Module, args: tuple[Any, ...]) -> None:
-        assert self._operations is not None
-        self._operations.total = None
 
     def _finish(
-        self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
+        self,
+        operations: SynapticOperations,
+        model: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: Any,
     ) -> Any:
         from mmsnn.analysis.model_parts import find_batch
 
-        assert self._operations is not None
-        total = self._operations.total
+        total = operations.total
         # in the modes 'tensor' and 'predict' there are no losses
         if not isinstance(out, dict) or total is None:
             return None
         number = total / len(find_batch(args, kwargs))
         excess = (number / self.target - 1).clamp(min=0)
-        self._operations.total = None
+        operations.start()
         return {
             **out,
             'loss_accumulations': self.weight * excess.square(),

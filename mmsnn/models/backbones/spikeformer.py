@@ -211,15 +211,6 @@ class MetaSpikeFormer(SpikeFormer):
         init_cfg=INIT,
     )
 
-    def __init__(
-        self,
-        channels: str | Sequence[int],
-        *,
-        num_heads: int = 8,
-        **options: Unpack[BackboneOptions],
-    ) -> None:
-        super().__init__(channels, num_heads=num_heads, **options)
-
 
 @MODELS.register_module()
 class ESpikeFormer(SpikeFormer):
@@ -273,12 +264,3 @@ class ESpikeFormer(SpikeFormer):
     defaults = BackboneOptions(
         num_steps=1, neuron=dict(type='ILIF', max_value=4), init_cfg=INIT
     )
-
-    def __init__(
-        self,
-        channels: str | Sequence[int],
-        *,
-        num_heads: int = 8,
-        **options: Unpack[BackboneOptions],
-    ) -> None:
-        super().__init__(channels, num_heads=num_heads, **options)

@@ -13,11 +13,12 @@ from mmdet.models.dense_heads import (
 )
 from torch import Tensor, nn
 
-from mmsnn.models.layers import fold_steps, spike_first
+from mmsnn.models.decoders.neck import RATE
+from mmsnn.models.layers import IF_NEURON, fold_steps, spike_first
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int
 
-from .readout import IF_NEURON, RATE, SpikingReadout
+from .readout import SpikingReadout
 
 
 class SpikingDenseHead(nn.Module):

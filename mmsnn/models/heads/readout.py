@@ -7,10 +7,8 @@ from torch import Tensor, nn
 
 from mmsnn.models.build import build_part
 from mmsnn.models.decoders import BaseDecoder
+from mmsnn.models.decoders.neck import RATE
 from mmsnn.models.neurons import build_neuron
-
-IF_NEURON: Mapping[str, Any] = dict(type='IF')
-RATE: Mapping[str, Any] = dict(type='Rate')
 
 
 class SpikingReadout(nn.Module):
@@ -57,4 +55,4 @@ class SpikingReadout(nn.Module):
         return self.layer(self.decoder(spikes[..., None, None]).flatten(1))
 
 
-__all__ = ['IF_NEURON', 'RATE', 'SpikingReadout']
+__all__ = ['SpikingReadout']

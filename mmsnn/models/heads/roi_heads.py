@@ -9,12 +9,13 @@ from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from torch import Tensor, nn
 
-from mmsnn.models.layers import fold_steps
+from mmsnn.models.decoders.neck import RATE
+from mmsnn.models.layers import IF_NEURON, fold_steps
 from mmsnn.models.neurons import BaseNeuron, build_neuron
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int
 
-from .readout import IF_NEURON, RATE, SpikingReadout
+from .readout import SpikingReadout
 
 
 @MODELS.register_module()

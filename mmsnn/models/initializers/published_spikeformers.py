@@ -8,18 +8,16 @@ of a detector.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from mmengine.logging import print_log
-from mmengine.model import update_init_info
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmsnn.models.backbones.spikeformer import SpikeFormer
 from mmsnn.models.layers import SpikeDrivenAttention, Unit, largest_spike
 from mmsnn.registry import WEIGHT_INITIALIZERS
-from mmsnn.utils import describe
-from mmsnn.utils.checkpoints import enumerate_some, fit_weights, read_weights
-from mmsnn.utils.errors import UserError
+from mmsnn.utils.checkpoints import enumerate_some, fit_weights
+
+from .base import PublishedWeights
 
 PREFIX = 'backbone.'
 _CLASSIFIER = re.compile(r'head(_kd)?\.(weight|bias)')
@@ -217,7 +215,7 @@ def _largest_spikes(backbone: SpikeFormer) -> dict[str, float]:
 
 
 @WEIGHT_INITIALIZERS.register_module()
-class PretrainedSpikeFormer:
+class PretrainedSpikeFormer(PublishedWeights):
     """Initialise a spike-driven Transformer with its authors' published weights.
 
     In a config: ``init_cfg=dict(type='mmsnn.PretrainedSpikeFormer',
@@ -231,40 +229,18 @@ class PretrainedSpikeFormer:
         TypeError: If ``checkpoint`` is not a string.
     """
 
-    loads_weights = True
+    network = SpikeFormer
+    network_name = 'a MetaSpikeFormer or an ESpikeFormer'
 
-    def __init__(self, checkpoint: str) -> None:
-        if not isinstance(checkpoint, str):
-            raise TypeError(
-                f'checkpoint must be a path or a URL, but got {describe(checkpoint)}'
-            )
-        self.checkpoint = checkpoint
+    def convert(
+        self, state: Mapping[str, Tensor], network: SpikeFormer
+    ) -> dict[str, Tensor]:
+        """Return :func:`convert_spikeformer` of the weights."""
+        return convert_spikeformer(state, network)
 
-    def __call__(self, module: nn.Module) -> None:
-        """Load the weights into ``module``.
-
-        Raises:
-            TypeError: If ``module`` is not a spike-driven Transformer.
-            UserError: If the checkpoint cannot be loaded or does not fit.
-        """
-        if not isinstance(module, SpikeFormer):
-            raise TypeError(
-                'PretrainedSpikeFormer initialises a MetaSpikeFormer or an '
-                f'ESpikeFormer, but got {type(module).__name__}'
-            )
-        state = read_weights(self.checkpoint)
-        try:
-            weights = convert_spikeformer(state, module)
-        except ValueError as error:
-            raise UserError(f'checkpoint {self.checkpoint!r}: {error}') from error
-        module.load_state_dict(weights, strict=False)
-        print_log(
-            f'{self.checkpoint}: {len(weights)} tensors into '
-            f'{describe_backbone(module)}; left out: '
-            f'{enumerate_some(left_out(state, module)) or "nothing"}',
-            logger='current',
-        )
-        if hasattr(module, '_params_init_info'):
-            update_init_info(
-                module, f'PretrainedSpikeFormer: load from {self.checkpoint}'
-            )
+    def summary(
+        self, state: Mapping[str, Tensor], network: SpikeFormer, missing: Sequence[str]
+    ) -> str:
+        """Return what was filled and left out."""
+        skipped = enumerate_some(left_out(state, network))
+        return f'{describe_backbone(network)}; left out: {skipped or "nothing"}'

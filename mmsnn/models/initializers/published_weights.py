@@ -10,21 +10,20 @@ The layouts are recognised by their keys, and a file can mix them:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
-from mmengine.model import update_init_info
 from torch import Tensor, nn
 
 from mmsnn.models.backbones.resnet import ResNetSNN
 from mmsnn.models.layers import Unit
 from mmsnn.models.residual.merges import Merge
 from mmsnn.registry import WEIGHT_INITIALIZERS
-from mmsnn.utils import describe
-from mmsnn.utils.checkpoints import enumerate_some, fit_weights, read_weights
+from mmsnn.utils.checkpoints import enumerate_some, fit_weights
 from mmsnn.utils.errors import UserError
+
+from .base import PublishedWeights
 
 _STEM = {'conv1': 'conv', 'bn1': 'norm', 'stem.0': 'conv', 'stem.1': 'norm'}
 _LAYER = re.compile(
@@ -212,7 +211,7 @@ def convert_model(
 
 
 @WEIGHT_INITIALIZERS.register_module()
-class PretrainedResNet:
+class PretrainedResNet(PublishedWeights):
     """Initialise a spiking ResNet with published weights of a ResNet.
 
     In a config: ``init_cfg=dict(type='mmsnn.PretrainedResNet',
@@ -226,41 +225,22 @@ class PretrainedResNet:
         TypeError: If ``checkpoint`` is not a string.
     """
 
-    loads_weights = True
+    network = ResNetSNN
+    network_name = 'a ResNetSNN (SEWResNet, SGResNet, ...)'
 
-    def __init__(self, checkpoint: str) -> None:
-        if not isinstance(checkpoint, str):
-            raise TypeError(
-                f'checkpoint must be a path or a URL, but got {describe(checkpoint)}'
-            )
-        self.checkpoint = checkpoint
+    def convert(
+        self, state: Mapping[str, Tensor], network: ResNetSNN
+    ) -> dict[str, Tensor]:
+        """Return :func:`convert_resnet` of the weights."""
+        return convert_resnet(state, network)
 
-    def __call__(self, module: nn.Module) -> None:
-        """Load the weights into ``module``.
-
-        Raises:
-            TypeError: If ``module`` is not a :class:`ResNetSNN`.
-            UserError: If the checkpoint cannot be loaded or does not fit.
-        """
-        if not isinstance(module, ResNetSNN):
-            raise TypeError(
-                'PretrainedResNet initialises a ResNetSNN (SEWResNet, SGResNet, ...), '
-                f'but got {type(module).__name__}'
-            )
-        state = read_weights(self.checkpoint)
-        try:
-            weights = convert_resnet(state, module)
-        except ValueError as error:
-            raise UserError(f'checkpoint {self.checkpoint!r}: {error}') from error
-        own = module.load_state_dict(weights, strict=False).missing_keys
-        own = [name for name in own if not name.endswith('.num_batches_tracked')]
-        skipped = left_out(state, module)
-        print_log(
-            f'{self.checkpoint}: {len(weights)} tensors into '
-            f'{describe_backbone(module)}; left out: '
-            f'{enumerate_some(skipped) or "nothing"}; not in the file: '
-            f'{enumerate_some(own) or "nothing"}',
-            logger='current',
+    def summary(
+        self, state: Mapping[str, Tensor], network: ResNetSNN, missing: Sequence[str]
+    ) -> str:
+        """Return what was filled, left out, and not in the file."""
+        own = [name for name in missing if not name.endswith('.num_batches_tracked')]
+        return (
+            f'{describe_backbone(network)}; left out: '
+            f'{enumerate_some(left_out(state, network)) or "nothing"}; '
+            f'not in the file: {enumerate_some(own) or "nothing"}'
         )
-        if hasattr(module, '_params_init_info'):
-            update_init_info(module, f'PretrainedResNet: load from {self.checkpoint}')

@@ -4,10 +4,18 @@ from .attention import SpikeDrivenAttention, largest_spike
 from .max_pool import MaxPool2d
 from .recompute import Recomputable, RecomputableSequential, set_recompute
 from .rep_conv import PaddedNorm, RepConv
-from .time_steps import SpikingActivation, check_spikes, fold_steps, spike_first
+from .time_steps import (
+    IF_NEURON,
+    SpikingActivation,
+    are_whole,
+    check_spikes,
+    fold_steps,
+    spike_first,
+)
 from .unit import LayerFactory, Unit, check_order
 
 __all__ = [
+    'IF_NEURON',
     'LayerFactory',
     'MaxPool2d',
     'PaddedNorm',
@@ -16,6 +24,7 @@ __all__ = [
     'RepConv',
     'SpikeDrivenAttention',
     'SpikingActivation',
+    'are_whole',
     'Unit',
     'check_order',
     'check_spikes',

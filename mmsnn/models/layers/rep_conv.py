@@ -1,6 +1,6 @@
 """Re-parameterised convolution: a chain of linear layers, or one 3x3 convolution."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -52,13 +52,12 @@ class PaddedNorm(nn.Module):
     @torch.no_grad()
     def value_of_zero(self, x: Tensor) -> Tensor:
         """Return what the norm makes of 0, by channel, in the dtype of ``x``."""
-        norm = cast(_BatchNorm, self.norm)
+        norm: Any = self.norm
         variance, mean = norm.running_var, norm.running_mean
         if norm.training:
             variance, mean = torch.var_mean(
                 x.to(norm.weight.dtype), (0, 2, 3), correction=0
             )
-        assert variance is not None and mean is not None  # as the constructor checks
         value = norm.bias - mean * norm.weight / (variance + norm.eps).sqrt()
         return value.to(x.dtype)
 
@@ -130,9 +129,9 @@ def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
             'a RepConv is merged in evaluation mode, before norms are folded, but its '
             f'norm is {norm}, training={norm.training}'
         )
-    assert norm.running_var is not None and norm.running_mean is not None
-    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    return scale, norm.bias.double() - norm.running_mean.double() * scale
+    variance, mean = (cast(Tensor, x) for x in (norm.running_var, norm.running_mean))
+    scale = norm.weight.double() / (variance.double() + norm.eps).sqrt()
+    return scale, norm.bias.double() - mean.double() * scale
 
 
 __all__ = ['PaddedNorm', 'RepConv']

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from mmsnn.models.neurons import build_neuron
 from mmsnn.registry import MODELS
 
+IF_NEURON: Mapping[str, Any] = dict(type='IF')
+
 
 def fold_steps(name: str, x: Tensor, num_steps: int) -> Tensor:
     """Return features over time as ``[T * N, ...]``.
@@ -43,12 +45,16 @@ def check_spikes(name: str, x: Tensor, unit: float = 1.0) -> None:
     """
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return
-    numbers = x.detach() if unit == 1 else x.detach() / unit
-    if not torch.isclose(numbers, numbers.round(), rtol=0, atol=1e-3).all():
+    if not are_whole(x.detach() if unit == 1 else x.detach() / unit):
         raise ValueError(
             f'{name} takes spikes, but got analog values; a spiking backbone without '
             'decoders goes before it'
         )
+
+
+def are_whole(numbers: Tensor) -> bool:
+    """Return whether numbers of spikes are integers, up to rounding errors."""
+    return bool(torch.isclose(numbers, numbers.round(), rtol=0, atol=1e-3).all())
 
 
 def spike_first(conv: Any, neuron: Mapping[str, Any], num_steps: int) -> None:
@@ -92,4 +98,11 @@ class SpikingActivation(nn.Module):
         return self.neuron(x)
 
 
-__all__ = ['SpikingActivation', 'check_spikes', 'fold_steps', 'spike_first']
+__all__ = [
+    'IF_NEURON',
+    'SpikingActivation',
+    'are_whole',
+    'check_spikes',
+    'fold_steps',
+    'spike_first',
+]

@@ -7,11 +7,10 @@ from mmdet.models.necks import FPN, PAFPN
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmsnn.models.layers import check_spikes, fold_steps, spike_first
+from mmsnn.models.layers import IF_NEURON, check_spikes, fold_steps, spike_first
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int
 
-IF_NEURON: Mapping[str, Any] = dict(type='IF')
 BATCH_NORM: Mapping[str, Any] = dict(type='BN')
 XAVIER: Mapping[str, Any] = dict(type='Xavier', layer='Conv2d', distribution='uniform')
 
@@ -28,9 +27,36 @@ class SpikingPyramid(BaseModule):
     num_steps: int
     unit: float
 
-    def add_neurons(self, neuron: Mapping[str, Any], num_steps: int) -> None:
-        """Put neurons before the convolutions of MMDetection's pyramid."""
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        out_channels: int,
+        num_outs: int,
+        num_steps: int = 4,
+        neuron: Mapping[str, Any] = IF_NEURON,
+        start_level: int = 0,
+        end_level: int = -1,
+        add_extra_convs: bool | str = False,
+        conv_cfg: Mapping[str, Any] | None = None,
+        norm_cfg: Mapping[str, Any] | None = BATCH_NORM,
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = XAVIER,
+    ) -> None:
+        super().__init__(
+            list(in_channels),
+            out_channels,
+            num_outs,
+            start_level=start_level,
+            end_level=end_level,
+            add_extra_convs=add_extra_convs,
+            conv_cfg=conv_cfg,
+            norm_cfg=norm_cfg,
+            init_cfg=init_cfg,
+        )
         self.num_steps = check_positive_int('num_steps', num_steps)
+        self._add_neurons(neuron)
+
+    def _add_neurons(self, neuron: Mapping[str, Any]) -> None:
+        """Put neurons before the convolutions of MMDetection's pyramid."""
         levels = self.backbone_end_level - self.start_level
         on_spikes = [*self.lateral_convs]
         if self.add_extra_convs == 'on_input' and len(self.fpn_convs) > levels:
@@ -38,7 +64,7 @@ class SpikingPyramid(BaseModule):
         for convs in self.children():
             for conv in convs if isinstance(convs, nn.ModuleList) else ():
                 if not any(conv is other for other in on_spikes):
-                    spike_first(conv, neuron, num_steps)
+                    spike_first(conv, neuron, self.num_steps)
         self.unit = getattr(self.fpn_convs[0].activate, 'spike_unit', 1.0)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -93,33 +119,6 @@ class SpikingFPN(SpikingPyramid, FPN):
         ValueError: If an argument is out of range.
     """
 
-    def __init__(
-        self,
-        in_channels: Sequence[int],
-        out_channels: int,
-        num_outs: int,
-        num_steps: int = 4,
-        neuron: Mapping[str, Any] = IF_NEURON,
-        start_level: int = 0,
-        end_level: int = -1,
-        add_extra_convs: bool | str = False,
-        conv_cfg: Mapping[str, Any] | None = None,
-        norm_cfg: Mapping[str, Any] | None = BATCH_NORM,
-        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = XAVIER,
-    ) -> None:
-        super().__init__(
-            list(in_channels),
-            out_channels,
-            num_outs,
-            start_level=start_level,
-            end_level=end_level,
-            add_extra_convs=add_extra_convs,
-            conv_cfg=conv_cfg,
-            norm_cfg=norm_cfg,
-            init_cfg=init_cfg,
-        )
-        self.add_neurons(neuron, num_steps)
-
 
 @MODELS.register_module()
 class SpikingPAFPN(SpikingPyramid, PAFPN):
@@ -128,33 +127,6 @@ class SpikingPAFPN(SpikingPyramid, PAFPN):
     The bottom-up path adds currents, as the top-down path does. See
     :class:`SpikingFPN` for the arguments.
     """
-
-    def __init__(
-        self,
-        in_channels: Sequence[int],
-        out_channels: int,
-        num_outs: int,
-        num_steps: int = 4,
-        neuron: Mapping[str, Any] = IF_NEURON,
-        start_level: int = 0,
-        end_level: int = -1,
-        add_extra_convs: bool | str = False,
-        conv_cfg: Mapping[str, Any] | None = None,
-        norm_cfg: Mapping[str, Any] | None = BATCH_NORM,
-        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = XAVIER,
-    ) -> None:
-        super().__init__(
-            list(in_channels),
-            out_channels,
-            num_outs,
-            start_level=start_level,
-            end_level=end_level,
-            add_extra_convs=add_extra_convs,
-            conv_cfg=conv_cfg,
-            norm_cfg=norm_cfg,
-            init_cfg=init_cfg,
-        )
-        self.add_neurons(neuron, num_steps)
 
 
 __all__ = ['SpikingFPN', 'SpikingPAFPN', 'SpikingPyramid']

@@ -127,7 +127,7 @@ def test_sizes_of_ms_resnet():
 
 def test_ems_resnet():
     backbone = make_backbone('EMS')
-    # each convolution behind the stem gets spikes
+    # each convolution after the stem gets spikes
     given = {}
     for name, module in backbone.named_modules():
         if isinstance(module, nn.Conv2d):

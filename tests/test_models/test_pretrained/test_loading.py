@@ -18,7 +18,8 @@ from mmsnn.models import (
     SpikingResNet,
     convert_resnet,
 )
-from mmsnn.models.initializers.published_weights import left_out, read_weights
+from mmsnn.models.initializers.published_weights import left_out
+from mmsnn.utils.checkpoints import read_weights
 
 from .helpers import assert_filled, resnet
 

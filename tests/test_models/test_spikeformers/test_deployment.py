@@ -56,7 +56,7 @@ def test_int8(kind, merge):
     analog = {'stem.encode.conv'}
     if kind == 'V2':
         convs = [n for n, m in folded.named_modules() if isinstance(m, nn.Conv2d)]
-        ends = ('branches.conv.2.conv',)  # behind the depthwise one without neurons
+        ends = ('branches.conv.2.conv',)  # after the depthwise one without neurons
         if not merge:
             ends += ('depthwise', 'pointwise2')
         analog |= {name for name in convs if name.endswith(ends)}
