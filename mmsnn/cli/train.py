@@ -115,7 +115,10 @@ def check_weights(
 def main(args: argparse.Namespace) -> None:
     """Train the model."""
     cfg = load(args, 'train')
+    from mmengine.model import is_model_wrapper
+
     from mmsnn.datasets.guarded_pipeline import guard_runner
+    from mmsnn.deploy import to_channels_last
     from mmsnn.engine.hooks import CheckpointKeysHook
     from mmsnn.utils.checkpoints import read_with_classes, trained_classes
     from mmsnn.utils.class_checks import compare_classes
@@ -161,6 +164,8 @@ def main(args: argparse.Namespace) -> None:
         report_skipped(broken),
     ):
         runner = build_runner(cfg)
+        if not is_model_wrapper(runner.model):  # wrappers have planned their buffers
+            to_channels_last(runner.model)
         guard_runner(runner, broken)
         check_weights(cfg, runner, start, state, args.allow_partial)
         del start, state  # as large as the model and its optimizer

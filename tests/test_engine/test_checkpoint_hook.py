@@ -12,7 +12,7 @@ import torch
 from mmengine.runner import Runner
 from test_tools.conftest import separate_run
 
-from mmsnn.engine.hooks.checkpoint import STATE
+from mmsnn.engine.hooks.checkpoint import STATE, AtomicCheckpointHook
 from mmsnn.utils import atomic_files
 from mmsnn.utils.checkpoints import read_checkpoint
 from mmsnn.utils.errors import UserError
@@ -172,6 +172,20 @@ def test_a_checkpoint_deletes_nothing_elsewhere(tmp_path: Path) -> None:
     train(cfg)
     assert list((tmp_path / 'run').glob('best_*.pth'))
     assert all(victim.exists() for victim in victims)
+
+
+def test_saved_weights_are_contiguous() -> None:
+    strided = torch.rand(4, 3, 3, 3).contiguous(memory_format=torch.channels_last)
+    model = {'weight': strided, 'bias': torch.rand(4)}
+    averaged = {'weight': strided + 1}
+    checkpoint = {'state_dict': dict(model), 'ema_state_dict': dict(averaged)}
+    AtomicCheckpointHook().before_save_checkpoint(None, checkpoint)
+    for section, before in zip(checkpoint.values(), (model, averaged), strict=True):
+        assert section.keys() == before.keys()
+        for name, weight in section.items():
+            assert weight.is_contiguous()
+            assert torch.equal(weight, before[name])
+    assert not strided.is_contiguous()
 
 
 def test_unknown_metric(tmp_path: Path) -> None:

@@ -70,6 +70,22 @@ def test_train_writes_a_checkpoint(trained: tuple[Path, str]) -> None:
     )
 
 
+def test_trains_channels_last_and_saves_contiguous_weights(
+    trained: tuple[Path, str],
+) -> None:
+    checkpoint = torch.load(trained[0] / 'epoch_1.pth', weights_only=False)
+    assert all(value.is_contiguous() for value in checkpoint['state_dict'].values())
+    momenta = [
+        state['momentum_buffer'] for state in checkpoint['optimizer']['state'].values()
+    ]
+    kernels = [momentum for momentum in momenta if momentum.shape[-2:] == (3, 3)]
+    assert any(
+        not kernel.is_contiguous()
+        and kernel.is_contiguous(memory_format=torch.channels_last)
+        for kernel in kernels
+    )
+
+
 def test_mixed_precision_on_a_cpu_is_said_to_be_single(
     trained: tuple[Path, str],
 ) -> None:

@@ -112,9 +112,12 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_save_checkpoint(
         self, runner: Runner, checkpoint: dict[str, Any]
     ) -> None:
-        """Add the state to checkpoints for resuming."""
+        """Add the state to checkpoints for resuming, and make weights contiguous."""
         if self._state is not None:
             checkpoint[STATE] = self._state
+        for section in ('state_dict', 'ema_state_dict'):
+            for name, weight in checkpoint.get(section, {}).items():
+                checkpoint[section][name] = weight.contiguous()
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Pass the epoch to the worker processes of the data loader."""
