@@ -253,7 +253,7 @@ def main(args: argparse.Namespace) -> None:
         set_tta(cfg)
     tables = request_columns(cfg)
 
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, args.verbose)
     guard_runner(runner)
     if state is not None:
         fit = check_fit(runner.model, state, args.checkpoint)

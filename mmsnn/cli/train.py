@@ -163,7 +163,7 @@ def main(args: argparse.Namespace) -> None:
         explain_downloads(),
         report_skipped(broken),
     ):
-        runner = build_runner(cfg)
+        runner = build_runner(cfg, args.verbose)
         if not is_model_wrapper(runner.model):  # wrappers have planned their buffers
             to_channels_last(runner.model)
         guard_runner(runner, broken)

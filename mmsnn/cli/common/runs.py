@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .exit_codes import is_first, note
 from .options import add_cfg_options
 from .progress import working
+from .quiet_imports import import_frameworks, silence_pycocotools
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -25,6 +26,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help='folder of the logs and results (default: work_dirs/NAME_OF_CONFIG)',
     )
     add_cfg_options(parser)
+    parser.add_argument(
+        '--verbose',
+        action='store_true',
+        help="print all of MMEngine's messages, which the log file always holds",
+    )
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -51,6 +57,7 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
         UserError: If the config is missing, broken or lacks what ``mode`` needs, or if
             no launcher has started the process of a distributed run.
     """
+    import_frameworks()
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
     import mmsnn  # noqa: F401
@@ -121,8 +128,13 @@ def report_skipped(broken: 'BrokenImages | None') -> Iterator[None]:
             )
 
 
-def build_runner(cfg: 'Config') -> 'Runner':
+def build_runner(cfg: 'Config', verbose: bool) -> 'Runner':
     """Build the runner and its model on the available device.
+
+    Args:
+        cfg: A full config.
+        verbose: Whether all of MMEngine's messages are printed, in place of a header,
+            progress, warnings and tables of evaluations.
 
     Raises:
         UserError: If a part of the config cannot be built.
@@ -132,8 +144,17 @@ def build_runner(cfg: 'Config') -> 'Runner':
 
     from mmsnn.utils.cpu import start_on_cpu
     from mmsnn.utils.failures import explain_building
+    from mmsnn.utils.preflight import find_class
+
+    from .console import ConsoleHook, make_quiet
 
     if start_on_cpu(cfg, cfg.launcher):
         note('no GPU: each process normalises by itself, BN in place of SyncBN')
+    kind = find_class(RUNNERS, cfg.get('runner_type', Runner), cfg.get('default_scope'))
     with explain_building(f'config {cfg.filename!r}'):
-        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        if verbose or kind is None:  # RUNNERS explains a missing one
+            return RUNNERS.build(cfg)
+        silence_pycocotools()
+        runner = make_quiet(kind).from_cfg(cfg)
+    runner.register_hook(ConsoleHook())
+    return runner
