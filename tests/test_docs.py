@@ -41,6 +41,13 @@ def test_the_guide_is_generated_from_the_wiring_table():
         tool.render('a page without marks')
 
 
+def test_the_families_in_nir_are_generated():
+    pytest.importorskip('nir')
+    tool = load_tool('nir_families')
+    page = (ROOT / 'docs' / 'export.md').read_text(encoding='utf-8')
+    assert tool.render(page) == page, 'run python tools/docs_tools/nir_families.py'
+
+
 def test_the_tool_writes_the_page(tmp_path, monkeypatch):
     tool = load_tool()
     page = tmp_path / 'families.md'

@@ -1,10 +1,15 @@
-"""Check the installation, and say how to mend it.
+"""Check the installation, or how a model can be deployed.
 
-Looks at versions, the compiler, compiled operators, the GPU, threads and the processor,
-and says what to do about each problem. The exit code is 1 if there is one.
+Without a config: looks at versions, the compiler, compiled operators, the GPU, threads
+and the processor, and says what to do about each problem. The exit code is 1 if there
+is one.
+
+With a config: prints which layers of its model are fed by spikes alone and which
+multiply, and which exporters take the model.
 
 Examples:
     mmsnn doctor
+    mmsnn doctor CONFIG
 """
 
 import argparse
@@ -16,9 +21,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mmsnn._compat import DEPENDENCIES, find_problem, installed_version, is_installed
+from mmsnn._compat import (
+    DEPENDENCIES,
+    check_dependencies,
+    find_problem,
+    installed_version,
+    is_installed,
+)
 from mmsnn.version import __version__
 
+from .common.deployability import show_deployability
+from .common.options import add_cfg_options
 from .common.progress import progress
 
 NEEDS_FRAMEWORKS = False
@@ -42,7 +55,14 @@ class Finding:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add no options."""
+    """Add the config and the option that overrides its settings."""
+    parser.add_argument(
+        'config',
+        nargs='?',
+        help='path of a config, or mmsnn::FOLDER/FILE, whose model is looked at; '
+        'without it, the installation is',
+    )
+    add_cfg_options(parser)
 
 
 def main(args: argparse.Namespace) -> None:
@@ -50,7 +70,12 @@ def main(args: argparse.Namespace) -> None:
 
     Raises:
         SystemExit: With exit code 1, if something is broken.
+        UserError: If the config or its model cannot be built.
     """
+    if args.config is not None:
+        check_dependencies()
+        show_deployability(args)
+        return
     from rich.console import Console
 
     progress('Checking the installation')

@@ -4,11 +4,16 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
+from test_configs.narrow import narrow
 
 from mmsnn.cli import doctor
+from mmsnn.cli.main import main
+from mmsnn.deploy.export.exporters import EXPORTERS, Exporter, Verdict
 from mmsnn.ops import build
 from mmsnn.utils import cpu
 
@@ -77,7 +82,7 @@ def test_problem(
 ) -> None:
     spoil(monkeypatch)
     with pytest.raises(SystemExit) as end:
-        doctor.main(Namespace())
+        doctor.main(Namespace(config=None))
     assert end.value.code == 1
     printed = capsys.readouterr().out
     (line,) = [x for x in printed.splitlines() if x.startswith(f'- {part}: ')]
@@ -109,7 +114,71 @@ def test_bf16(able: bool, monkeypatch: Patch) -> None:
     assert ('no instructions' in findings()['processor'].found) is not able
 
 
+@pytest.fixture
+def examine(
+    tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Call ``mmsnn doctor`` with a narrow digits classifier; return what it prints."""
+
+    def run(config: str, **backbone: object) -> str:
+        cfg = Config.fromfile(Path(__file__).parents[2] / 'configs/digits' / config)
+        narrow(cfg)
+        cfg.model.backbone.update(backbone)
+        cfg.dump(tmp_path / 'config.py')
+        arguments = ['mmsnn', 'doctor', str(tmp_path / 'config.py')]
+        monkeypatch.setattr(sys, 'argv', arguments)
+        main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def rows(printed: str) -> dict[str, list[str]]:
+    """Return the cells of each row by its first cell."""
+    lines = [line for line in printed.splitlines() if line.startswith('│')]
+    cells = [[cell.strip() for cell in line.strip('│').split('│')] for line in lines]
+    return {first: others for first, *others in cells}
+
+
+def test_layers_and_exporters_of_a_config(examine: Callable[..., str]) -> None:
+    pytest.importorskip('nir')
+    printed = examine('sew-add-r10-rate_1xb64-30e_digits.py', depth=18)
+    found = rows(printed)
+    stem, *_ = (found[name] for name in found if name.endswith('stem.encode.conv'))
+    # 8 x 8 outputs, 3 channels, 16 kernels of 3 x 3
+    assert stem == ['encoder', 'analog values', 'multiplications', '27.65 k']
+    first, second = (
+        found[f'backbone.stages.0.{i}.branch.0.conv'][1:3] for i in range(2)
+    )
+    assert first == ['spikes', 'accumulations']
+    assert second == ['sums of spikes', 'accumulations']
+    assert found['head.fc'][1:3] == ['analog values', 'multiplications']
+    fed = sum(row[1] == 'spikes' for row in found.values())
+    multiply = sum(row[2:3] == ['multiplications'] for row in found.values())
+    assert f'{fed} of {len(found) - len(EXPORTERS)} layers' in printed
+    assert f'; {multiply} multiply' in printed
+    for name in ('onnx', 'torch', 'nir'):
+        assert found[f'mmsnn export {name}'][0] == 'all'
+
+
+def test_reasons_and_other_exporters(
+    examine: Callable[..., str], monkeypatch: Patch
+) -> None:
+    pytest.importorskip('nir')
+    monkeypatch.delitem(EXPORTERS, 'torch')
+    refused = Exporter(lambda *given: Verdict('neck', ('no head',)))
+    EXPORTERS.register('torch', refused)
+    found = rows(examine('sg-r10-asd_1xb64-30e_digits.py'))
+    takes, reason = found['mmsnn export nir']
+    assert takes == 'nothing'
+    assert 'merge' in reason
+    assert found['mmsnn export torch'] == ['neck', 'no head']
+    monkeypatch.setitem(sys.modules, 'nir', None)
+    found = rows(examine('danet-a-r10-rate_1xb64-30e_digits.py'))
+    assert 'nir' in found['mmsnn export nir'][1]
+
+
 def test_nothing_to_do(monkeypatch: Patch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(doctor, 'examine', lambda: [doctor.Finding('mmsnn', '1.0')])
-    doctor.main(Namespace())
+    doctor.main(Namespace(config=None))
     assert capsys.readouterr().out == 'mmsnn  1.0\n'

@@ -13,6 +13,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import nn
+from torchvision.ops import roi_align
 
 from mmsnn.analysis import FiringRates, OperationCounter, without_spikes
 from mmsnn.deploy import expand_integer_spikes, fold_norms
@@ -251,6 +252,25 @@ def test_pyramid(neck: str, extra: str | bool) -> None:
     expected = unit.norm(unit.conv(unit.activate(current)))
     if neck == 'SpikingFPN':
         assert torch.equal(outs[3].flatten(0, 1), expected)
+
+
+def test_regions_of_currents_in_any_memory_format() -> None:
+    cfg = dict(
+        type='mmsnn.SpikingRoIExtractor',
+        roi_layer=dict(type='RoIAlign', output_size=3, sampling_ratio=2),
+        out_channels=4,
+        featmap_strides=[4],
+        num_steps=2,
+    )
+    extractor = MODELS.build(cfg)
+    currents = torch.randn(2 * 3, 4, 8, 8)
+    rois = torch.tensor([[0.0, 2, 3, 20, 25], [2.0, 8, 1, 30, 12]])
+    steps = [
+        roi_align(step, rois, 3, 1 / 4, 2, aligned=True) for step in currents.split(3)
+    ]
+    for layout in (torch.contiguous_format, torch.channels_last):
+        found = extractor([currents.to(memory_format=layout)], rois)
+        torch.testing.assert_close(found, torch.cat(steps))
 
 
 def test_names_are_mmdetections() -> None:

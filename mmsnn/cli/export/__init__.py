@@ -3,6 +3,7 @@
 Examples:
     mmsnn export onnx CONFIG CHECKPOINT --out detector.onnx
     mmsnn export torch CONFIG CHECKPOINT --out detector.pt2
+    mmsnn export nir CONFIG CHECKPOINT --out backbone.nir
 """
 
 import argparse
@@ -15,3 +16,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title='formats', metavar='FORMAT', required=True)
     add_command(commands, 'onnx', f'{__name__}.onnx')
     add_command(commands, 'torch', f'{__name__}.torch')
+    add_command(commands, 'nir', f'{__name__}.nir')

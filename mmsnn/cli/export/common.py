@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from mmsnn.analysis.model_inputs import Batches
 
 
-def add_options(parser: argparse.ArgumentParser, suffix: str) -> None:
+def add_options(
+    parser: argparse.ArgumentParser, suffix: str, optional_checkpoint: bool = False
+) -> None:
     """Add the config, the checkpoint, the output and the images of the check."""
     add_config_options(parser)
-    parser.add_argument('checkpoint', help='path of the checkpoint')
+    if optional_checkpoint:
+        text = 'path of the checkpoint; without it, weights are initial'
+        parser.add_argument('checkpoint', nargs='?', help=text)
+    else:
+        parser.add_argument('checkpoint', help='path of the checkpoint')
     parser.add_argument(
         '--out',
         type=Path,

@@ -117,14 +117,19 @@ class PictureInput:
             return old
         if not self.keep_ratio:
             return graph.floats(*reversed(self.scale))
-        factors = [
-            graph.add('Div', graph.floats(side), graph.add(reduce, old, keepdims=1))
+        # OpenVINO inverts a constant divided by a maximum
+        sizes = [
+            graph.add(
+                'Div',
+                graph.add('Mul', old, graph.floats(side)),
+                graph.add(reduce, old, keepdims=1),
+            )
             for side, reduce in (
                 (max(self.scale), 'ReduceMax'),
                 (min(self.scale), 'ReduceMin'),
             )
         ]
-        exact = graph.add('Mul', old, graph.add('Min', *factors))
+        exact = graph.add('Min', *sizes)
         return graph.add('Floor', graph.add('Add', exact, graph.floats(0.5)))
 
 

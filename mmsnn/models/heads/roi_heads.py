@@ -46,13 +46,20 @@ class SpikingRoIExtractor(SingleRoIExtractor):
         roi_scale_factor: float | None = None,
     ) -> Tensor:
         """Return the currents of the regions."""
-        num_images = len(feats[0]) // self.num_steps
+        # MMCV's RoIAlign reads memory as if it were contiguous, and currents of spiking
+        # necks are channels-last
+        feats = [level.contiguous() for level in feats]
+        return super().forward(feats, self.over_time(feats, rois), roi_scale_factor)
+
+    def over_time(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
+        """Return the regions at every time step, ``[T * R, 5]``."""
+        num_images = feats[0].shape[0] // self.num_steps
         steps = []
         for step in range(self.num_steps):
             shifted = rois.clone()
             shifted[:, 0] += step * num_images
             steps.append(shifted)
-        return super().forward(feats, torch.cat(steps), roi_scale_factor)
+        return torch.cat(steps)
 
 
 @MODELS.register_module()
@@ -68,17 +75,18 @@ class SpikingRoIHead(StandardRoIHead):
 
     def loss(self, x: Sequence[Tensor], *args: Any) -> dict[str, Tensor]:
         """Return MMDetection's losses."""
-        return super().loss(self._fold(x), *args)
+        return super().loss(self.fold_time(x), *args)
 
     def predict(self, x: Sequence[Tensor], *args: Any, **options: Any) -> Any:
         """Return MMDetection's predictions."""
-        return super().predict(self._fold(x), *args, **options)
+        return super().predict(self.fold_time(x), *args, **options)
 
     def forward(self, x: Sequence[Tensor], *args: Any) -> Any:
         """Return MMDetection's outputs."""
-        return super().forward(self._fold(x), *args)
+        return super().forward(self.fold_time(x), *args)
 
-    def _fold(self, x: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def fold_time(self, x: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return each level as ``[T * N, C, H_i, W_i]``."""
         name, steps = type(self).__name__, self.bbox_roi_extractor.num_steps
         return tuple(fold_steps(name, level, steps) for level in x)
 

@@ -104,6 +104,10 @@ class BaseNeuron(nn.Module):
         """Return ``1 / tau``, or None for a neuron without leak."""
         return None
 
+    def frozen(self) -> 'BaseNeuron':
+        """Return the neuron with constants in place of learned dynamics."""
+        return self
+
     @torch.no_grad()
     def firing_current(self) -> float:
         """Return a constant current for which the neurons fire at every time step.

@@ -119,6 +119,14 @@ class PLIF(LeakyNeuron):
         """Return ``1 / tau``, differentiable."""
         return self.w.sigmoid()
 
+    def frozen(self) -> LIF:
+        """Return a LIF neuron of the same time constant."""
+        neuron = LIF(self.num_steps, tau=1 / float(self.decay().detach()))
+        neuron.dynamics = self.dynamics
+        neuron.in_bytes = self.in_bytes
+        neuron.of_regions = self.of_regions
+        return neuron.train(self.training)
+
     def extra_repr(self) -> str:
         """Show the settings in ``print(model)``."""
         return f'tau={1 / self.w.detach().sigmoid():.3g}, {super().extra_repr()}'

@@ -1,0 +1,80 @@
+"""The exporters, and whether they take a model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from mmsnn.utils import NamedRows
+from mmsnn.utils.errors import UserError
+
+from .nir_graph import check_nir, nir_networks
+from .picture_input import PictureInput
+from .tensor_networks import as_tensor_network
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an exporter takes of a model.
+
+    Attributes:
+        takes: ``'all'``, the name of the part that it takes, or ``''`` for nothing.
+        reasons: Why it does not take all.
+    """
+
+    takes: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A row of :data:`EXPORTERS`.
+
+    Args:
+        check: Takes a model in evaluation mode, its full config and an example of its
+            input.
+    """
+
+    check: Callable[[nn.Module, Config, Tensor], Verdict]
+
+
+def check_tensor_network(model: nn.Module, cfg: Config, images: Tensor) -> Verdict:
+    """Check the inputs and the kind of model, without tracing it."""
+    reasons = []
+    if images.dim() != 4:
+        reasons.append('its input is frames over time, not pictures')
+    for build in (lambda: PictureInput.of(cfg), lambda: as_tensor_network(model)):
+        try:
+            build()
+        except UserError as error:
+            reasons.append(str(error))
+    return Verdict('' if reasons else 'all', tuple(reasons))
+
+
+def check_nir_parts(model: nn.Module, cfg: Config, images: Tensor) -> Verdict:
+    """Check a classifier up to its scores, then the backbone."""
+    reasons: list[str] = []
+    *_, backbone = networks = nir_networks(model)
+    for network in networks:
+        found = check_nir(network, images)
+        if not found:
+            whole = network is not backbone or backbone is model
+            return Verdict('all' if whole else 'backbone', tuple(reasons))
+        # the backbone's own reasons are named once
+        reasons = found if network is backbone else found + reasons
+    return Verdict('', tuple(reasons))
+
+
+EXPORTERS: NamedRows[Exporter] = NamedRows(
+    'exporter',
+    Exporter,
+    {
+        'onnx': Exporter(check_tensor_network),
+        'torch': Exporter(check_tensor_network),
+        'nir': Exporter(check_nir_parts),
+    },
+)
+"""The exporters by name; ``EXPORTERS.register(name, exporter)`` adds one."""
+
+__all__ = ['EXPORTERS', 'Exporter', 'Verdict']
