@@ -75,8 +75,10 @@ def test_curves_and_log(make_runner: Make, tmp_path: Path) -> None:
 
 
 def test_loop_by_iterations_and_gradient_accumulation(
-    make_runner: Make, tmp_path: Path
+    make_runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # MMEngine waits for two seconds at the end of each epoch
+    monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
     runner = make_runner(
         make_model(),
         [dict(type='mmsnn.FiringRateHook', interval=2)],

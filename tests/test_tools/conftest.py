@@ -2,7 +2,7 @@
 
 import runpy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,14 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 from mmpretrain.visualization import UniversalVisualizer
 
-from .tiny_coco import TOOLS, write_coco
+from .tiny_coco import ROOT, TOOLS, Call, Fail, Printed, write_coco
+
+PATHS = {
+    path.stem: path
+    for folder in (ROOT / 'benchmarks', TOOLS)
+    for path in folder.rglob('*.py')
+    if 'docs_tools' not in path.parts
+}
 
 
 @pytest.fixture(scope='session')
@@ -23,6 +30,13 @@ def coco_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('coco')
     write_coco(folder / 'data' / 'coco')
     return folder
+
+
+@pytest.fixture
+def in_coco(coco_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with ``data/coco``, which is the current one."""
+    monkeypatch.chdir(coco_dir)
+    return coco_dir
 
 
 @pytest.fixture
@@ -57,29 +71,34 @@ def separate_run() -> Iterator[None]:
 
 
 @pytest.fixture
-def call_tool(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Run a tool in this process, which spares it the imports."""
+def call_tool(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Call:
+    """Run a tool in this process, which spares it the imports; return what it prints.
+
+    A tool is named by its path in ``tools``, or by its name alone.
+    """
     # What the tools set in the environment ends with the test.
     monkeypatch.setenv('LOCAL_RANK', '0')
 
-    def call(name: str, *args: Any) -> None:
+    def call(name: str, *args: Any) -> Printed:
+        path = PATHS.get(name, TOOLS / name)
+        capfd.readouterr()
         monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])
         # the tool's own folder is on the path, as when it is run
-        monkeypatch.setattr(sys, 'path', [str((TOOLS / name).parent), *sys.path])
+        monkeypatch.setattr(sys, 'path', [str(path.parent), *sys.path])
         with separate_run():
-            runpy.run_path(str(TOOLS / name), run_name='__main__')
+            runpy.run_path(str(path), run_name='__main__')
+        return Printed(*capfd.readouterr())
 
     return call
 
 
 @pytest.fixture
-def fail_tool(
-    call_tool: Callable[..., None], capfd: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
+def fail_tool(call_tool: Call, capfd: pytest.CaptureFixture[str]) -> Fail:
     """Run a tool in this process, where it must fail; return its one line."""
 
     def fail(name: str, *args: Any) -> str:
-        capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
             call_tool(name, *args)
         lines = capfd.readouterr().err.strip().splitlines()

@@ -1,12 +1,13 @@
 """Narrow versions of configs, and what an analysis tool reports of them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from test_configs.narrow import narrow
+
+from .tiny_coco import Call, Printed
 
 
 def write_narrow(folder: Path, path: Path, **backbone: object) -> Path:
@@ -18,9 +19,8 @@ def write_narrow(folder: Path, path: Path, **backbone: object) -> Path:
     return folder / path.name
 
 
-def measure(
-    call_tool: Callable[..., None], tool: str, folder: Path, *args: object
-) -> dict[str, Any]:
-    """Run an analysis tool; return its report, saved in ``folder / 'out'``."""
-    call_tool(tool, *args, '--out-dir', folder / 'out')
-    return json.loads((folder / 'out' / 'report.json').read_text(encoding='utf-8'))
+def measure(call_tool: Call, *args: object) -> tuple[dict[str, Any], Printed]:
+    """Run an analysis tool; return its report, saved in ``out``, and what it prints."""
+    printed = call_tool(*args, '--out-dir', 'out')
+    assert Path('out/report.html').is_file()
+    return json.loads(Path('out/report.json').read_text(encoding='utf-8')), printed

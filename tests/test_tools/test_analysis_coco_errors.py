@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
-Call = Callable[..., None]
-Fail = Callable[..., str]
-TOOL = 'analysis_tools/coco_error_analysis.py'
+from .tiny_coco import Call, Fail
+
+TOOL = 'coco_error_analysis'
 # boxes of three objects
 CAT, DOG, CAR = [0, 0, 100, 100], [200, 0, 100, 100], [0, 200, 100, 100]
 pytestmark = pytest.mark.usefixtures('folder')
@@ -63,11 +62,10 @@ def annotated() -> dict[str, Any]:
     return dict(truth=truth, results=results)
 
 
-def test_each_kind_of_error(
-    annotated: dict, call_tool: Call, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_each_kind_of_error(annotated: dict, call_tool: Call) -> None:
     types = ['--types', 'bbox', 'segm', '--extraplots']
-    call_tool(TOOL, 'results.json', 'out', '--ann', 'ann.json', *types)
+    files = ['results.json', 'out', '--ann', 'ann.json']
+    printed = call_tool(TOOL, *files, *types).out
     content = json.loads(Path('out/errors.json').read_text())
     # of the cat's 4 detections the last is right; the dog is not found
     cat = [0, 1 / 4, 1 / 4, 1 / 3, 1 / 2, 1, 1]
@@ -88,7 +86,6 @@ def test_each_kind_of_error(
         pictures = {path.name for path in Path('out', kind).iterdir()}
         names = {'allclass', 'cat', 'dog', 'car_van', 'bars'}
         assert pictures == {f'{name}.png' for name in names}
-    printed = capfd.readouterr().out
     assert 'loading' not in printed.lower()
     row = next(line for line in printed.splitlines() if line.startswith('cat '))
     assert row.split() == ['cat', 'all', *(f'{value:.3f}' for value in cat)]
@@ -112,11 +109,7 @@ def test_a_similar_object_takes_one_detection(annotated: dict, call_tool: Call) 
     [
         (None, [], "results 'results.json' does not exist"),
         ('text', [], "results 'results.json' is not a JSON file"),
-        (
-            '{}',
-            [],
-            'are not a list of detections with bbox, category_id, image_id, score',
-        ),
+        ('{}', [], 'not a list of detections with bbox, category_id, image_id, score'),
         ('[]', [], 'hold no detection with a score of 0 or more'),
         (
             '[{"image_id": 7, "category_id": 1, "score": 1, "bbox": [0, 0, 1, 1]}]',

@@ -1,6 +1,5 @@
 """tools/analysis_tools/coding_dynamics.py on narrow networks."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,24 +18,19 @@ from mmsnn.reporting.coding_plots import (
 )
 
 from .reports import measure, write_narrow
-from .tiny_coco import ANN, CONFIGS
+from .tiny_coco import DIRECT, GATED, Call
 
-TOOL = 'analysis_tools/coding_dynamics.py'
-GATED = CONFIGS / 'digits' / 'gac-ms-r10-rate_1xb64-30e_digits.py'
-DIRECT = CONFIGS / 'digits' / 'sew-add-r10-rate_1xb64-30e_digits.py'
-Call = Callable[..., None]
+TOOL = 'coding_dynamics'
 
 
-def test_report(
-    call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = write_narrow(tmp_path, GATED)
-    checkpoint = tmp_path / 'weights.pth'
+def test_report(call_tool: Call, folder: Path) -> None:
+    config = write_narrow(folder, GATED)
+    checkpoint = folder / 'weights.pth'
     model = build_model(Config.fromfile(config))
     torch.nn.init.constant_(model.backbone.stem.encode.norm.bias, 0.6)
     torch.save(model.state_dict(), checkpoint)
     options = ['--num-images', 5, '--batch-size', 2, '--compare', '--channels', 2]
-    found = measure(call_tool, TOOL, tmp_path, config, checkpoint, *options)
+    found, printed = measure(call_tool, TOOL, config, checkpoint, *options)
     gated, direct = found['data']['encoders']
     assert found['facts']['Checkpoint'] == str(checkpoint)
     assert (gated['name'], gated['coding']) == ('backbone.stem', 'GatedAttentionStem')
@@ -51,57 +45,30 @@ def test_report(
         fires = (1 - encoder['silent_share']) * encoder['num_positions']
         assert sum(encoder['durations']) == pytest.approx(fires)
 
-    printed = capsys.readouterr().out
-    assert 'Steps of backbone.stem (direct)' in printed
+    assert 'Steps of backbone.stem (direct)' in printed.out
     for encoder in (gated, direct):
         assert any(
             line.startswith(encoder['name'] + ' ')
             and encoder['coding'] in line
             and f'{sum(encoder["entropy_bits"]):.3f}' in line
-            for line in printed.splitlines()
+            for line in printed.out.splitlines()
         )
-    files = {path.name for path in (tmp_path / 'out').iterdir()}
+    files = {path.name for path in Path('out').iterdir()}
     pictures = {'entropy.png', 'durations.png', 'outputs_0.png', 'outputs_1.png'}
     assert files == {'report.json', 'report.html'} | pictures
 
 
-def test_few_samples_are_said(
-    call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_few_samples_are_said(call_tool: Call, folder: Path) -> None:
     stem = dict(type='RateStem', kernel_size=3, stride=1, pool=False)
     preprocessor = Config.fromfile(DIRECT).model.data_preprocessor
     stem.update(mean=preprocessor.mean, std=preprocessor.std)
-    cfg = write_narrow(tmp_path, DIRECT, stem=stem, num_steps=16)
+    cfg = write_narrow(folder, DIRECT, stem=stem, num_steps=16)
     text = cfg.read_text(encoding='utf-8').replace('num_steps=4', 'num_steps=16')
     cfg.write_text(text, encoding='utf-8')
-    measure(call_tool, TOOL, tmp_path, cfg, '--num-images', 1, '--channels', 1)
-    printed = capsys.readouterr().out
-    assert 'of the positions are alone with their history' in printed
-    assert 'untrained' in printed
-
-
-def test_mistakes(fail_tool: Callable[..., str], tmp_path: Path) -> None:
-    gated, direct = write_narrow(tmp_path, GATED), write_narrow(tmp_path, DIRECT)
-    assert fail_tool(TOOL, ANN, '--random', 64) == (
-        f"config '{ANN}': RetinaNet has no spiking backbone (a module derived from "
-        'mmsnn.models.backbones.base.SpikingBackbone), and so no encoder'
-    )
-    assert 'are compared with direct coding of the same weights' in fail_tool(
-        TOOL, direct, '--compare', '--random'
-    )
-    assert 'levels must be 1 to 255, but got 0' in fail_tool(
-        TOOL, gated, '--levels', 0, '--random'
-    )
-    assert fail_tool(TOOL, gated, '--channels', 0) == (
-        '--channels must be at least 1, but got 0'
-    )
-    rate = dict(type='RateStem', kernel_size=3, stride=1, pool=False)
-    assert fail_tool(
-        TOOL, write_narrow(tmp_path, DIRECT, stem=rate), '--random'
-    ).startswith(
-        'the images do not pass the model (backbone.stem, RateStem): RateStem needs '
-        'intensities in [0, 1]'
-    )
+    options = ['--num-images', 1, '--channels', 1]
+    _, printed = measure(call_tool, TOOL, cfg, *options)
+    assert 'of the positions are alone with their history' in printed.out
+    assert 'untrained' in printed.out
 
 
 def seen(backbone: torch.nn.Module, compare: bool) -> CodingDynamics:

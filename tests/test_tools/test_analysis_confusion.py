@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,10 @@ from mmsnn.evaluation.confusion_matrix import detect
 from mmsnn.reporting.confusion_plot import draw
 from mmsnn.utils.errors import UserError
 
-from .tiny_coco import CONFIGS
+from .tiny_coco import ATTENTIVE as DIGITS
+from .tiny_coco import DETECTOR, Call, Fail
 
-Call = Callable[..., None]
-Fail = Callable[..., str]
-TOOL = 'analysis_tools/confusion_matrix.py'
-DIGITS = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
-DETECTOR = (
-    CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
-)
+TOOL = 'confusion_matrix'
 pytestmark = pytest.mark.usefixtures('folder')
 
 
@@ -57,23 +51,19 @@ def found(image: int, *objects: tuple[list[float], int, float]) -> dict[str, Any
     return dict(img_id=image, pred_instances=instances)
 
 
-def test_confusion_of_a_classifier(
-    call_tool: Call, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_confusion_of_a_classifier(call_tool: Call) -> None:
     pairs = [(0, 0), (0, 0), (3, 8), (3, 8), (3, 3), (9, 1)]
-    call_tool(TOOL, DIGITS, dump([label_of(*pair) for pair in pairs]), 'out')
+    predictions = dump([label_of(*pair) for pair in pairs])
+    printed = call_tool(TOOL, DIGITS, predictions, 'out').out
     expected = np.zeros((10, 10), int)
     np.add.at(expected, tuple(zip(*pairs, strict=True)), 1)
     assert (matrix() == expected).all()
-    printed = capfd.readouterr().out
     assert '3 of 6 are taken for what they are\n' in printed
     lines = [line.split() for line in printed.splitlines() if '->' in line][1:]
     assert lines == [['2', '3', '->', '8'], ['1', '9', '->', '1']]
 
 
-def test_confusion_of_a_detector(
-    call_tool: Call, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_confusion_of_a_detector(call_tool: Call, fail_tool: Fail) -> None:
     make_digits_detection(num_train=1, num_val=3)
     path = Path('data/digits_detection/annotations/instances_val.json')
     content = json.loads(path.read_text())
@@ -95,14 +85,9 @@ def test_confusion_of_a_detector(
         found(images[1], (box, 1, 0.1), (shifted, 4, 0.2)),
         found(images[2], ([30, 30, 5, 5], 3, 0.9)),
     ]
-    call_tool(TOOL, DETECTOR, dump(predictions), 'out')
-    assert {tuple(place) for place in np.argwhere(matrix())} == {
-        (0, 7),
-        (10, 0),
-        (10, 5),
-        (1, 10),
-    }
-    printed = capfd.readouterr().out
+    printed = call_tool(TOOL, DETECTOR, dump(predictions), 'out').out
+    places = {tuple(place) for place in np.argwhere(matrix())}
+    assert places == {(0, 7), (10, 0), (10, 5), (1, 10)}
     assert '0 of 2 are taken for what they are, 1 are missed, 2 found where' in printed
 
     low = ['--score-thr', 0.05, '--tp-iou-thr', 0.96]
@@ -115,13 +100,11 @@ def test_confusion_of_a_detector(
     assert matrix()[[0, 10], [0, 0]].tolist() == [1, 0]
 
     del predictions[1]
-    with pytest.raises(SystemExit):
-        call_tool(TOOL, DETECTOR, dump(predictions), 'out')
-    assert f'there is no prediction for image {images[1]}' in capfd.readouterr().err
+    line = fail_tool(TOOL, DETECTOR, dump(predictions), 'out')
+    assert f'there is no prediction for image {images[1]}' in line
     predictions.insert(1, found(images[1], (box, 10, 0.9)))
-    with pytest.raises(SystemExit):
-        call_tool(TOOL, DETECTOR, dump(predictions), 'out')
-    assert 'have class 10, but the data set has 10' in capfd.readouterr().err
+    line = fail_tool(TOOL, DETECTOR, dump(predictions), 'out')
+    assert 'have class 10, but the data set has 10' in line
 
 
 def test_large_matrix_has_no_numbers() -> None:
@@ -142,11 +125,7 @@ def test_large_matrix_has_no_numbers() -> None:
         (dict(a=1), [], 'are not what tools/test.py --out dumps'),
         ([], [], "'predictions.pkl' are empty"),
         ([dict(a=1)], [], "are not a classifier's: pred_label or gt_label is missing"),
-        (
-            [dict(pred_instances=1)],
-            [],
-            "are not a detector's: img_id or",
-        ),
+        ([dict(pred_instances=1)], [], "are not a detector's: img_id or"),
         ([label_of(0, 10)], [], 'have class 10, but the data set has 10 classes'),
         ([label_of(0, -1)], [], 'have class -1, but the data set has 10 classes'),
         ([label_of(-1, 0)], [], 'have class -1, but the data set has 10 classes'),

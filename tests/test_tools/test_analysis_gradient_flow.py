@@ -8,34 +8,30 @@ from typing import Any
 import pytest
 
 from . import reports
-from .reports import write_narrow
-from .tiny_coco import ANN, CONFIGS
+from .tiny_coco import CONFIGS, DIRECT, Call
 
-TOOL = 'analysis_tools/gradient_flow.py'
-DIGITS = CONFIGS / 'digits' / 'sew-add-r10-rate_1xb64-30e_digits.py'
+TOOL = 'gradient_flow'
 DETECTOR = (
     CONFIGS
     / 'spiking_retinanet'
     / 'spiking-retinanet_sew-add-r18-asd_fpn_8xb2-amp-72e_coco.py'
 )
-Call = Callable[..., None]
+Measure = Callable[..., tuple[dict[str, Any], str]]
 
 
 @pytest.fixture
-def measure(
-    call_tool: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[dict[str, Any], str]]:
+def measure(call_tool: Call, folder: Path) -> Measure:
     """Run the tool on a narrow classifier; return the report and the text."""
 
     def run(*args: object, **backbone: object) -> tuple[dict[str, Any], str]:
-        config = write_narrow(tmp_path, DIGITS, **{'depth': 18, **backbone})
-        report = reports.measure(call_tool, TOOL, tmp_path, config, *args)
-        return report, capsys.readouterr().out
+        config = reports.write_narrow(folder, DIRECT, **{'depth': 18, **backbone})
+        report, printed = reports.measure(call_tool, TOOL, config, *args)
+        return report, printed.out
 
     return run
 
 
-def test_report(measure: Callable[..., tuple], tmp_path: Path) -> None:
+def test_report(measure: Measure) -> None:
     report, text = measure('--num-images', 6, '--batch-size', 3, '--weights')
     data = report['data']
     assert data['by_loss'] and len(data['losses']) == 2
@@ -55,12 +51,12 @@ def test_report(measure: Callable[..., tuple], tmp_path: Path) -> None:
         assert part in text
     assert 'ZERO' not in text
     for name in ('gradient_norms', 'gradient_stability', 'weight_gradients'):
-        assert (tmp_path / 'out' / f'{name}.png').stat().st_size > 5_000
-    page = (tmp_path / 'out' / 'report.html').read_text('utf-8')
+        assert Path('out', f'{name}.png').stat().st_size > 5_000
+    page = Path('out/report.html').read_text('utf-8')
     assert 'backbone.stages.3.1' in page.replace('<wbr>', '')
 
 
-def test_noise_has_a_random_projection(measure: Callable[..., tuple]) -> None:
+def test_noise_has_a_random_projection(measure: Measure) -> None:
     args = ('--random', '--num-images', 4, '--batch-size', 4)
     (first, text), (again, _) = measure(*args, depth=10), measure(*args, depth=10)
     assert not first['data']['by_loss']
@@ -68,7 +64,7 @@ def test_noise_has_a_random_projection(measure: Callable[..., tuple]) -> None:
     assert first['data'] == again['data']
 
 
-def test_zero_gradients_are_flagged(measure: Callable[..., tuple]) -> None:
+def test_zero_gradients_are_flagged(measure: Measure) -> None:
     # AND's blocks fall silent; frozen ones have no gradient at all
     report, text = measure(
         '--num-images', 4, '--batch-size', 4, connect='AND', depth=34, frozen_stages=1
@@ -82,13 +78,7 @@ def test_zero_gradients_are_flagged(measure: Callable[..., tuple]) -> None:
 
 
 @pytest.mark.slow
-def test_a_detector_by_its_loss(
-    call_tool: Call,
-    coco_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(coco_dir)
+def test_a_detector_by_its_loss(call_tool: Call, in_coco: Path, tmp_path: Path) -> None:
     call_tool(
         TOOL, DETECTOR, '--num-images', 2, '--batch-size', 2, '--out-dir', tmp_path,
         '--cfg-options', 'test_dataloader.dataset.pipeline.1.scale=(96,64)',
@@ -98,23 +88,3 @@ def test_a_detector_by_its_loss(
     assert data['by_loss']
     norms = [block['norm'] for block in data['gradients']['blocks']]
     assert len(norms) == 8 and all(norms[2:])
-
-
-def test_what_is_refused(fail_tool: Callable[..., str]) -> None:
-    line = fail_tool(TOOL, ANN, '--random', 32, '--num-images', 1)
-    assert 'RetinaNet has no spiking neurons' in line and str(ANN) in line
-
-
-@pytest.mark.parametrize(
-    ('tool', 'options'),
-    [(TOOL, []), ('analysis_tools/firing_rate.py', ['--batch-stats'])],
-)
-def test_norms_of_one_value_are_named(
-    tool: str, options: list[str], fail_tool: Callable[..., str], tmp_path: Path
-) -> None:
-    """One step, one image of 32 pixels: the last stage is of one pixel."""
-    name = 'danet-a-r18-t1_8xb32-amp-120e_imagenet.py'
-    config = write_narrow(tmp_path, CONFIGS / 'imagenet' / name)
-    line = fail_tool(tool, config, '--random', 32, '--num-images', 1, *options)
-    assert "norm 'backbone.stages.3.0.branch.0.norm'" in line
-    assert 'at least 2 images per batch (--batch-size' in line

@@ -1,21 +1,20 @@
 """tools/analysis_tools/analyze_logs.py on logs written by hand."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-Call = Callable[..., None]
-Fail = Callable[..., str]
-TOOL = 'analysis_tools/analyze_logs.py'
+from .tiny_coco import Call, Fail
+
+TOOL = 'analyze_logs'
 
 
 @pytest.fixture(autouse=True)
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def run(folder: Path) -> Path:
     """The work dir of two runs; the log of the later one has 2 epochs."""
-    monkeypatch.chdir(tmp_path)
     write(Path('run/20260101_000000'), [dict(loss=9.0, iter=1, step=1)])
     entries = []
     for epoch in (1, 2):
@@ -37,35 +36,34 @@ def write(folder: Path, entries: list[dict]) -> Path:
     return path
 
 
-def test_times(run: Path, call_tool: Call, capfd: pytest.CaptureFixture[str]) -> None:
-    call_tool(TOOL, 'cal_train_time', run)
-    assert capfd.readouterr().out.strip().splitlines() == [
+def test_times(run: Path, call_tool: Call) -> None:
+    assert call_tool(TOOL, 'cal_train_time', run).out.strip().splitlines() == [
         f'-----Analyze train time of {run}/20260102_000000/vis_data/scalars.json-----',
         'slowest epoch 2, average time is 2.0000 s/iter',
         'fastest epoch 1, average time is 1.0000 s/iter',
         'time std over epochs is 0.5000',
         'average iter time: 1.5000 s/iter',
     ]
-    call_tool(TOOL, 'cal_train_time', run, '--include-outliers')
-    assert 'average iter time: 4.0000 s/iter' in capfd.readouterr().out
-
-
-def test_times_of_a_run_by_iterations(
-    call_tool: Call, capfd: pytest.CaptureFixture[str]
-) -> None:
+    printed = call_tool(TOOL, 'cal_train_time', run, '--include-outliers').out
+    assert 'average iter time: 4.0000 s/iter' in printed
+    # a run by iterations
     entries = [dict(time=time, iter=i, step=i) for i, time in enumerate((9, 1, 3))]
-    call_tool(TOOL, 'cal_train_time', write(Path('other'), entries))
-    assert 'average iter time: 2.0000 s/iter' in capfd.readouterr().out
+    printed = call_tool(TOOL, 'cal_train_time', write(Path('other'), entries)).out
+    assert 'average iter time: 2.0000 s/iter' in printed
 
 
-def test_curves(run: Path, call_tool: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    from matplotlib.figure import Figure
-
-    figures: list[Figure] = []
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are saved."""
+    saved: list[Figure] = []
     save = Figure.savefig
     monkeypatch.setattr(
-        Figure, 'savefig', lambda self, *args: (figures.append(self), save(self, *args))
+        Figure, 'savefig', lambda self, *args: (saved.append(self), save(self, *args))
     )
+    return saved
+
+
+def test_curves(run: Path, call_tool: Call, figures: list[Figure]) -> None:
     keys = ['--keys', 'loss', 'coco/bbox_mAP']
     call_tool(TOOL, 'plot_curve', run, *keys, '--out', 'new/a.png', '--start-epoch', 2)
     assert Image.open('new/a.png').width > 500
@@ -82,13 +80,7 @@ def test_curves(run: Path, call_tool: Call, monkeypatch: pytest.MonkeyPatch) -> 
     assert curve.get_ydata().tolist() == [0.2]
 
 
-def test_legend_and_title(
-    run: Path, call_tool: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from matplotlib.figure import Figure
-
-    figures: list[Figure] = []
-    monkeypatch.setattr(Figure, 'savefig', lambda self, *_: figures.append(self))
+def test_legend_and_title(run: Path, call_tool: Call, figures: list[Figure]) -> None:
     first = run / '20260101_000000'
     names = ['--legend', 'old', 'new', '--title', 'Two runs']
     call_tool(TOOL, 'plot_curve', first, run, *names)
@@ -105,15 +97,9 @@ def test_legend_and_title(
         (['empty'], "'empty' has no log: it does not contain */vis_data/scalars.json"),
         (['text.json'], 'line 2 is not a JSON object'),
         (['list.json'], 'line 1 is not a JSON object'),
-        (
-            ['run', '--keys', 'mAP'],
-            "has no 'mAP'; it has coco/bbox_mAP, loss, time",
-        ),
+        (['run', '--keys', 'mAP'], "has no 'mAP'; it has coco/bbox_mAP, loss, time"),
         (['run', '--start-epoch', 3], "has no 'loss' from epoch 3 on"),
-        (
-            ['run', 'run', '--legend', 'a'],
-            '--legend must name each of the 2 curves, but got 1',
-        ),
+        (['run', 'run', '--legend', 'a'], 'must name each of the 2 curves, but got 1'),
         (['run', '--out', 'a.xyz'], "--out 'a.xyz': "),
         (['run', '--out', 'text.json/a.png'], "--out 'text.json/a.png': "),
     ],

@@ -1,12 +1,11 @@
 """Broken images and annotations, as a user of the tools meets them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .tiny_coco import ANN, SMALL, write_coco
+from .tiny_coco import ANN, SMALL, Call, Fail, write_coco
 
 TRAIN = 'data/coco/train2017/000000000010.jpg'
 VAL = 'data/coco/val2017/000000000140.jpg'
@@ -20,7 +19,7 @@ def own_coco(folder: Path) -> Path:
 
 
 def test_an_image_is_skipped_in_training_and_named_in_validation(
-    own_coco: Path, call_tool: Callable[..., None], capfd: pytest.CaptureFixture[str]
+    own_coco: Path, call_tool: Call, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path(TRAIN).write_bytes(b'')
     Path(VAL).write_bytes(Path(VAL).read_bytes()[:300])
@@ -40,24 +39,18 @@ def test_an_image_is_skipped_in_training_and_named_in_validation(
     assert Path('work/epoch_1.pth').is_file()
 
 
-def test_number_to_skip(own_coco: Path, fail_tool: Callable[..., str]) -> None:
-    line = fail_tool('train.py', ANN, '--skip-broken', 0)
-    assert line == '--skip-broken must be at least 1, but got 0'
-
-
-@pytest.mark.parametrize('tool', ['train.py', 'test.py', 'browse_dataset.py'])
+@pytest.mark.parametrize(
+    ('tool', 'options'),
+    [('train', []), ('test', ['x.pth']), ('browse_dataset', ['--phase', 'val'])],
+)
 def test_a_malformed_file(
-    own_coco: Path, fail_tool: Callable[..., str], tool: str
+    own_coco: Path, fail_tool: Fail, tool: str, options: list[str]
 ) -> None:
     path = Path('data/coco/annotations/instances_val2017.json')
     content = json.loads(path.read_text())
     content['annotations'][3]['bbox'] = ['1', '2', '3']
     path.write_text(json.dumps(content))
-    if tool == 'browse_dataset.py':
-        call = ('analysis_tools/browse_dataset.py', ANN, '--phase', 'val')
-    else:
-        call = (tool, ANN, *(['x.pth'] if tool == 'test.py' else []))
-    assert fail_tool(*call) == (
+    assert fail_tool(tool, ANN, *options) == (
         f'{path}: annotations[3].bbox must be four finite numbers x, y, width, height, '
         "but got ['1', '2', '3']"
     )

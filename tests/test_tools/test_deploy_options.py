@@ -1,7 +1,6 @@
 """tools/test.py with norms folded and the backbone in bf16."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from mmsnn.cli.common.parser import Parser, set_up
 from mmsnn.utils import cpu
 
 from .test_options import save_weights
-from .tiny_coco import ANN, SMALL, SPIKING
+from .tiny_coco import ANN, SMALL, SPIKING, Call, Fail
 
 
 def read(folder: Path) -> dict[str, float]:
@@ -19,13 +18,7 @@ def read(folder: Path) -> dict[str, float]:
     return content['tables']['coco']['columns']
 
 
-def test_folded_and_in_bf16(
-    call_tool: Callable[..., None],
-    coco_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(coco_dir)
+def test_folded_and_in_bf16(call_tool: Call, in_coco: Path, tmp_path: Path) -> None:
     save_weights(SPIKING, tmp_path / 'x.pth')
     call_tool(
         *('test.py', SPIKING, tmp_path / 'x.pth', '--work-dir', tmp_path),
@@ -39,13 +32,7 @@ def test_folded_and_in_bf16(
     assert said in log.read_text()
 
 
-def test_bf16_of_an_ann(
-    fail_tool: Callable[..., str],
-    coco_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(coco_dir)
+def test_bf16_of_an_ann(fail_tool: Fail, in_coco: Path, tmp_path: Path) -> None:
     save_weights(ANN, tmp_path / 'x.pth')
     line = fail_tool(
         *('test.py', ANN, tmp_path / 'x.pth', '--work-dir', tmp_path, '--force-bf16'),
@@ -55,14 +42,9 @@ def test_bf16_of_an_ann(
 
 
 def test_weights_of_8_bits(
-    call_tool: Callable[..., None],
-    fail_tool: Callable[..., str],
-    coco_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    call_tool: Call, fail_tool: Fail, in_coco: Path, tmp_path: Path
 ) -> None:
     """It folds the norms itself, says what it converts, and excludes bf16."""
-    monkeypatch.chdir(coco_dir)
     save_weights(SPIKING, tmp_path / 'x.pth')
     command = ('test.py', SPIKING, tmp_path / 'x.pth', '--work-dir', tmp_path)
     options = ('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.0')

@@ -22,16 +22,11 @@ from mmsnn.utils.checkpoints import load_file, read_checkpoint, read_weights
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.safe_loading import UnsafeContentError
 
-from .conftest import separate_run
-from .tiny_coco import CONFIGS, ROOT, SPIKING
+from .conftest import PATHS, separate_run
+from .tiny_coco import DETECTOR as TINY
+from .tiny_coco import SPIKING, Fail
 
-Fail = Callable[..., str]
-TINY = CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
-
-
-@pytest.fixture(autouse=True)
-def in_coco_dir(coco_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(coco_dir)
+pytestmark = pytest.mark.usefixtures('in_coco')
 
 
 @pytest.fixture
@@ -59,46 +54,37 @@ def variable(
 
 def tool_arguments(name: str, checkpoint: Path) -> list[Any]:
     """The command line by which a tool reads a checkpoint."""
-    analysis = [SPIKING, checkpoint, '--random', 32, '--num-images', 1]
+    first = [SPIKING, checkpoint]
     return {
-        'test': ['test.py', SPIKING, checkpoint],
-        'resume': ['train.py', SPIKING, '--resume', checkpoint],
-        'load_from': [
-            'train.py', SPIKING, '--cfg-options', f'load_from={checkpoint}'
-        ],
-        'converter': [
-            'model_converters/resnet.py', SPIKING, checkpoint, 'never.pth'
-        ],
+        'test': ['test', *first],
+        'resume': ['train', SPIKING, '--resume', checkpoint],
+        'load_from': ['train', SPIKING, '--cfg-options', f'load_from={checkpoint}'],
+        'converter': ['resnet', *first, 'never.pth'],
         'benchmark': [
-            'analysis_tools/benchmark.py', SPIKING, '--checkpoint', checkpoint,
-            '--shape', 32,
+            *('benchmark', SPIKING, '--checkpoint', checkpoint, '--shape', 32)
         ],
-    }.get(name, [f'analysis_tools/{name}.py', *analysis])  # fmt: skip
+    }.get(name, [name, *first, '--random', 32, '--num-images', 1])
 
 
-TOOLS = [
-    'test',
-    'resume',
-    'load_from',
-    'converter',
-    'benchmark',
-    'energy',
-    'firing_rate',
-    'gradient_flow',
-    'coding_dynamics',
-    'spikes',
-]
+TOOLS = (
+    *('test', 'resume', 'load_from', 'converter', 'benchmark', 'energy'),
+    *('firing_rate', 'gradient_flow', 'coding_dynamics', 'spikes'),
+)
 
 
 @pytest.mark.parametrize('name', TOOLS)
-def test_tools(
-    name: str, checkpoint: Path, marker: Path, fail_tool: Fail, tmp_path: Path
-) -> None:
+def test_tools(name: str, checkpoint: Path, marker: Path, fail_tool: Fail) -> None:
     """One line that names the file; nothing in it has run."""
-    arguments = tool_arguments(name, checkpoint)
-    line = fail_tool(*arguments)
+    line = fail_tool(*tool_arguments(name, checkpoint))
     assert f"checkpoint '{checkpoint}' holds the attribute '__builtins__'" in line
     assert not marker.exists()
+
+
+def build_initialised(path: str) -> None:
+    """Build a model whose backbone is filled by MMEngine's initialiser."""
+    cfg = Config.fromfile(TINY)
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=path)
+    build_model(cfg)
 
 
 PYTHON: dict[str, Callable[[str], Any]] = {
@@ -106,6 +92,7 @@ PYTHON: dict[str, Callable[[str], Any]] = {
     'read_checkpoint': read_checkpoint,
     'read_weights': read_weights,
     'build_model': lambda path: build_model(Config.fromfile(TINY), path),
+    'Pretrained': build_initialised,
     'PretrainedResNet': lambda path: PretrainedResNet(path)(SEWResNet(10)),
     'PretrainedSteps': lambda path: PretrainedSteps(path)(nn.Linear(1, 1)),
 }
@@ -116,23 +103,8 @@ def test_what_is_ours(
     name: str, checkpoint: Path, variable: str | None, marker: Path
 ) -> None:
     """It is safe whatever the environment says."""
-    with pytest.raises(UserError, match=f"'{checkpoint}' holds the attribute"):
-        PYTHON[name](str(checkpoint))
-    assert not marker.exists()
-
-
-def initialised(path: str) -> Config:
-    """A config whose backbone is filled by MMEngine's initialiser."""
-    cfg = Config.fromfile(TINY)
-    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=path)
-    return cfg
-
-
-def test_an_initialiser_of_mmengine_in_what_is_ours(
-    checkpoint: Path, variable: str | None, marker: Path
-) -> None:
     with pytest.raises(UserError, match=f"'{checkpoint}' holds"):
-        build_model(initialised(str(checkpoint)))
+        PYTHON[name](str(checkpoint))
     assert not marker.exists()
 
 
@@ -216,7 +188,7 @@ def test_as_a_user_runs_them(
     commands = [] if environment else [['-c', python]]
     for name in ('test', 'resume', 'converter'):
         tool, *arguments = map(str, tool_arguments(name, path))
-        commands.append([str(ROOT / 'tools' / tool), *arguments])
+        commands.append([str(PATHS[tool]), *arguments])
     for command in commands:
         done = subprocess.run(
             [sys.executable, *command],

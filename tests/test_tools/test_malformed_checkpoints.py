@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,7 @@ from mmsnn.utils.work_dir import claim_work_dir
 
 from .conftest import separate_run
 from .malformed_checkpoints import CONTENTS, FILES, UNRESUMABLE, WEIGHT, write
-
-Call = Callable[..., None]
-Fail = Callable[..., str]
+from .tiny_coco import Call, Fail
 
 
 @pytest.fixture(scope='module')
@@ -54,21 +51,15 @@ def commands(entry: str, whole: Path, path: Path) -> list[Any]:
     ],
 )
 def test_unusable(
-    name: str,
-    entry: str,
-    whole: Path,
-    tmp_path: Path,
-    call_tool: Call,
-    fail_tool: Fail,
-    capfd: pytest.CaptureFixture[str],
+    name: str, entry: str, whole: Path, tmp_path: Path, call_tool: Call, fail_tool: Fail
 ) -> None:
     path = tmp_path / 'epoch_3.pth'
     write(name, path, whole / 'run' / path.name)
     (tmp_path / 'last_checkpoint').write_text(str(path))
     if (name, entry) == ('transposed weights', 'load_from'):
         # most of this model is vectors, which fit
-        call_tool(*commands(entry, whole, path))
-        assert f'warning: checkpoint {str(path)!r} fits 6 of' in capfd.readouterr().err
+        said = call_tool(*commands(entry, whole, path)).err
+        assert f'warning: checkpoint {str(path)!r} fits 6 of' in said
     else:
         assert str(path) in fail_tool(*commands(entry, whole, path))
 
@@ -114,11 +105,7 @@ def test_averaged_weights_are_those_of_the_checkpoint(
 
 
 def test_a_part_of_the_weights(
-    whole: Path,
-    tmp_path: Path,
-    call_tool: Call,
-    fail_tool: Fail,
-    capfd: pytest.CaptureFixture[str],
+    whole: Path, tmp_path: Path, call_tool: Call, fail_tool: Fail
 ) -> None:
     """test.py needs all, load_from half, unless --allow-partial is given."""
     path = tmp_path / 'x.pth'
@@ -128,32 +115,21 @@ def test_a_part_of_the_weights(
     test, load = (commands(entry, whole, path) for entry in ('test', 'load_from'))
     assert WEIGHT in fail_tool(*test)
     for command in ([*test, '--allow-partial'], load):
-        capfd.readouterr()
-        call_tool(*command)
-        warnings = [
-            line
-            for line in capfd.readouterr().err.splitlines()
-            if line.startswith('warning: ') and WEIGHT in line
-        ]
-        assert len(warnings) == 1
+        lines = call_tool(*command).err.splitlines()
+        assert sum(x.startswith('warning: ') and WEIGHT in x for x in lines) == 1
     torch.save(dict(list(state.items())[:2]), path)
     assert '--allow-partial' in fail_tool(*load)
     call_tool(*load, '--allow-partial')
 
 
 def test_resume_takes_the_newest_that_is_whole(
-    whole: Path, tmp_path: Path, call_tool: Call, capfd: pytest.CaptureFixture[str]
+    whole: Path, tmp_path: Path, call_tool: Call
 ) -> None:
     shutil.copy(whole / 'run' / 'epoch_3.pth', tmp_path / 'epoch_3.pth')
     write('cut', tmp_path / 'epoch_4.pth', whole / 'run' / 'epoch_3.pth')
     (tmp_path / 'last_checkpoint').touch()
-    capfd.readouterr()
-    call_tool(*commands('auto', whole, tmp_path / 'epoch_4.pth'))
-    (line,) = (
-        line
-        for line in capfd.readouterr().err.splitlines()
-        if line.startswith('warning: resuming')
-    )
+    lines = call_tool(*commands('auto', whole, tmp_path / 'epoch_4.pth')).err
+    (line,) = (x for x in lines.splitlines() if x.startswith('warning: resuming'))
     assert 'epoch_3.pth' in line
     assert 'epoch_4.pth' in line
 
@@ -191,8 +167,3 @@ def test_a_disk_that_is_full(
     line = fail_tool('train.py', whole / 'config.py', '--work-dir', tmp_path)
     assert str(tmp_path) in line
     assert not list(tmp_path.rglob('*.pth'))
-
-
-def test_an_empty_load_from(whole: Path, tmp_path: Path, fail_tool: Fail) -> None:
-    options = ['--work-dir', tmp_path, '--cfg-options', 'load_from=']
-    assert 'load_from must be' in fail_tool('train.py', whole / 'config.py', *options)

@@ -1,6 +1,6 @@
 """Malformed configs: each ends with one line and exit code 2, before any iteration."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,10 +8,9 @@ import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
-from .tiny_coco import CONFIGS, SMALL, SPIKING
+from .tiny_coco import ATTENTIVE as DIGITS
+from .tiny_coco import SMALL, SPIKING, Fail
 
-Fail = Callable[..., str]
-DIGITS = CONFIGS / 'digits' / 'sg-r10-asd_1xb64-30e_digits.py'
 TINY = [
     'model.backbone.depth=10',
     'model.backbone.base_channels=8',
@@ -166,9 +165,8 @@ def cases(table: str, every: int = 1) -> list:
 
 
 @pytest.fixture(autouse=True)
-def _fast(coco_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _fast(in_coco: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes time and shows nothing; let no iteration begin."""
-    monkeypatch.chdir(coco_dir)
     monkeypatch.setattr(Config, 'pretty_text', property(lambda self: ''))
     monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
 
@@ -176,7 +174,6 @@ def _fast(coco_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise AssertionError('an iteration has begun')
 
     monkeypatch.setattr(BaseModel, 'train_step', began)
-    yield
 
 
 @pytest.fixture
@@ -190,20 +187,11 @@ def refuse(fail_tool: Fail, tmp_path: Path) -> Callable[..., str]:
     return run
 
 
-@pytest.mark.parametrize(('option', 'expected'), cases(SETTINGS))
-def test_a_wrong_setting(refuse: Callable, option: str, expected: str) -> None:
-    assert expected in refuse(SPIKING, SMALL, option)
+SPIKING_ROWS = [*cases(SETTINGS), *cases(PARTS, every=4), *cases(MISFITS, every=4)]
 
 
-@pytest.mark.parametrize(('option', 'expected'), cases(PARTS, every=4))
-def test_a_part_that_cannot_be_built(
-    refuse: Callable, option: str, expected: str
-) -> None:
-    assert expected in refuse(SPIKING, SMALL + TINY, option)
-
-
-@pytest.mark.parametrize(('option', 'expected'), cases(MISFITS, every=4))
-def test_parts_that_do_not_fit(refuse: Callable, option: str, expected: str) -> None:
+@pytest.mark.parametrize(('option', 'expected'), SPIKING_ROWS)
+def test_a_detector(refuse: Callable, option: str, expected: str) -> None:
     assert expected in refuse(SPIKING, SMALL + TINY, option)
 
 
@@ -235,23 +223,21 @@ def test_testing(fail_tool: Fail, tmp_path: Path, option: str, expected: str) ->
     assert expected in line
 
 
+SLOW = ('firing_rate', 'spikes', 'coding_dynamics', 'gradient_flow')
+
+
 @pytest.mark.parametrize(
-    'tool',
+    ('tool', 'images'),
     [
-        'energy',
-        'get_flops',
-        'benchmark',
-        pytest.param('firing_rate', marks=pytest.mark.slow),
-        pytest.param('spikes', marks=pytest.mark.slow),
-        pytest.param('coding_dynamics', marks=pytest.mark.slow),
-        pytest.param('gradient_flow', marks=pytest.mark.slow),
+        ('get_flops', ['--shape', '64']),
+        ('benchmark', ['--shape', '64', '--task', 'inference']),
+        ('energy', ['--random']),
+        *(pytest.param(tool, ['--random'], marks=pytest.mark.slow) for tool in SLOW),
     ],
 )
-def test_analyses(fail_tool: Fail, tool: str) -> None:
-    images = ['--shape', '64'] if tool in ('get_flops', 'benchmark') else ['--random']
-    task = ['--task', 'inference'] if tool == 'benchmark' else []
+def test_analyses(fail_tool: Fail, tool: str, images: list[str]) -> None:
     line = fail_tool(
-        *(f'analysis_tools/{tool}.py', SPIKING, *images, *task),
+        *(tool, SPIKING, *images),
         *('--cfg-options', *SMALL, *TINY, 'model.neck.1.in_channels=[16,32,65]'),
     )
     assert 'the images do not pass the model (neck.1.lateral_convs.2.conv' in line

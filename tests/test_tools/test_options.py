@@ -1,11 +1,9 @@
 """Options of the tools that the runs of the COCO configs do not use."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
@@ -13,9 +11,7 @@ from PIL import Image
 
 from mmsnn.cli import train
 
-from .tiny_coco import ANN, SMALL, SPIKING
-
-Call = Callable[..., None]
+from .tiny_coco import ANN, SMALL, SPIKING, Call
 
 
 def test_amp() -> None:
@@ -46,10 +42,7 @@ def save_weights(config: Path, path: Path, drop: str = '-') -> None:
     torch.save({'state_dict': kept}, path)
 
 
-def test_tta(
-    call_tool: Call, coco_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(coco_dir)
+def test_tta(call_tool: Call, in_coco: Path, tmp_path: Path) -> None:
     save_weights(SPIKING, tmp_path / 'x.pth')
     call_tool(
         *('test.py', SPIKING, tmp_path / 'x.pth', '--tta', '--work-dir', tmp_path),
@@ -65,20 +58,14 @@ def test_tta(
 
 
 def test_a_checkpoint_that_fits_in_part_and_detects_nothing(
-    call_tool: Call,
-    coco_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    call_tool: Call, in_coco: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(coco_dir)
     save_weights(ANN, tmp_path / 'x.pth', drop='bbox_head.')
-    call_tool(
+    printed = call_tool(
         *('test.py', ANN, tmp_path / 'x.pth', '--allow-partial'),
         *('--work-dir', tmp_path),
         *('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.99'),
     )
-    printed = capfd.readouterr()
     # 20 of RetinaNet's weights are in its head.
     assert f"warning: checkpoint '{tmp_path}/x.pth' fits 116 of the model's 136" in (
         printed.err

@@ -4,15 +4,16 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from mmsnn.utils.safe_loading import load_predictions
 
-from .tiny_coco import ANN, CONFIGS, SMALL, SPIKING, run_tool
+from .test_options import save_weights
+from .tiny_coco import ANN, CONFIGS, SMALL, SPIKING, Call, run_tool
 
 OTHERS = sorted(
     path
@@ -27,6 +28,11 @@ SMALL_MASKS = [
     f'{RESIZING}.1.0.scales=[(96,128)]',
     f'{RESIZING}.1.1.crop_size=(64,80)',
     f'{RESIZING}.1.2.scales=[(96,128)]',
+]
+PROPOSALS = [
+    f'model.{part}.{key}=50'
+    for part in ('train_cfg.rpn_proposal', 'test_cfg.rpn')
+    for key in ('nms_pre', 'max_per_img')
 ]
 # One with two stages, one whose head spikes, one without spikes.
 QUICK = '^(spiking-faster-rcnn|whole-spiking-retinanet_pa-a-s|retinanet_r18)'
@@ -46,66 +52,51 @@ def losses(work_dir: Path) -> list[float]:
     return [line['loss'] for line in lines if 'loss' in line]
 
 
+def columns_of(work_dir: Path) -> dict[str, float | None]:
+    content = json.loads((work_dir / 'coco_columns.json').read_text())
+    return content['tables']['coco']['columns']
+
+
 def check(result: subprocess.CompletedProcess[str]) -> str:
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-@pytest.fixture(scope='module')
-def trained(coco_dir: Path) -> tuple[Path, str]:
-    """The work dir and stderr of an epoch of the spiking RetinaNet."""
-    options = ['--cfg-options', *SMALL, 'default_hooks.logger.interval=1']
-    result = run_tool('train.py', SPIKING, *options, cwd=coco_dir)
-    check(result)
-    return coco_dir / 'work_dirs' / SPIKING.stem, result.stderr
-
-
-def test_train_writes_a_checkpoint(trained: tuple[Path, str]) -> None:
-    work_dir, _ = trained
-    # 3 of the 4 images have objects: 2 iterations of 2 images at most.
-    assert len(losses(work_dir)) == 2
-    assert all(0 < loss < 100 for loss in losses(work_dir))
-    assert all(
-        value.isfinite().all() for value in weights(work_dir / 'epoch_1.pth').values()
-    )
-
-
-def test_trains_channels_last_and_saves_contiguous_weights(
-    trained: tuple[Path, str],
-) -> None:
-    checkpoint = torch.load(trained[0] / 'epoch_1.pth', weights_only=False)
+def check_layout(checkpoint: dict[str, Any]) -> None:
+    """Check that weights were trained channels-last and saved contiguously."""
     assert all(value.is_contiguous() for value in checkpoint['state_dict'].values())
     momenta = [
         state['momentum_buffer'] for state in checkpoint['optimizer']['state'].values()
     ]
-    kernels = [momentum for momentum in momenta if momentum.shape[-2:] == (3, 3)]
     assert any(
-        not kernel.is_contiguous()
-        and kernel.is_contiguous(memory_format=torch.channels_last)
-        for kernel in kernels
+        not momentum.is_contiguous()
+        and momentum.is_contiguous(memory_format=torch.channels_last)
+        for momentum in momenta
+        if momentum.shape[-2:] == (3, 3)
     )
 
 
-def test_mixed_precision_on_a_cpu_is_said_to_be_single(
-    trained: tuple[Path, str],
-) -> None:
-    assert 'warning: no GPU: training in fp32' in trained[1]
+def test_train_test_and_resume(call_tool: Call, in_coco: Path) -> None:
+    log = 'default_hooks.logger.interval=1'
+    _, said = call_tool('train', SPIKING, '--cfg-options', *SMALL, log)
+    # mixed precision on a CPU is single
+    assert 'warning: no GPU: training in fp32' in said
+    work_dir = Path('work_dirs', SPIKING.stem)
+    # 3 of the 4 images have objects: 2 iterations of 2 images at most.
+    assert len(losses(work_dir)) == 2
+    assert all(0 < loss < 100 for loss in losses(work_dir))
+    checkpoint = work_dir / 'epoch_1.pth'
+    assert all(value.isfinite().all() for value in weights(checkpoint).values())
+    check_layout(torch.load(checkpoint, weights_only=False))
 
-
-def test_test_reports_columns_pictures_and_predictions(
-    trained: tuple[Path, str], coco_dir: Path
-) -> None:
-    work_dir, _ = trained
-    out = coco_dir / 'predictions.pkl'
-    options = ['--show-dir', 'pictures', '--out', out, '--cfg-options', *SMALL, DETECT]
-    printed = check(
-        run_tool('test.py', SPIKING, work_dir / 'epoch_1.pth', *options, cwd=coco_dir)
-    )
+    options = ['--show-dir', 'pictures', '--out', 'predictions.pkl']
+    options += ['--cfg-options', *SMALL, DETECT]
+    printed = call_tool('test', SPIKING, checkpoint, *options).out
     (saved,) = work_dir.glob('*/coco_columns.json')
     latest = work_dir / 'coco_columns.json'
     assert saved.read_text() == latest.read_text()
     assert str(saved) in printed
-    assert str(latest.relative_to(coco_dir)) in printed
+    assert str(latest) in printed
     content = json.loads(latest.read_text())
     assert content['config'] == str(SPIKING)
     columns = content['tables']['coco']['columns']
@@ -115,26 +106,20 @@ def test_test_reports_columns_pictures_and_predictions(
     assert all(columns[name] >= 0 for name in ('mAP', 'AP50', 'AP_M', 'AP_L', 'mAR'))
     row = next(line for line in printed.splitlines() if line.startswith('coco '))
     assert row.split()[3] == '-'
-    assert [each['img_id'] for each in load_predictions(out)] == [139, 140]
+    predictions = load_predictions('predictions.pkl')
+    assert [each['img_id'] for each in predictions] == [139, 140]
     pictures = sorted(path.name for path in saved.parent.glob('pictures/*.jpg'))
     assert pictures == ['000000000139.jpg', '000000000140.jpg']
 
-
-def test_resume_continues(trained: tuple[Path, str], coco_dir: Path) -> None:
-    """Also: safe loading is on, and MMEngine's checkpoints pass it."""
-    work_dir, _ = trained
-    options = [*SMALL, 'train_cfg.max_epochs=2']
-    printed = check(
-        run_tool(
-            *('train.py', SPIKING, '--resume', work_dir / 'epoch_1.pth'),
-            *('--work-dir', coco_dir / 'resumed', '--cfg-options', *options),
-            cwd=coco_dir,
-        )
-    )
-    assert 'resumed epoch: 1, iter: 2' in printed
-    assert 'Could not safely load' not in printed
-    assert (coco_dir / 'resumed' / 'epoch_2.pth').is_file()
-    assert not (coco_dir / 'resumed' / 'epoch_1.pth').exists()
+    # Also: safe loading is on, and MMEngine's checkpoints pass it.
+    options = ['--work-dir', 'resumed', '--cfg-options', *SMALL]
+    resume = [SPIKING, '--resume', checkpoint, *options, 'train_cfg.max_epochs=2']
+    call_tool('train', *resume)
+    (log,) = Path('resumed').glob('*/*.log')
+    assert 'resumed epoch: 1, iter: 2' in log.read_text()
+    assert 'Could not safely load' not in log.read_text()
+    assert Path('resumed/epoch_2.pth').is_file()
+    assert not Path('resumed/epoch_1.pth').exists()
 
 
 @pytest.mark.slow
@@ -144,8 +129,7 @@ def test_ann_baseline_trains_and_tests(coco_dir: Path) -> None:
     work_dir = coco_dir / 'work_dirs' / ANN.stem
     assert all(0 < loss < 100 for loss in losses(work_dir))
     check(run_tool('test.py', ANN, work_dir / 'epoch_1.pth', *options, cwd=coco_dir))
-    columns = json.loads((work_dir / 'coco_columns.json').read_text())
-    assert columns['tables']['coco']['columns']['mAP'] >= 0
+    assert columns_of(work_dir)['mAP'] >= 0
 
 
 @pytest.mark.parametrize(
@@ -159,13 +143,8 @@ def test_ann_baseline_trains_and_tests(coco_dir: Path) -> None:
     ids=[path.stem for path in OTHERS],
 )
 def test_others_train_and_evaluate(
-    path: Path,
-    coco_dir: Path,
-    tmp_path: Path,
-    call_tool: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
+    path: Path, in_coco: Path, tmp_path: Path, call_tool: Call
 ) -> None:
-    monkeypatch.chdir(coco_dir)
     log = 'default_hooks.logger.interval=1'
     two_stages = 'rcnn' in path.stem
     detect = DETECT.replace('test_cfg', 'test_cfg.rcnn') if two_stages else DETECT
@@ -176,9 +155,11 @@ def test_others_train_and_evaluate(
         # another pipeline, which resizes to one of several sizes
         small = [*filter(lambda option: 'pipeline.2' not in option, SMALL)]
         start += SMALL_MASKS
+    if two_stages:
+        start += PROPOSALS
     if 'whole' in path.stem:
         # norms of the coarsest level need more than one position
-        start += ['train_dataloader.dataset.pipeline.2.scale=(320,256)']
+        start += ['train_dataloader.dataset.pipeline.2.scale=(192,160)']
     call_tool(
         *('train.py', path, '--work-dir', tmp_path),
         *('--cfg-options', *small, *start, log, detect),
@@ -228,10 +209,9 @@ def test_two_processes_end_with_equal_weights(coco_dir: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_two_processes_test_as_one_does(
-    trained: tuple[Path, str], coco_dir: Path, tmp_path: Path
-) -> None:
-    checkpoint = trained[0] / 'epoch_1.pth'
+def test_two_processes_test_as_one_does(coco_dir: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / 'x.pth'
+    save_weights(SPIKING, checkpoint)
     result = run_tool(
         *('dist_test.sh', SPIKING, checkpoint, 2, '--work-dir', tmp_path),
         *('--cfg-options', *SMALL, DETECT),
@@ -240,5 +220,4 @@ def test_two_processes_test_as_one_does(
     )
     printed = check(result)
     assert sum(line.startswith('metric ') for line in printed.splitlines()) == 1
-    content = json.loads((tmp_path / 'coco_columns.json').read_text())
-    assert content['tables']['coco']['columns']['mAP'] >= 0
+    assert columns_of(tmp_path)['mAP'] >= 0

@@ -1,6 +1,7 @@
 """The shell scripts: usage, and the commands that they run."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -39,65 +40,51 @@ def test_usage(script: str, args: list[str], tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-def command(script: str, *args: str, fake: Path, **variables: str) -> list[str]:
+LAUNCH = '{T}/_launch.py --nnodes=1 --node-rank=0 --master-addr=127.0.0.1 '
+
+
+@pytest.mark.parametrize(
+    ('given', 'variables', 'expected'),
+    [
+        (
+            'dist_train.sh config.py 3 --cfg-options \'a="[1, 2]"\'',
+            'NNODES=2 NODE_RANK=1 MASTER_ADDR=10.0.0.1 PORT=1234',
+            '{T}/_launch.py --nnodes=2 --node-rank=1 --master-addr=10.0.0.1 '
+            '--master-port=1234 --nproc-per-node=3 {T}/train.py config.py '
+            '--launcher pytorch --cfg-options \'a="[1, 2]"\'',
+        ),
+        (
+            'dist_test.sh config.py x.pth 2',
+            '',
+            LAUNCH + '--master-port=29500 --nproc-per-node=2 {T}/test.py config.py '
+            'x.pth --launcher pytorch',
+        ),
+        (
+            "slurm_train.sh gpu job config.py 'my runs' --amp",
+            "GPUS=16 'SRUN_ARGS=--time=1 --mem=2'",
+            '--partition=gpu --job-name=job --gres=gpu:8 --ntasks=16 '
+            '--ntasks-per-node=8 --cpus-per-task=5 --kill-on-bad-exit=1 --time=1 '
+            "--mem=2 python -u {T}/train.py config.py --work-dir 'my runs' "
+            '--launcher slurm --amp',
+        ),
+        (
+            'slurm_test.sh gpu job config.py x.pth --tta',
+            'GPUS=2 CPUS_PER_TASK=1',
+            '--partition=gpu --job-name=job --gres=gpu:2 --ntasks=2 '
+            '--ntasks-per-node=2 --cpus-per-task=1 --kill-on-bad-exit=1 python -u '
+            '{T}/test.py config.py x.pth --launcher slurm --tta',
+        ),
+    ],
+)
+def test_command(
+    fake_commands: Path, given: str, variables: str, expected: str
+) -> None:
     result = run_tool(
-        script,
-        *args,
-        cwd=fake,
-        PATH=f'{fake}:{os.environ["PATH"]}',
-        **{'PYTHON': 'python', **variables},
+        *shlex.split(given),
+        cwd=fake_commands,
+        PATH=f'{fake_commands}:{os.environ["PATH"]}',
+        **{'PYTHON': 'python'},
+        **dict(each.split('=', 1) for each in shlex.split(variables)),
     )
     assert result.returncode == 0, result.stderr
-    return result.stdout.splitlines()
-
-
-def test_dist_train_command(fake_commands: Path) -> None:
-    assert command(
-        *('dist_train.sh', 'config.py', '3', '--cfg-options', 'a="[1, 2]"'),
-        fake=fake_commands,
-        NNODES='2',
-        NODE_RANK='1',
-        MASTER_ADDR='10.0.0.1',
-        PORT='1234',
-    ) == [
-        *(str(TOOLS / '_launch.py'), '--nnodes=2', '--node-rank=1'),
-        *('--master-addr=10.0.0.1', '--master-port=1234', '--nproc-per-node=3'),
-        *(str(TOOLS / 'train.py'), 'config.py', '--launcher', 'pytorch'),
-        *('--cfg-options', 'a="[1, 2]"'),
-    ]
-
-
-def test_dist_test_command(fake_commands: Path) -> None:
-    assert command('dist_test.sh', 'config.py', 'x.pth', '2', fake=fake_commands) == [
-        *(str(TOOLS / '_launch.py'), '--nnodes=1', '--node-rank=0'),
-        *('--master-addr=127.0.0.1', '--master-port=29500', '--nproc-per-node=2'),
-        *(str(TOOLS / 'test.py'), 'config.py', 'x.pth', '--launcher', 'pytorch'),
-    ]
-
-
-def test_slurm_train_command(fake_commands: Path) -> None:
-    assert command(
-        *('slurm_train.sh', 'gpu', 'job', 'config.py', 'my runs', '--amp'),
-        fake=fake_commands,
-        GPUS='16',
-        SRUN_ARGS='--time=1 --mem=2',
-    ) == [
-        *('--partition=gpu', '--job-name=job', '--gres=gpu:8', '--ntasks=16'),
-        *('--ntasks-per-node=8', '--cpus-per-task=5', '--kill-on-bad-exit=1'),
-        *('--time=1', '--mem=2', 'python', '-u', str(TOOLS / 'train.py')),
-        *('config.py', '--work-dir', 'my runs', '--launcher', 'slurm', '--amp'),
-    ]
-
-
-def test_slurm_test_command(fake_commands: Path) -> None:
-    assert command(
-        *('slurm_test.sh', 'gpu', 'job', 'config.py', 'x.pth', '--tta'),
-        fake=fake_commands,
-        GPUS='2',
-        CPUS_PER_TASK='1',
-    ) == [
-        *('--partition=gpu', '--job-name=job', '--gres=gpu:2', '--ntasks=2'),
-        *('--ntasks-per-node=2', '--cpus-per-task=1', '--kill-on-bad-exit=1'),
-        *('python', '-u', str(TOOLS / 'test.py'), 'config.py', 'x.pth'),
-        *('--launcher', 'slurm', '--tta'),
-    ]
+    assert result.stdout.splitlines() == shlex.split(expected.format(T=TOOLS))

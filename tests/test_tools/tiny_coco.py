@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmdet.datasets import CocoDataset
@@ -18,6 +19,24 @@ ANN = CONFIGS / 'retinanet' / 'retinanet_r18_fpn_8xb2-amp-72e_coco.py'
 SPIKING = (
     CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r18-asd_fpn_8xb2-amp-72e_coco.py'
 )
+# A detector and classifiers of the bundled digits.
+DETECTOR = (
+    CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
+)
+ATTENTIVE = CONFIGS / 'digits/sg-r10-asd_1xb64-30e_digits.py'
+GATED = CONFIGS / 'digits/gac-ms-r10-rate_1xb64-30e_digits.py'
+DIRECT = CONFIGS / 'digits/sew-add-r10-rate_1xb64-30e_digits.py'
+
+
+class Printed(NamedTuple):
+    """What a tool prints."""
+
+    out: str
+    err: str
+
+
+Call = Callable[..., Printed]
+Fail = Callable[..., str]
 # An epoch of the real pipeline at a size that a CPU does in seconds.
 SMALL = [
     'train_cfg.max_epochs=1',

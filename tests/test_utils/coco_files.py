@@ -1,16 +1,19 @@
 """A tiny annotation file in COCO's format, a config that uses it, and what runs it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from mmdet.datasets import CocoDataset
 from mmdet.evaluation import CocoMetric
 from mmengine.config import Config
 
 from mmsnn.utils.data_checks import check_contents
+from mmsnn.utils.errors import UserError
 
 NAMES = ('cat', 'dog', 'cow')
 
@@ -84,6 +87,22 @@ def check(cfg: Config) -> list[str]:
     warnings: list[str] = []
     check_contents(cfg, ('train', 'val'), warnings.append)
     return warnings
+
+
+def fail(cfg: Config) -> str:
+    """Check a config that must be refused; return the one line."""
+    with pytest.raises(UserError) as caught:
+        check(cfg)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def rewrite(split: str, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Write the annotations of a split anew, with a change."""
+    content = make_content()
+    change(content)
+    write(Path(f'{split}.json'), content)
 
 
 def count_boxes(cfg: Config) -> int:

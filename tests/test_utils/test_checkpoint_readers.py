@@ -28,12 +28,6 @@ def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SWITCH, raising=False)
 
 
-@pytest.fixture
-def marker(tmp_path: Path) -> Path:
-    """What a hostile file creates if code in it runs."""
-    return tmp_path / 'marker'
-
-
 def execute(spec: Any) -> ModuleType:
     """Import MMEngine's module once more, apart from the one in use."""
     module = importlib.util.module_from_spec(spec)

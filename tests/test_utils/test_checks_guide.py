@@ -32,11 +32,8 @@ def quoted(*sections: str) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    coco_files.make_folder(tmp_path)
-    (tmp_path / 'empty').mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def empty(root: Path) -> None:
+    (root / 'empty').mkdir()
 
 
 def update(section: str, index: int, **values: Any) -> Change:

@@ -1,39 +1,15 @@
 """Evaluators whose annotation file is not the data set's."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from mmengine.config import Config
-
-from mmsnn.utils.errors import UserError
 
 from . import coco_files
+from .coco_files import fail, rewrite
 
 Content = dict[str, Any]
 A = 'annotations'
-
-
-@pytest.fixture(autouse=True)
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    coco_files.make_folder(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def rewrite(split: str, change: Callable[[Content], Any]) -> None:
-    content = coco_files.make_content()
-    change(content)
-    coco_files.write(Path(f'{split}.json'), content)
-
-
-def fail(cfg: Config) -> str:
-    with pytest.raises(UserError) as caught:
-        coco_files.check(cfg)
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    return message
+pytestmark = pytest.mark.usefixtures('root')
 
 
 EVALUATOR = 'val_evaluator.ann_file'

@@ -180,13 +180,14 @@ def test_a_mistake_in_calling_mmsnn_is_a_bug() -> None:
         (ValueError('\n\n  first  \n second'), 'ValueError: first'),
         (
             RuntimeError('Error(s) in loading:\n\tsize'),
-            'RuntimeError: Error(s) in load',
+            'RuntimeError: Error(s)',
         ),
         (
             ValueError('\x1b[1;31mred\x1b[0m\a \x1b]8;;x\x1b\\link'),
             'ValueError: red link',
         ),
         (ValueError(), 'ValueError'),
+        (EOFError(), 'EOFError'),
     ],
 )
 def test_first_line(error: Exception, line: str | None) -> None:

@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmsnn.utils.config_files import load_config
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError
 from mmsnn.utils.paths import is_remote
 from mmsnn.utils.preflight import (
     check_data,
@@ -185,15 +185,3 @@ def test_options_are_merged(tmp_path: Path) -> None:
     path.write_text('a = dict(b=1, c=[dict(d=2)])\n')
     cfg = load_config(str(path), {'a.b': 3, 'a.c.0.d': 4})
     assert cfg.a == dict(b=3, c=[dict(d=4)])
-
-
-@pytest.mark.parametrize(
-    ('error', 'line'),
-    [
-        (ValueError('\n one\ntwo'), 'ValueError: one'),
-        (KeyError('key'), 'KeyError: key'),
-        (EOFError(), 'EOFError'),
-    ],
-)
-def test_first_line(error: Exception, line: str) -> None:
-    assert first_line(error) == line

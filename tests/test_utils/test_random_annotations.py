@@ -62,10 +62,8 @@ def mutate(seed: int) -> bytes:
 
 
 @pytest.mark.filterwarnings('error')
-def test_random_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_random_changes(root: Path) -> None:
     """Each ends as a line, as a warning with counts, or as a training set as before."""
-    coco_files.make_folder(tmp_path)
-    monkeypatch.chdir(tmp_path)
     outcomes = {'error': 0, 'warning': 0, 'result': 0}
     for seed in range(300):
         Path('train.json').write_bytes(mutate(seed))

@@ -26,12 +26,6 @@ from . import hostile
 ALLOWED = 'only tensors, arrays of numbers and plain data'
 
 
-@pytest.fixture
-def marker(tmp_path: Path) -> Path:
-    """What a hostile file creates if code in it runs."""
-    return tmp_path / 'marker'
-
-
 @pytest.mark.parametrize('trick', hostile.TRICKS)
 def test_tricks(trick: str, tmp_path: Path, marker: Path) -> None:
     """Each is an error, also if the process has added what the trick needs."""
