@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ class EventCocoMetric(BaseMetric):
         recordings: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
         for name, truth, found in results:
             recordings.setdefault(name, []).append((truth, found))
-        pairs = []
+        pairs: list[tuple[np.ndarray, np.ndarray]] = []
         for parts in recordings.values():
             truth, found = (np.concatenate(boxes) for boxes in zip(*parts, strict=True))
             truth, found = (boxes[self.filter.keeps(boxes)] for boxes in (truth, found))
@@ -173,8 +173,8 @@ def evaluate_boxes(
     return metrics
 
 
-def _to_coco(images: Iterable[np.ndarray]) -> list[Mapping[str, Any]]:
-    annotations = []
+def _to_coco(images: Iterable[np.ndarray]) -> list[dict[str, Any]]:
+    annotations: list[dict[str, Any]] = []
     for number, boxes in enumerate(images, 1):
         for box in boxes:
             x, y, w, h = (float(box[name]) for name in 'xywh')

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from mmdet.models.utils.misc import samplelist_boxtype2tensor
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 from torch.nn.functional import pad
@@ -45,6 +44,9 @@ class EventDetDataPreprocessor(BaseDataPreprocessor):
         self, data: Mapping[str, Any], training: bool = False
     ) -> dict[str, Any]:
         """Return the batch, with the padded size in the metadata of the samples."""
+        # imported lazily, because classifiers do without MMDetection
+        from mmdet.models.utils.misc import samplelist_boxtype2tensor
+
         data = self.cast_data(dict(data))
         inputs, samples = data['inputs'], data.get('data_samples')
         for sample in inputs:

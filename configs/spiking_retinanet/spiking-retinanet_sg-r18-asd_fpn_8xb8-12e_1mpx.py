@@ -42,3 +42,6 @@ model = dict(
     ],
     bbox_head=dict(num_classes=3),
 )
+
+auto_scale_lr = dict(base_batch_size=64)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
