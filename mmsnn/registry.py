@@ -8,6 +8,7 @@ imported when the first type is built.
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
@@ -29,7 +30,11 @@ MODELS = Registry(
         'mmsnn.models',
         # derive from MMDetection's; classifiers do not need them
         *(
-            ['mmsnn.models.necks', 'mmsnn.models.heads']
+            [
+                'mmsnn.models.necks',
+                'mmsnn.models.heads',
+                'mmsnn.models.event_preprocessor',
+            ]
             if is_installed('mmdet')
             else []
         ),
@@ -51,6 +56,9 @@ TRANSFORMS = Registry(
     scope='mmsnn',
     locations=['mmsnn.datasets.transforms'],
 )
+METRICS = Registry(
+    'metric', parent=MMENGINE_METRICS, scope='mmsnn', locations=['mmsnn.evaluation']
+)
 HOOKS = Registry(
     'hook', parent=MMENGINE_HOOKS, scope='mmsnn', locations=['mmsnn.engine.hooks']
 )
@@ -69,6 +77,7 @@ SURROGATES = Registry('surrogate', scope='mmsnn', locations=['mmsnn.models'])
 __all__ = [
     'DATASETS',
     'HOOKS',
+    'METRICS',
     'MODELS',
     'SURROGATES',
     'TRANSFORMS',

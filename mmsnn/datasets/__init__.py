@@ -16,6 +16,13 @@ from mmsnn.datasets.digits.making import (
 
 from . import transforms
 from .events import CIFAR10DVS, DVS128Gesture, prepare_event_frames
+from .events.detection import (
+    EventDigitsDetection,
+    Gen1Detection,
+    MegapixelDetection,
+    PEDRoDetection,
+    make_event_digits,
+)
 
 if TYPE_CHECKING:
     from .imagenet_subset import ImageNetSubset
@@ -26,9 +33,14 @@ __all__ = [
     'DigitsClassification',
     'DigitsDetectionDataset',
     'DigitsDetectionSummary',
+    'EventDigitsDetection',
+    'Gen1Detection',
     'ImageNetSubset',
+    'MegapixelDetection',
+    'PEDRoDetection',
     'SplitSummary',
     'make_digits_detection',
+    'make_event_digits',
     'prepare_event_frames',
     'transforms',
 ]

@@ -1,4 +1,4 @@
-"""Detection metrics in the columns of Table 4 of the SG ResNet paper."""
+"""Metrics of detection: the SG ResNet paper's Table 4, and event cameras."""
 
 from mmsnn._compat import require
 
@@ -12,10 +12,12 @@ from .coco_columns import (
     request_columns,
     save_tables,
 )
+from .event_coco import EventCocoMetric
 
 __all__ = [
     'COLUMNS',
     'CocoColumns',
+    'EventCocoMetric',
     'format_tables',
     'read_tables',
     'request_columns',

@@ -39,6 +39,6 @@ def _check_images(name: str, inputs: Any) -> None:
         if isinstance(sample, torch.Tensor) and sample.dim() > 3:
             raise UserError(
                 f'{name} takes images of shape [C, H, W], but a sample has '
-                f'{list(sample.shape)}: detection on event frames [T, C, H, W] is not '
-                'supported, since pad_shape would be wrong'
+                f'{list(sample.shape)}: event frames [T, C, H, W] need '
+                'mmsnn.EventDetDataPreprocessor, since pad_shape would be wrong'
             )

@@ -12,6 +12,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from mmsnn.models.event_preprocessor import EventDetDataPreprocessor
 from mmsnn.models.layers import SpikeDrivenAttention, largest_spike
 from mmsnn.models.residual.merges import AndMerge
 from mmsnn.utils.class_checks import check_num_classes
@@ -157,9 +158,22 @@ def images_of_boxes(model: nn.Module) -> dict:
     classes = model.bbox_head if hasattr(model, 'bbox_head') else model.roi_head
     number = getattr(classes, 'num_classes', None) or classes.bbox_head.num_classes
     sizes = [[3, 96, 96], [3, 64, 96]]
-    return demo_mm_inputs(
-        2, sizes, num_items=[2, 1], num_classes=number, with_mask=model.with_mask
+    batch = demo_mm_inputs(
+        2,
+        sizes,
+        num_items=[2, 1],
+        num_classes=max(number, 2),
+        with_mask=model.with_mask,
     )
+    for sample in batch['data_samples']:
+        sample.gt_instances.labels.clamp_(max=number - 1)
+    preprocessor = model.data_preprocessor
+    if isinstance(preprocessor, EventDetDataPreprocessor):
+        frames = (preprocessor.num_steps, preprocessor.channels)
+        batch['inputs'] = [
+            torch.poisson(torch.ones(*frames, *size[1:])) for size in sizes
+        ]
+    return batch
 
 
 def images_of_classes(model: nn.Module) -> dict:

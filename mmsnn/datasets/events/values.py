@@ -17,7 +17,9 @@ _LATEST = 2**53
 _MAX_STEP_BACK = 1_000_000
 
 
-def check_events(events: Mapping[str, Any]) -> Events:
+def check_events(
+    events: Mapping[str, Any], sensor_size: tuple[int, int] = SENSOR_SIZE
+) -> Events:
     """Return events as integers in temporal order, with polarities 0 and 1.
 
     Unambiguous values are converted: integral floating-point numbers to integers, and
@@ -26,6 +28,7 @@ def check_events(events: Mapping[str, Any]) -> Events:
 
     Args:
         events: Arrays ``t``, ``x``, ``y`` and ``p`` of equal length.
+        sensor_size: Height and width of the sensor in pixels.
 
     Raises:
         ValueError: If an array is missing or has another shape or type, if there are no
@@ -41,7 +44,7 @@ def check_events(events: Mapping[str, Any]) -> Events:
         raise ValueError(f'its arrays must have one length, but have shapes {shapes}')
     if not len(arrays['t']):
         raise ValueError('it has no events')
-    height, width = SENSOR_SIZE
+    height, width = sensor_size
     checked = {
         't': _check_range('t (microseconds)', arrays['t'], 0, _LATEST),
         'x': _check_range('x (column of the sensor)', arrays['x'], 0, width - 1),

@@ -1,5 +1,10 @@
-"""Transforms of event data; ``mmpretrain.PackInputs`` packs their results."""
+"""Transforms of event data.
 
+``mmpretrain.PackInputs`` packs their results for classifiers, ``PackEventDetInputs``
+for detectors.
+"""
+
+from .event_windows import LoadEventWindow, PackEventDetInputs, RandomEventNoise
 from .frames import (
     RandomFlipFrames,
     RandomRollFrames,
@@ -10,6 +15,9 @@ from .loading import LoadEventFrames
 
 __all__ = [
     'LoadEventFrames',
+    'LoadEventWindow',
+    'PackEventDetInputs',
+    'RandomEventNoise',
     'RandomFlipFrames',
     'RandomRollFrames',
     'RandomTemporalDelete',

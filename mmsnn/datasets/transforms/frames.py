@@ -44,7 +44,8 @@ class MovingTransform(BaseTransform):
         if placed:
             raise UserError(
                 f'{type(self).__name__} moves pixels, but not {", ".join(placed)}: '
-                'event frames with boxes, masks or keypoints are not supported'
+                'for frames with boxes, use mmsnn.LoadEventWindow and the transforms '
+                'of MMDetection'
             )
         return self.move(results)
 

@@ -1,0 +1,28 @@
+"""Detection in event recordings: data sets, box filters, file formats."""
+
+from .box_files import BOX, read_boxes, write_boxes
+from .box_filters import GEN1_FILTER, MEGAPIXEL_FILTER, BoxFilter, clip_boxes
+from .dat_files import DatFile, write_dat
+from .film import make_event_digits
+from .pedro import PEDRoDetection
+from .prophesee import EventDigitsDetection, Gen1Detection, MegapixelDetection
+from .recordings import RECORDINGS, count_events
+
+__all__ = [
+    'BOX',
+    'BoxFilter',
+    'DatFile',
+    'EventDigitsDetection',
+    'GEN1_FILTER',
+    'Gen1Detection',
+    'MEGAPIXEL_FILTER',
+    'MegapixelDetection',
+    'PEDRoDetection',
+    'RECORDINGS',
+    'clip_boxes',
+    'count_events',
+    'make_event_digits',
+    'read_boxes',
+    'write_boxes',
+    'write_dat',
+]

@@ -1,0 +1,85 @@
+"""Prophesee's ``_bbox.npy`` files of labelled boxes."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from mmsnn.utils.atomic_files import write_atomically
+from mmsnn.utils.errors import UserError, first_line
+
+BOX = np.dtype(
+    [
+        ('t', '<i8'),
+        ('x', '<f4'),
+        ('y', '<f4'),
+        ('w', '<f4'),
+        ('h', '<f4'),
+        ('class_id', 'u1'),
+        ('class_confidence', '<f4'),
+        ('track_id', '<u4'),
+    ]
+)
+"""A labelled box: time in microseconds, top left corner and size in pixels."""
+
+# names in files of the first release
+_OLD_NAMES = {'t': 'ts', 'class_confidence': 'confidence'}
+_OPTIONAL = ('class_confidence', 'track_id')
+
+
+def read_boxes(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read boxes, by the names of their fields, in temporal order.
+
+    The order of the fields differs between releases, and so do two of the names.
+
+    Returns:
+        Boxes of dtype :data:`BOX`, possibly none.
+
+    Raises:
+        UserError: If the file cannot be read or lacks a field, a coordinate is not
+            finite, or a time is negative.
+    """
+    try:
+        with Path(path).open('rb') as file:
+            stored = np.lib.format.read_array(file, allow_pickle=False)
+            if file.read(1):
+                raise ValueError('it has more bytes than its header says')
+        return _convert(stored)
+    except (OSError, ValueError, EOFError) as error:
+        reason = str(error) if type(error) is ValueError else first_line(error)
+        raise UserError(
+            f'box file {os.fspath(path)!r} cannot be used: {reason}'
+        ) from error
+
+
+def _convert(stored: np.ndarray) -> np.ndarray:
+    names = stored.dtype.names or ()
+    boxes = np.zeros(stored.size, BOX)
+    for name in BOX.names or ():
+        found = next((n for n in (name, _OLD_NAMES.get(name)) if n in names), None)
+        if found is not None:
+            values = stored[found].ravel()
+            if values.dtype.kind not in 'iuf':
+                raise ValueError(f'{found} must be numbers, but has {values.dtype}')
+            if name == 't' and (values.astype(np.float64) < 0).any():
+                raise ValueError(f'{found} must not be negative, but is {values.min()}')
+            boxes[name] = values
+        elif name not in _OPTIONAL:
+            raise ValueError(f'it lacks the field {name!r}; it has {list(names)}')
+    geometry = np.stack([boxes[name] for name in 'xywh'])
+    bad = ~np.isfinite(geometry).all(axis=0)
+    if bad.any():
+        index = int(bad.argmax())
+        raise ValueError(
+            f'x, y, w and h must be finite, but are '
+            f'{geometry[:, index].tolist()} in box {index}'
+        )
+    return boxes[np.argsort(boxes['t'], kind='stable')]
+
+
+def write_boxes(path: str | os.PathLike[str], boxes: np.ndarray) -> None:
+    """Write boxes of dtype :data:`BOX`."""
+    content = io.BytesIO()
+    np.lib.format.write_array(content, boxes, allow_pickle=False)
+    write_atomically(Path(path), content.getvalue())
