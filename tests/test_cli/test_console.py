@@ -88,6 +88,14 @@ def test_metrics_of_several_prefixes_keep_their_names() -> None:
     assert row.split() == ['0.5', '1']
 
 
+def test_many_metrics_are_one_below_the_other() -> None:
+    metrics = {f'a/{name}': 0.25 for name in 'bcdefghijklm'}
+    lines = metrics_table('t', metrics).splitlines()
+    assert [line.split() for line in lines[-12:]] == [
+        [n, '0.25'] for n in 'bcdefghijklm'
+    ]
+
+
 def test_imports_of_the_frameworks_print_nothing() -> None:
     code = 'from mmsnn.cli.common.quiet_imports import import_frameworks as f; f()'
     result = subprocess.run(

@@ -16,6 +16,7 @@ import mmsnn
 from mmsnn.reporting.tables import Column, Table, si
 
 _PACKAGE = str(Path(mmsnn.__file__).parent)
+_MAX_COLUMNS = 8
 
 
 class ConsoleFilter(logging.Filter):
@@ -74,13 +75,19 @@ class ConsoleHook(Hook):
 
 
 def metrics_table(title: str, metrics: Mapping[str, Any]) -> str:
-    """Return metrics as a table; a prefix that all names share is its first column."""
+    """Return metrics as a table of few columns, or of two if there are many metrics.
+
+    A prefix that all names share is a heading.
+    """
     prefixes = {name.rpartition('/')[0] for name in metrics}
     prefix = f'{prefixes.pop()}/' if len(prefixes) == 1 else ''
-    names = [name.removeprefix(prefix) for name in metrics]
-    columns = [Column(''), *(Column(name, format='.4g') for name in names)]
-    row = (prefix.rstrip('/'), *metrics.values())
-    return Table(title, tuple(columns), (row,)).text()
+    values = {name.removeprefix(prefix): value for name, value in metrics.items()}
+    heading = prefix.rstrip('/')
+    if len(values) > _MAX_COLUMNS:
+        columns = [Column(heading or 'metric'), Column('', format='.4g')]
+        return Table(title, tuple(columns), tuple(values.items())).text()
+    columns = [Column(''), *(Column(name, format='.4g') for name in values)]
+    return Table(title, tuple(columns), ((heading, *values.values()),)).text()
 
 
 def make_quiet(runner_class: type[Any]) -> type[Any]:
