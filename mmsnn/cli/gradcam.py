@@ -149,20 +149,19 @@ def find_label(name: str | None, classes: 'Sequence[str] | None') -> int | None:
     """Return the label of a class.
 
     Raises:
-        UserError: If it is neither the name of a class nor a number.
+        UserError: If it is neither the name nor the label of a class.
     """
+    from mmsnn.utils.checkpoints import enumerate_some
     from mmsnn.utils.errors import UserError
 
     if name is None:
         return None
     if classes is not None and name in classes:
         return classes.index(name)
-    if name.isdecimal() and classes is None:
+    if name.isdecimal() and (classes is None or int(name) < len(classes)):
         return int(name)
-    raise UserError(
-        f'--class {name!r}: '
-        + (f'the classes are {", ".join(classes)}' if classes else 'not a label')
-    )
+    known = enumerate_some(classes, 20) if classes else 'unknown, give a label'
+    raise UserError(f'--class {name!r}: the classes are {known}')
 
 
 def make_table(

@@ -74,6 +74,7 @@ def test_classifier_with_a_checkpoint(call, tmp_path) -> None:
         ([DETECTOR, 'none.pth', SAMPLE], "'none.pth'"),
         ([CLASSIFIER, SAMPLE], 'checkpoint'),
         ([DETECTOR, SAMPLE, '--class', 'ten'], "'ten'"),
+        ([DETECTOR, SAMPLE, '--class', '10'], "'10'"),
         ([DETECTOR, SAMPLE, '--class', '1', '--box', 1], '--box'),
         ([DETECTOR, SAMPLE, '--box', 999], 'index 999'),
         ([DETECTOR, SAMPLE, '--layer', 'none'], "'none'"),
