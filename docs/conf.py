@@ -46,7 +46,10 @@ nitpick_ignore_regex = [
         'py:class',
         r'mmsnn\..*\.(Arithmetic|EventFile|PreparedFrames|Material|Architecture|SpikeFormer)',
     ),
-    ('py:.*', r'(torch|numpy|np|mmengine|mmdet|mmcv|mmpretrain|matplotlib|nn)\..*'),
+    (
+        'py:.*',
+        r'(torch|numpy|np|mmengine|mmdet|mmcv|mmpretrain|matplotlib|jinja2|nn)\..*',
+    ),
     ('py:.*', r'(collections|pathlib|typing|argparse|os|contextlib|types)\..*'),
     ('py:class', r'[A-Za-z_]+'),
     ('py:class', r'enum.IntEnum|.*(\b(Unpack|Literal|optional)\b|Options).*'),

@@ -23,6 +23,7 @@ ALLOWED = {
         *('ops', 'models', 'datasets', 'deploy', 'analysis', 'evaluation', 'reporting')
     },
 }
+ALLOWED['web'] = ALLOWED['engine']
 ALLOWED['cli'] = {*ALLOWED}
 HEAVY = {'mmcv', 'mmdet', 'mmpretrain', 'spikingjelly', 'matplotlib'}
 

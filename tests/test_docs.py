@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS
 
 import mmsnn  # noqa: F401
+from mmsnn.cli.main import make_parser
 from mmsnn.models import FAMILIES
 from mmsnn.models.residual import AddMerge, Wiring
 
@@ -82,6 +84,16 @@ def test_paths_exist(page):
         assert (page.parent / link).exists(), link
     for path in re.findall(r'(?:mmsnn|configs|tools|docs|tests)/[\w./-]*\w', text):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize('page', DOCS, ids=lambda page: page.name)
+def test_commands_are_known(page):
+    blocks = re.findall(r'```bash\n(.*?)```', page.read_text(encoding='utf-8'), re.S)
+    lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words and words[0] == 'mmsnn':
+            make_parser().parse_args(words[1:])
 
 
 @pytest.mark.parametrize('part', ['SevenBNet', 'DenseNetSNN', 'PooledResNet', 'VGGSNN'])

@@ -31,6 +31,7 @@ from .energy import (
     without_spikes,
 )
 from .firing import BlockFiring, Firing, FiringRates, NeuronFiring, expected_mean
+from .gradcam import GradCAM, ImageCam, LayerCam, compute_cam, explain_prediction
 from .gradients import (
     BlockGradient,
     GradientFlow,
@@ -41,6 +42,7 @@ from .gradients import (
     Stability,
 )
 from .model_parts import find_parts, named_blocks, named_neurons
+from .predictions import ClassScores, Detections, read_prediction
 from .recorders import (
     AttentionCapture,
     DecoderAttention,
@@ -59,11 +61,13 @@ __all__ = [
     'AttentionCapture',
     'BlockFiring',
     'BlockGradient',
+    'ClassScores',
     'Coding',
     'CodingDynamics',
     'Collector',
     'CountingRules',
     'DecoderAttention',
+    'Detections',
     'ENERGY_MODELS',
     'EncoderCoding',
     'EnergyEstimate',
@@ -71,13 +75,16 @@ __all__ = [
     'Firing',
     'FiringRates',
     'GateAttention',
+    'GradCAM',
     'GradientFlow',
     'GradientStability',
     'Gradients',
     'ImageAttention',
+    'ImageCam',
     'ImageOperations',
     'ImageSpikes',
     'InputImage',
+    'LayerCam',
     'LayerEnergy',
     'LayerGradient',
     'LayerMemory',
@@ -95,13 +102,16 @@ __all__ = [
     'Stability',
     'Synaptic',
     'choose_neurons',
+    'compute_cam',
     'energy_pj',
     'estimate_energy',
     'estimate_memory',
     'expected_mean',
+    'explain_prediction',
     'find_parts',
     'has_attention',
     'named_blocks',
     'named_neurons',
+    'read_prediction',
     'without_spikes',
 ]

@@ -194,6 +194,30 @@ def make_batches(
     )
 
 
+def make_file_batches(cfg: Config, files: Sequence[Path]) -> Batches:
+    """Make batches of one image each from image files.
+
+    Args:
+        cfg: A full config of a detector or classifier of images.
+        files: The images, processed by the config's test pipeline.
+
+    Raises:
+        UserError: If the config is not for images; during iteration, if a file is
+            missing or not an image.
+    """
+    _check_sections(cfg)
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    return Batches(
+        FileSamples(cfg, files, seed=0),
+        num_images=len(files),
+        requested=len(files),
+        batch_size=1,
+        collate=_collate(cfg.test_dataloader.get('collate_fn')),
+        source=', '.join(map(str, files)),
+        made_up=True,
+    )
+
+
 def _collate(setting: Mapping[str, Any] | None) -> Callable[[Sequence[Any]], Any]:
     """Return the collate function of a data loader's config."""
     options = dict(setting or dict(type='pseudo_collate'))
@@ -269,5 +293,6 @@ __all__ = [
     'build_model',
     'find_images',
     'make_batches',
+    'make_file_batches',
     'open_dataset',
 ]

@@ -12,8 +12,8 @@ from .common.exit_codes import run
 from .common.parser import Parser, add_command, execute, set_up
 
 COMMANDS = (
-    *('train', 'test', 'demo'),
-    *('energy', 'firing-rate', 'gradient-flow', 'coding-dynamics', 'spikes'),
+    *('train', 'test', 'demo', 'serve'),
+    *('energy', 'firing-rate', 'gradient-flow', 'coding-dynamics', 'spikes', 'gradcam'),
     *('flops', 'benchmark', 'confusion-matrix', 'coco-errors', 'logs'),
     *('datasets', 'browse', 'convert', 'export', 'configs', 'doctor'),
 )

@@ -10,18 +10,28 @@ from .attention_pictures import (
     draw_spatial_attention,
     draw_temporal_attention,
 )
+from .box_pictures import draw_boxes
 from .detection_pictures import draw_detections
+from .gradcam_pictures import draw_gradcam
 from .image_overlay import restore_image
-from .spike_pictures import draw_firing_maps, draw_potentials, draw_raster
+from .spike_pictures import (
+    draw_firing_maps,
+    draw_potentials,
+    draw_raster,
+    draw_step_map,
+)
 
 __all__ = [
+    'draw_boxes',
     'draw_channel_attention',
     'draw_detections',
     'draw_firing_maps',
     'draw_gate',
+    'draw_gradcam',
     'draw_potentials',
     'draw_raster',
     'draw_spatial_attention',
+    'draw_step_map',
     'draw_temporal_attention',
     'restore_image',
 ]

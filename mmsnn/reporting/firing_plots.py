@@ -27,7 +27,7 @@ def draw(firing: Firing) -> list[Picture]:
             Picture(
                 'layers',
                 'Firing rate of each layer of neurons',
-                _draw_layers(firing),
+                draw_layers(firing),
                 'Spikes per neuron per time step, from the first layer (top) to the '
                 'last. The dashed line is the rate of all neurons, the thin line of '
                 'each bar spans the rates of single images.',
@@ -72,8 +72,14 @@ def _make_rows(neurons: Sequence[NeuronFiring], width: float) -> tuple:
     return figure, axes
 
 
-def _draw_layers(firing: Firing) -> Figure:
+def draw_layers(firing: Firing) -> Figure:
+    """Draw the firing rate of each layer of neurons."""
     neurons = firing.neurons
+    with plot_style():
+        return _draw_rates(firing, neurons)
+
+
+def _draw_rates(firing: Firing, neurons: Sequence[NeuronFiring]) -> Figure:
     figure, axes = _make_rows(neurons, 7.5)
     parts = list(dict.fromkeys(n.part for n in neurons))
     for color, part in zip(COLORS * len(parts), parts, strict=False):

@@ -78,6 +78,7 @@ def show_map(
     limits: tuple[float, float],
     cmap: str,
     pixels: np.ndarray | None = None,
+    interpolation: str = 'nearest',
 ) -> AxesImage:
     """Show a map of rates or weights, over the picture if it is given.
 
@@ -88,6 +89,7 @@ def show_map(
         limits: Values of the first and the last colour.
         cmap: Name of the colour map.
         pixels: The picture, drawn in grey below the map.
+        interpolation: How Matplotlib enlarges the map.
 
     Returns:
         The drawn map, for a colour bar.
@@ -104,7 +106,7 @@ def show_map(
         vmin=low,
         vmax=high,
         alpha=None if pixels is None else 0.65,
-        interpolation='nearest',
+        interpolation=interpolation,
         extent=(0, columns, rows, 0),
     )
     _fit(axes, image)

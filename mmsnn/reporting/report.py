@@ -22,21 +22,28 @@ _PIXEL = 96 / DPI
 # A module's name, a path or a function: legible with equally wide letters.
 _CODE = re.compile(r'[^\W\d][\w\[\]-]*([./][\w\[\]-]+)+')
 
-_PAGE = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_PAGE.tests['code'] = _CODE.fullmatch
-
 
 def _breakable(value: str) -> Markup:
     """Return escaped text that may be broken after dots, slashes and underscores."""
     return Markup(re.sub(r'([._/])(?=\w)', r'\1<wbr>', str(escape(value))))
 
 
-_PAGE.filters['breakable'] = _breakable
+def make_environment(*folders: Path) -> Environment:
+    """Return an environment for HTML templates.
+
+    Args:
+        *folders: Folders of templates, besides that of this package, whose
+            ``tables.html.j2`` shows tables.
+    """
+    environment = Environment(
+        loader=FileSystemLoader([*folders, Path(__file__).parent]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests['code'] = _CODE.fullmatch
+    environment.filters['breakable'] = _breakable
+    return environment
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,11 @@ class Report:
             files[picture.name] = file
             images[picture.name] = _embed(file.read_bytes())
         files['html'] = out_dir / 'report.html'
-        page = _PAGE.get_template('report.html.j2').render(report=self, images=images)
+        page = (
+            make_environment()
+            .get_template('report.html.j2')
+            .render(report=self, images=images)
+        )
         files['html'].write_text(page, encoding='utf-8')
         return files
 
@@ -156,6 +167,7 @@ __all__ = [
     'Picture',
     'Report',
     'Table',
+    'make_environment',
     'plot_style',
     'si',
     'to_plain',

@@ -189,11 +189,7 @@ def draw_firing_maps(
             or the image cannot be drawn.
     """
     check_positive_int('num_channels', num_channels)
-    if layer.spikes.ndim != 4:
-        raise ValueError(
-            f'maps need spikes of shape [T, C, H, W], but {layer.name!r} has '
-            f'{list(layer.spikes.shape)}'
-        )
+    _check_maps(layer)
     maps = layer.firing_rates
     pixels = restore_image(image, preprocessor)
     busiest = np.argsort(-maps.mean((1, 2)), kind='stable')[:num_channels]
@@ -220,3 +216,48 @@ def draw_firing_maps(
         right.suptitle('most active channels', fontsize='medium')
         figure.suptitle(layer.name)
     return figure
+
+
+def draw_step_map(
+    layer: LayerSpikes,
+    image: InputImage,
+    step: int,
+    preprocessor: Mapping[str, Any] | None = None,
+) -> Figure:
+    """Draw the spikes of a layer at one time step as a map over the image.
+
+    The map is the mean over all channels. All time steps have the same colour scale.
+
+    Args:
+        layer: The spikes of a layer after a convolution.
+        image: The network's input.
+        step: The time step, from 1 to T.
+        preprocessor: The config's ``data_preprocessor``, see :func:`restore_image`.
+
+    Raises:
+        ValueError: If the spikes are not feature maps, there is no such time step, or
+            the image cannot be drawn.
+    """
+    _check_maps(layer)
+    num_steps = len(layer.spikes)
+    if not 1 <= step <= num_steps:
+        raise ValueError(f'step must be from 1 to {num_steps}, but got {step}')
+    maps = layer.spikes.mean(1)
+    pixels = restore_image(image, preprocessor)
+    with plot_style():
+        figure = Figure(figsize=(4.6, 4.0), layout='constrained')
+        axes = figure.add_subplot()
+        limits = (0.0, float(maps.max()) or 1.0)
+        drawn = show_map(axes, maps[step - 1], image, limits, _RATE_COLORS, pixels)
+        figure.colorbar(drawn, ax=axes, shrink=0.85, label='spikes per neuron')
+        rate = layer.firing_rate_per_step[step - 1]
+        axes.set_title(f't = {step} of {num_steps}: {rate:.3f} on average')
+    return figure
+
+
+def _check_maps(layer: LayerSpikes) -> None:
+    if layer.spikes.ndim != 4:
+        raise ValueError(
+            f'maps need spikes of shape [T, C, H, W], but {layer.name!r} has '
+            f'{list(layer.spikes.shape)}'
+        )

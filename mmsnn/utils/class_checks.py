@@ -99,6 +99,13 @@ def datasets_of(cfg: Config, split: str) -> Iterator[tuple[str, Any, type]]:
                 yield name, dataset, class_
 
 
+def classes_of_test_set(cfg: Config) -> tuple[str, ...] | None:
+    """Return the classes of a config's test set; None if they are unknown."""
+    for found in datasets_of(cfg, 'test'):
+        return class_names(*found)
+    return None
+
+
 def class_names(
     where: str, dataset: Mapping[str, Any], class_: type
 ) -> tuple[str, ...] | None:

@@ -100,10 +100,19 @@ def load(
     progress('Building the model')
     set_random_seed(args.seed)
     model = build_model(cfg, args.checkpoint, note)
+    checkpoint = args.checkpoint or _initialised(cfg, args.seed)
+    facts = describe_run(args, model, batches.source, checkpoint)
+    return cfg, model, batches, facts
+
+
+def describe_run(
+    args: argparse.Namespace, model: 'nn.Module', images: str, checkpoint: str
+) -> dict[str, str]:
+    """Return the facts of a report: what is analysed, by which versions and command."""
     facts = {
         'Config': str(args.config),
-        'Checkpoint': args.checkpoint or _initialised(cfg, args.seed),
-        'Images': batches.source,
+        'Checkpoint': checkpoint,
+        'Images': images,
         'Time steps': _time_steps(model),
         'Versions': _versions(),
         'Command': command_line(),
@@ -112,7 +121,7 @@ def load(
         facts['Settings'] = ', '.join(
             f'{key}={value}' for key, value in args.cfg_options.items()
         )
-    return cfg, model, batches, facts
+    return facts
 
 
 def _source(args: argparse.Namespace) -> 'InputSource':

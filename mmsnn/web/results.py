@@ -1,0 +1,178 @@
+"""What is measured of a model on one picture, and kept for its page."""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmsnn.analysis import (
+    AttentionCapture,
+    EnergyEstimate,
+    Firing,
+    FiringRates,
+    ImageAttention,
+    ImageCam,
+    ImageSpikes,
+    InputImage,
+    OperationCounter,
+    Operations,
+    SpikeCapture,
+    estimate_energy,
+    explain_prediction,
+    has_attention,
+    without_spikes,
+)
+from mmsnn.analysis.predictions import Prediction, read_prediction
+from mmsnn.analysis.recorders.one_image import OneImage
+from mmsnn.utils.dry_run import predict
+
+from .served_models import ServedModel
+
+
+class _Input(OneImage):
+    """Records the input alone."""
+
+    def watch(self) -> Any:
+        """Register no more hooks."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A model's prediction and measurements for one picture.
+
+    Attributes:
+        served: The model.
+        batch: The input of its ``test_step``.
+        image: The network's input.
+        prediction: Boxes, or scores of the classes.
+        seconds: Time of the prediction.
+        attention: Attention weights; None if the model has no attention.
+        firing: Firing rates; None if the network does not spike.
+        operations: Operations of the prediction.
+    """
+
+    served: ServedModel
+    batch: Mapping[str, Any]
+    image: InputImage
+    prediction: Prediction
+    seconds: float
+    attention: ImageAttention | None
+    firing: Firing | None
+    operations: Operations
+    _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def energy(self) -> EnergyEstimate:
+        """Energy of this picture."""
+        return estimate_energy(self.operations)
+
+    @property
+    def twin(self) -> EnergyEstimate:
+        """Energy of the same network without spikes."""
+        return estimate_energy(without_spikes(self.operations))
+
+    def spikes(self, layer: str) -> ImageSpikes:
+        """Return the spikes and some potentials of a layer of neurons.
+
+        Raises:
+            UserError: If there is no such layer.
+        """
+        return self._keep('spikes', layer, lambda: _record_spikes(self, layer))
+
+    def cam(self, category: int | None, box: int | None) -> ImageCam:
+        """Return the Grad-CAM of a class or box at the backbone's outputs.
+
+        Raises:
+            UserError: If there is no such class or box.
+        """
+        return self._keep(
+            'cam',
+            (category, box),
+            lambda: explain_prediction(
+                self.served.model, deepcopy(self.batch), 'backbone', category, box
+            ),
+        )
+
+    def _keep(self, kind: str, key: Any, compute: Any) -> Any:
+        """Return what is computed; the last one of each kind is kept."""
+        if self._kept.get(kind, (None,))[0] != key:
+            self._kept[kind] = (key, compute())
+        return self._kept[kind][1]
+
+
+def _record_spikes(result: Result, layer: str) -> ImageSpikes:
+    with SpikeCapture(result.served.model, layer) as capture:
+        predict(result.served.model, deepcopy(result.batch))
+    return capture.result()
+
+
+def measure(served: ServedModel, batch: Mapping[str, Any]) -> Result:
+    """Run a model on a picture and measure it.
+
+    Args:
+        served: The model.
+        batch: The input of its ``test_step``, with one picture.
+
+    Raises:
+        UserError: If the model does not accept the picture.
+    """
+    model = served.model
+    # alone, so that only the network's own operations are counted
+    with OperationCounter(model) as counter:
+        predict(model, deepcopy(batch))
+    with _Input(model) as seen:
+        start = time.perf_counter()
+        (sample,) = predict(model, deepcopy(batch))
+        seconds = time.perf_counter() - start
+    image, _ = seen.seen(())
+    firing = attention = None
+    if served.layers:
+        with FiringRates(model) as rates:
+            predict(model, deepcopy(batch))
+        firing = rates.result()
+    if has_attention(model):
+        with AttentionCapture(model) as weights:
+            predict(model, deepcopy(batch))
+        attention = weights.result()
+    return Result(
+        served,
+        batch,
+        image,
+        read_prediction(sample),
+        seconds,
+        attention,
+        firing,
+        counter.result(),
+    )
+
+
+class Results:
+    """The latest results, by names that cannot be guessed.
+
+    Args:
+        limit: Number of results that are kept.
+    """
+
+    def __init__(self, limit: int = 32) -> None:
+        self._limit = limit
+        self._results: OrderedDict[str, Result] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, result: Result) -> str:
+        """Keep a result and return its name."""
+        name = secrets.token_urlsafe(12)
+        with self._lock:
+            self._results[name] = result
+            while len(self._results) > self._limit:
+                self._results.popitem(last=False)
+        return name
+
+    def get(self, name: str) -> Result | None:
+        """Return the result of a name; None if there is none or no longer."""
+        with self._lock:
+            return self._results.get(name)

@@ -1,0 +1,119 @@
+"""The models that the page offers, and their sample pictures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from torch import nn
+
+from mmsnn.analysis.model_inputs import (
+    InputSource,
+    build_model,
+    make_batches,
+    make_file_batches,
+)
+from mmsnn.analysis.model_parts import named_neurons
+from mmsnn.models.neurons import BaseNeuron
+from mmsnn.utils.class_checks import classes_of_test_set
+from mmsnn.utils.config_files import load_config
+from mmsnn.utils.errors import UserError
+
+SAMPLES = Path(__file__).parent / 'samples'
+NUM_SAMPLES = 6
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model of a config and a checkpoint, built when it is first used.
+
+    Attributes:
+        title: Its name on the page.
+        description: One line, or an empty string.
+        config: Path of the config, or ``mmsnn::FOLDER/FILE``.
+        checkpoint: Path of the checkpoint.
+        warn: Called with warnings about the checkpoint.
+        cfg_options: Settings that override those of the config.
+    """
+
+    title: str
+    description: str
+    config: str
+    checkpoint: str
+    warn: Callable[[str], None]
+    cfg_options: Mapping[str, Any] | None = None
+
+    @cached_property
+    def cfg(self) -> Config:
+        """The config.
+
+        Raises:
+            UserError: If it cannot be read.
+        """
+        return load_config(self.config, self.cfg_options)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The model in eval mode.
+
+        Raises:
+            UserError: If it cannot be built, or the checkpoint does not fit.
+        """
+        return build_model(self.cfg, self.checkpoint, self.warn)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes, if they are known."""
+        return classes_of_test_set(self.cfg)
+
+    @cached_property
+    def neurons(self) -> dict[str, BaseNeuron]:
+        """The layers of neurons by name; none if the network does not spike."""
+        try:
+            return dict(named_neurons(self.model))
+        except ValueError:
+            return {}
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers of neurons."""
+        return tuple(self.neurons)
+
+    @property
+    def num_steps(self) -> int:
+        """Number of time steps."""
+        return max((neuron.num_steps for neuron in self.neurons.values()), default=1)
+
+    @property
+    def preprocessor(self) -> Mapping[str, Any] | None:
+        """The settings that normalise the images."""
+        settings = self.cfg.model.get('data_preprocessor')
+        return settings or self.cfg.get('data_preprocessor')
+
+    @cached_property
+    def samples(self) -> Sequence[Mapping[str, Any]]:
+        """Batches of one sample each: of the test set, else the bundled pictures.
+
+        Raises:
+            UserError: If the model takes event frames and there is no test set.
+        """
+        bundled = sorted(SAMPLES.glob('*.jpg'))
+        try:
+            batches = make_batches(self.cfg, InputSource('dataset'), NUM_SAMPLES)
+        except UserError as missing:
+            try:
+                batches = make_file_batches(self.cfg, bundled)
+            except UserError:
+                raise missing from None
+        return list(batches)
+
+    def read_file(self, path: Path) -> Mapping[str, Any]:
+        """Return a batch of one image file.
+
+        Raises:
+            UserError: If the model takes event frames, or the file cannot be read.
+        """
+        (batch,) = make_file_batches(self.cfg, [path])
+        return batch

@@ -1,0 +1,55 @@
+"""Pictures that visitors send: checked, limited in size, and written anew."""
+
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mmsnn.utils.errors import UserError
+
+MAX_BYTES = 20 * 2**20
+MAX_PIXELS = 50_000_000
+MAX_SIDE = 1024
+"""Larger pictures are reduced to this number of pixels in height and width."""
+FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'WEBP')
+
+
+def save_picture(content: bytes, path: Path) -> None:
+    """Decode a picture and save it as an RGB PNG, upright and without metadata.
+
+    Args:
+        content: The file that was sent.
+        path: The file that is written.
+
+    Raises:
+        UserError: If it is no picture of a known format, damaged or too large.
+    """
+    if len(content) > MAX_BYTES:
+        raise UserError(
+            f'the file has {len(content)} bytes, but at most {MAX_BYTES} are allowed'
+        )
+    try:
+        with warnings.catch_warnings():
+            # the size is limited below, before anything is decoded
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            picture = Image.open(BytesIO(content), formats=FORMATS)
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise UserError(
+                f'the picture has {width} x {height} pixels, but at most {MAX_PIXELS} '
+                'are allowed'
+            )
+        picture.draft('RGB', (MAX_SIDE, MAX_SIDE))
+        picture.load()
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f'the file is not a picture that can be read: {", ".join(FORMATS)}'
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError('the picture is damaged') from error
+    upright = ImageOps.exif_transpose(picture).convert('RGB')
+    upright.thumbnail((MAX_SIDE, MAX_SIDE))
+    upright.save(path, 'PNG')
