@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.registry import VISBACKENDS
+from nbclient import NotebookClient
 from test_tools.conftest import separate_run
 
 from mmsnn.cli.main import main, make_parser
@@ -160,10 +162,8 @@ def test_notebook_is_committed_without_outputs(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path: Path, tmp_path: Path) -> None:
-    nbformat = pytest.importorskip('nbformat')
-    nbclient = pytest.importorskip('nbclient')
     notebook = nbformat.read(path, as_version=4)
     resources = dict(metadata=dict(path=str(tmp_path)))
-    nbclient.NotebookClient(notebook, timeout=1200, resources=resources).execute()
+    NotebookClient(notebook, timeout=1200, resources=resources).execute()
     outputs = [x for cell in notebook.cells for x in cell.get('outputs', [])]
     assert any('image/png' in x.get('data', {}) for x in outputs)
