@@ -20,7 +20,7 @@ extensions = [
     'sphinx.ext.autodoc',
     'sphinx.ext.napoleon',
     'sphinx.ext.mathjax',
-    'myst_parser',
+    'myst_nb',
 ]
 exclude_patterns = ['_build', 'benchmarks']
 html_theme = 'furo'
@@ -29,6 +29,7 @@ html_copy_source = False
 
 myst_enable_extensions = ['dollarmath']
 myst_heading_anchors = 4
+nb_execution_mode = 'off'  # a test executes the notebooks
 
 autodoc_default_options = {'members': True}
 autodoc_member_order = 'bysource'

@@ -1,16 +1,18 @@
 """Shipped weights give the results that are stated for them."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmsnn.cli.common.shipped import configs_folder, shipped_configs
 from mmsnn.cli.main import main
 from mmsnn.utils.checkpoints import load_file
 from mmsnn.utils.errors import UserError
-from mmsnn.utils.shipped_configs import shipped_weights
+from mmsnn.utils.shipped_configs import shipped_weights, use_shipped_weights
 
 WEIGHTS = [config.name for config in shipped_configs() if config.has_weights]
 
@@ -56,3 +58,16 @@ def test_no_weights_without_a_shipped_config(tmp_path) -> None:
     assert shipped_weights(str(configs_folder() / WEIGHTS[0])) is not None
     with pytest.raises(UserError, match='nobody'):
         shipped_weights('nobody::folder/file.py')
+
+
+def test_load_from_takes_the_name_of_a_shipped_config() -> None:
+    cfg = Config(dict(load_from=f'mmsnn::{WEIGHTS[0]}'))
+    use_shipped_weights(cfg)
+    assert Path(cfg.load_from).is_file()
+    for other in (None, 'epoch_1.pth'):
+        cfg = Config(dict(load_from=other))
+        use_shipped_weights(cfg)
+        assert cfg.load_from == other
+    name = next(config.name for config in shipped_configs() if not config.has_weights)
+    with pytest.raises(UserError, match=re.escape(name)):
+        use_shipped_weights(Config(dict(load_from=f'mmsnn::{name}')))

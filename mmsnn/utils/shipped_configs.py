@@ -66,6 +66,26 @@ def shipped_weights(config: str) -> str | None:
     return str(weights) if shipped else None
 
 
+def use_shipped_weights(cfg: Config) -> None:
+    """Replace a ``load_from`` that names a shipped config by its weights' path.
+
+    Args:
+        cfg: A full config.
+
+    Raises:
+        UserError: If there is no such config, or if it is shipped without weights.
+    """
+    name = cfg.get('load_from')
+    if not isinstance(name, str) or not name.startswith('mmsnn::'):
+        return
+    cfg.load_from = shipped_weights(name)
+    if cfg.load_from is None:
+        raise UserError(
+            f'load_from: config {name!r} is shipped without weights; `mmsnn configs` '
+            'marks those with weights'
+        )
+
+
 def register_package() -> None:
     """Make MMEngine find this package's configs.
 

@@ -8,29 +8,18 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
-
 # a checkout works without being installed
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import _measured_numbers as measured  # noqa: E402
+from _measured_numbers import PAPERS_ACS, millions  # noqa: E402
 from _pages import replace_part  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmpretrain.registry import MODELS  # noqa: E402
 
-import mmsnn  # noqa: E402, F401
-from mmsnn.analysis import (  # noqa: E402
-    ENERGY_MODELS,
-    CountingRules,
-    OperationCounter,
-    energy_pj,
-    estimate_energy,
-    without_spikes,
-)
+from mmsnn.analysis import ENERGY_MODELS, energy_pj  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / 'docs' / 'energy.md'
-CONFIG = ROOT / 'configs' / 'cifar100' / 'sg-r18-asd_1xb32-amp-200e_cifar100.py'
 COSTS = (
     '<!-- the costs: python tools/docs_tools/energy_tables.py -->',
     '<!-- end of costs -->',
@@ -39,7 +28,6 @@ TABLE_5 = (
     '<!-- Table 5: python tools/docs_tools/energy_tables.py -->',
     '<!-- end of Table 5 -->',
 )
-PAPERS_ACS = 348.9e6
 
 
 def costs() -> str:
@@ -58,37 +46,24 @@ def table_5() -> str:
 
     Dense counts do not depend on the weights. Accumulations do; they are the paper's.
     """
-    torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile(CONFIG).model)
-    # in training mode, batch statistics make an untrained network fire
-    with OperationCounter(model.train()) as counter, torch.no_grad():
-        model(torch.randn(2, 3, 32, 32))
-    operations = counter.result()
-    decoder = sum(
-        layer.weights for layer in operations.layers if layer.part == 'decoder'
-    )
-    without_decoder = operations.parameters - decoder
-    rules = CountingRules(projections=False)
-    ann = estimate_energy(without_spikes(operations), 'SG', rules).total
-    with_shortcuts = estimate_energy(without_spikes(operations), 'SG').total
-    macs = sum(
-        layer.mean.analog.dense
-        for layer in operations.layers
-        if layer.kind != 'norm' and layer.part != 'backbone'
-    )
-    snn = energy_pj(macs, PAPERS_ACS, 'SG')
+    parameters = measured.count(measured.build(measured.TABLE_5))
+    ann = measured.ann_macs(measured.TABLE_5, 32, projections=False)
+    with_shortcuts = measured.ann_macs(measured.TABLE_5, 32)
+    macs = measured.snn_macs()
+    ann_pj, snn_pj = energy_pj(ann, 0, 'SG'), energy_pj(macs, PAPERS_ACS, 'SG')
+    without_decoder = parameters - measured.decoder_parameters()
     lines = [
         '| | paper | counted |',
         '|---|---|---|',
-        f'| ANN, parameters | 11.22 M | {without_decoder / 1e6:.2f} M |',
-        f'| SNN, parameters | 11.25 M | {operations.parameters / 1e6:.2f} M |',
-        f'| ANN, MACs | 549.2 M | {ann.macs / 1e6:.1f} M '
-        f'({with_shortcuts.macs / 1e6:.1f} M with the convolutions of shortcuts) |',
-        f'| ANN, energy | 1.7e9 pJ | {ann.energy_pj:.2e} pJ |',
-        f'| SNN, MACs (encoder, ASD, classifier) | 1.9 M | {macs / 1e6:.2f} M |',
-        f"| SNN, energy at the paper's {PAPERS_ACS / 1e6:.1f} M ACs | 4.1e7 pJ "
-        f'| {snn:.2e} pJ |',
-        f'| times less | 41.7 | {ann.energy_pj / snn:.1f} |',
+        f'| ANN, parameters | 11.22 M | {millions(without_decoder)} |',
+        f'| SNN, parameters | 11.25 M | {millions(parameters)} |',
+        f'| ANN, MACs | 549.2 M | {millions(ann, 1)} '
+        f'({millions(with_shortcuts, 1)} with the convolutions of shortcuts) |',
+        f'| ANN, energy | 1.7e9 pJ | {ann_pj:.2e} pJ |',
+        f'| SNN, MACs (encoder, ASD, classifier) | 1.9 M | {millions(macs)} |',
+        f"| SNN, energy at the paper's {millions(PAPERS_ACS, 1)} ACs | 4.1e7 pJ "
+        f'| {snn_pj:.2e} pJ |',
+        f'| times less | 41.7 | {ann_pj / snn_pj:.1f} |',
     ]
     return '\n'.join(lines)
 

@@ -65,6 +65,7 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
     from mmsnn.utils.config_files import load_config
     from mmsnn.utils.outputs import check_folder
     from mmsnn.utils.preflight import check_sections
+    from mmsnn.utils.shipped_configs import use_shipped_weights
 
     _check_launcher(args.launcher)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -72,6 +73,7 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
     cfg = load_config(args.config, args.cfg_options)
     for line in misspelt_settings(cfg):
         note(line)
+    use_shipped_weights(cfg)
     check_sections(cfg, mode)
     check_settings(cfg, mode)
     cfg.launcher = args.launcher
