@@ -12,6 +12,7 @@ Examples:
 """
 
 import argparse
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
 
 FIRST_LOOK = 40
 """Images of the first evaluation."""
-NUM_IMAGES: dict[str, int] = {}
+NUM_IMAGES: dict[str, Any] = {}
 """Numbers of images of the data set, if not the default."""
 NUM_PICTURES = 8
 BATCH_SIZE = 8
+FEW_STEPS = 1500
+"""With fewer steps than this, training takes half the batch size for more of them."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -197,6 +200,8 @@ def train(args: argparse.Namespace, data: Path, num_images: int) -> str:
     from .common.live_line import LiveLine
 
     cfg = training_config(args, data)
+    if 60 * args.minutes / step_seconds(data) < FEW_STEPS:
+        cfg.train_dataloader.batch_size = BATCH_SIZE // 2
     # the log file has what MMEngine prints
     with redirect_stdout(StringIO()):
         runner = Runner.from_cfg(cfg)
@@ -209,6 +214,24 @@ def train(args: argparse.Namespace, data: Path, num_images: int) -> str:
     epochs = runner.iter * batch_size / num_images
     print(f'Trained for {epochs:.1f} epochs ({runner.iter} iterations)')
     return (Path(cfg.work_dir) / 'last_checkpoint').read_text('utf-8').strip()
+
+
+def step_seconds(data: Path) -> float:
+    """Measure a training step of ``BATCH_SIZE`` images."""
+    from mmsnn.analysis.model_inputs import InputSource, build_model, make_batches
+    from mmsnn.utils.config_files import load_config
+
+    cfg = load_config(DETECTOR, data_options(data, 'test'))
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        model: Any = build_model(cfg).train()
+        (batch,) = make_batches(cfg, InputSource(), BATCH_SIZE, BATCH_SIZE)
+    inputs = model.data_preprocessor(batch, True)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        model.parse_losses(model(**inputs, mode='loss'))[0].backward()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def training_config(args: argparse.Namespace, data: Path) -> 'Config':
@@ -225,6 +248,7 @@ def training_config(args: argparse.Namespace, data: Path) -> 'Config':
     # TimeBudgetHook ends it and sets the learning rate
     cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=10**9)
     cfg.param_scheduler = None
+    cfg.train_dataloader.batch_size = BATCH_SIZE
     cfg.train_dataloader.sampler.type = 'InfiniteSampler'
     for name in ('val', 'test'):
         for part in ('cfg', 'dataloader', 'evaluator'):
