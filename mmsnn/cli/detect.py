@@ -126,8 +126,18 @@ def check_options(args: argparse.Namespace) -> None:
         raise UserError(f'--batch-size must be at least 1, but got {args.batch_size}')
     if not 0 <= args.score_thr <= 1:
         raise UserError(f'--score-thr must be from 0 to 1, but got {args.score_thr}')
-    if args.show and not (os.environ.get('DISPLAY') or 'WAYLAND_DISPLAY' in os.environ):
-        raise UserError('--show needs a display, and there is none (DISPLAY is unset)')
+    if args.show and not has_display():
+        raise UserError('--show needs a display, but none can be opened')
+
+
+def has_display() -> bool:
+    """Return whether a window can be opened."""
+    if not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
+        return False
+    from matplotlib import pyplot
+
+    # without a toolkit or a display that answers, Matplotlib falls back to Agg
+    return pyplot.get_backend().lower() != 'agg'
 
 
 def split_words(words: list[str]) -> tuple[list[str], str, str | None]:

@@ -296,7 +296,7 @@ OTHER = 'mmsnn::spiking_retinanet/spiking-retinanet_sg-r10-rate_fpn_1xb8-8e_digi
         (['7', '--batch-size', '0'], ['--batch-size', '0']),
         (['7', '--score-thr', '2'], ['--score-thr', '2']),
         (['7', '--int8', '--bf16'], ['--int8', '--bf16']),
-        (['7', '--show'], ['--show', 'DISPLAY']),
+        (['7', '--show'], ['--show', 'display']),
     ],
 )
 def test_mistakes(call: Call, capsys, words, parts) -> None:
