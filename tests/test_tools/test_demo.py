@@ -31,7 +31,15 @@ def run_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     return run
 
 
-def test_demo(run_demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize('few_steps', [0, demo.FEW_STEPS])
+def test_demo(
+    run_demo,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    few_steps: int,
+) -> None:
+    monkeypatch.setattr(demo, 'FEW_STEPS', few_steps)
     run_demo('--minutes', '0.03', '--seed', '3')
     printed = capsys.readouterr()
     rows = [line.split() for line in printed.out.splitlines()]
@@ -49,6 +57,8 @@ def test_demo(run_demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert 'seed = 3' in log.read_text() or 'seed=3' in log.read_text()
     for kind in ('pictures_shipped', 'pictures_trained'):
         assert (run / kind / 'overview.png').is_file()
+    # with time for few steps, the images are crowded
+    assert (run / 'crowded_images').exists() is bool(few_steps)
     # what to type next is valid
     commands = [row[1:] for row in rows if row[:1] == ['mmsnn']]
     assert [words[0] for words in commands] == ['detect', 'spikes', 'energy']
