@@ -26,7 +26,7 @@ class LiveLine(Hook):
 
     priority = 'LOW'
 
-    def __init__(self, budget: TimeBudgetHook, epoch_length: int) -> None:
+    def __init__(self, budget: TimeBudgetHook, epoch_length: float) -> None:
         self.budget = budget
         self.epoch_length = epoch_length
         self._console = Console(stderr=True)
