@@ -16,7 +16,7 @@ help: ## Show the targets.
 env: ## Set up the environment in .venv, or complete it.
 	@PYTHON='$(PYTHON)' bash tools/setup.sh
 
-demo: env ## Make data, train a spiking RetinaNet, evaluate it, draw what it detects.
+demo: env ## Show what a shipped detector detects, then train one for ten minutes.
 	$(VENV_PYTHON) tools/demo.py $(ARGS)
 
 test: env ## Run the tests, apart from the slow ones.

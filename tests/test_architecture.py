@@ -18,6 +18,7 @@ ALLOWED = {
     'evaluation': {'datasets'},
     'deploy': {'ops', 'models'},
     'analysis': {'ops', 'models', 'datasets', 'deploy'},
+    'inference': {'ops', 'models', 'datasets', 'deploy', 'analysis'},
     'reporting': {'ops', 'models', 'datasets', 'deploy', 'analysis', 'evaluation'},
     'engine': {
         *('ops', 'models', 'datasets', 'deploy', 'analysis', 'evaluation', 'reporting')

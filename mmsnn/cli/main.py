@@ -12,7 +12,7 @@ from .common.exit_codes import run
 from .common.parser import Parser, add_command, execute, set_up
 
 COMMANDS = (
-    *('train', 'test', 'demo', 'serve'),
+    *('train', 'test', 'detect', 'demo', 'serve'),
     *('energy', 'firing-rate', 'gradient-flow', 'coding-dynamics', 'spikes', 'gradcam'),
     *('flops', 'benchmark', 'confusion-matrix', 'coco-errors', 'logs'),
     *('datasets', 'browse', 'convert', 'export', 'configs', 'doctor'),

@@ -17,6 +17,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .common.deploy_options import (
+    add_deploy_options,
+    check_deploy_options,
+    deploy_settings,
+)
 from .common.exit_codes import note
 from .common.options import OutputFile, add_config
 from .common.runs import add_run_options, build_runner, load
@@ -57,27 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--tta', action='store_true', help='augment the images at test time'
     )
-    parser.add_argument(
-        '--fold-norms',
-        action='store_true',
-        help='make norms a part of the convolutions before them, which is faster',
-    )
-    parser.add_argument(
-        '--bf16',
-        action='store_true',
-        help='compute the spiking backbone in bf16 if the processor has instructions '
-        'for it, else in fp32, which is faster then',
-    )
-    parser.add_argument(
-        '--force-bf16',
-        action='store_true',
-        help='compute it in bf16 on any processor',
-    )
-    parser.add_argument(
-        '--int8',
-        action='store_true',
-        help="round the spiking backbone's weights to 8 bits; includes --fold-norms",
-    )
+    add_deploy_options(parser)
     parser.add_argument(
         '--allow-partial',
         action='store_true',
@@ -149,19 +134,6 @@ def set_tta(cfg: 'Config') -> None:
     dataset.pipeline = cfg.tta_pipeline
 
 
-def wants_bf16(args: argparse.Namespace) -> bool:
-    """Return whether the backbone is to compute in bf16 on this machine."""
-    from mmsnn.utils.cpu import multiplies_bf16
-
-    if not args.bf16 or args.force_bf16 or multiplies_bf16():
-        return args.bf16 or args.force_bf16
-    note(
-        'this processor has no instructions for bf16: testing in fp32, which is '
-        'several times as fast (--force-bf16 tests in bf16)'
-    )
-    return False
-
-
 def add_dump(cfg: 'Config', runner: 'Runner', out: str) -> None:
     """Make the runner dump its predictions to ``out``."""
     from mmdet.evaluation import DumpDetResults
@@ -230,8 +202,7 @@ def main(args: argparse.Namespace) -> None:
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
-    if args.int8 and (args.bf16 or args.force_bf16):
-        raise UserError('--int8 and --bf16 exclude each other')
+    check_deploy_options(args)
     if args.checkpoint is None:
         args.checkpoint = shipped_weights(args.config)
         if args.checkpoint is None:
@@ -264,10 +235,9 @@ def main(args: argparse.Namespace) -> None:
     to_channels_last(runner.model)
     if args.out is not None:
         add_dump(cfg, runner, args.out)
-    bf16 = wants_bf16(args)
-    if args.fold_norms or bf16 or args.int8:
-        fold = args.fold_norms or args.int8
-        runner.register_hook(DeployHook(fold, bf16, args.int8))
+    settings = deploy_settings(args)
+    if any(settings):
+        runner.register_hook(DeployHook(*settings))
     with explain_failures(cfg), explain_downloads():
         dry_run(runner, 'test')
         metrics = runner.test()

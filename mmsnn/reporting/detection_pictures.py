@@ -18,6 +18,56 @@ from mmsnn.utils import check_positive_int
 
 _GAP = 8
 _HEADER = 24
+# Pictures with a smaller side are enlarged, so that labels are legible.
+_LEGIBLE = 384
+
+
+class DetectionPainter:
+    """Draws boxes, labels and scores with MMDetection's visualizer.
+
+    Args:
+        metainfo: Classes of the labels and their colours, as of a data set.
+        score_thr: Boxes with a lower score are left out.
+    """
+
+    def __init__(self, metainfo: Mapping[str, Any], score_thr: float = 0.3) -> None:
+        self.score_thr = score_thr
+        self._visualizer = DetLocalVisualizer()
+        self._visualizer.dataset_meta = with_colors(metainfo)
+
+    def draw(self, pixels: np.ndarray, instances: InstanceData) -> np.ndarray:
+        """Return a picture with its boxes, enlarged by :func:`legible_scale`.
+
+        Args:
+            pixels: The picture, RGB ``uint8 [H, W, 3]``.
+            instances: ``bboxes``, ``scores`` and ``labels``, on the CPU.
+
+        Returns:
+            RGB ``uint8``.
+        """
+        image = enlarge(pixels)
+        scaled = _scaled(instances, legible_scale(pixels), image.shape[:2])
+        # the visualizer draws in order: the highest score is drawn last, on top
+        drawn = DetDataSample(pred_instances=scaled[scaled.scores.argsort()])
+        self._visualizer.add_datasample(
+            'detections', image, drawn, draw_gt=False, pred_score_thr=self.score_thr
+        )
+        return self._visualizer.get_image()
+
+    def show(self, picture: np.ndarray, title: str, seconds: float) -> None:
+        """Show a picture in a window for some seconds, or until space is pressed."""
+        self._visualizer.show(picture, win_name=title, wait_time=seconds)
+
+
+def legible_scale(pixels: np.ndarray) -> int:
+    """Return the factor by which a picture is enlarged, so that labels are legible."""
+    return max(1, _LEGIBLE // max(pixels.shape[:2]))
+
+
+def enlarge(pixels: np.ndarray) -> np.ndarray:
+    """Return a picture, enlarged by :func:`legible_scale`."""
+    scale = legible_scale(pixels)
+    return pixels if scale == 1 else mmcv.imrescale(pixels, float(scale))
 
 
 def _scaled(instances: InstanceData, scale: int, size: tuple[int, int]) -> InstanceData:

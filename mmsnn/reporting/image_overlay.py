@@ -9,7 +9,9 @@ from matplotlib.image import AxesImage
 
 from mmsnn.analysis.recorders.one_image import InputImage
 
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
+# Opacity of a map over the picture.
+MAP_ALPHA = 0.65
 _ON, _OFF = np.array([0.84, 0.15, 0.16]), np.array([0.12, 0.47, 0.71])
 
 
@@ -97,7 +99,7 @@ def show_map(
     low, high = limits
     rows, columns = image.values.shape[-2:]
     if pixels is not None:
-        grey = pixels @ np.array(_LUMA)
+        grey = pixels @ np.array(LUMA)
         extent = (0, image.width, image.height, 0)
         axes.imshow(grey, cmap='gray', vmin=0, vmax=255, extent=extent)
     drawn = axes.imshow(
@@ -105,7 +107,7 @@ def show_map(
         cmap=cmap,
         vmin=low,
         vmax=high,
-        alpha=None if pixels is None else 0.65,
+        alpha=None if pixels is None else MAP_ALPHA,
         interpolation=interpolation,
         extent=(0, columns, rows, 0),
     )

@@ -16,7 +16,7 @@ from .image_overlay import restore_image, show_image, show_map
 from .plot_style import COLORS, plot_style
 
 _BAR, _SPIKE, *_, _QUIET = COLORS
-_RATE_COLORS = 'magma'
+RATE_COLORS = 'magma'
 
 
 def draw_raster(layer: LayerSpikes, max_neurons: int = 192) -> Figure:
@@ -203,14 +203,14 @@ def draw_firing_maps(
         picture.set_title('input', fontsize='medium')
         average = maps.mean(0)
         limits = (0.0, float(average.max()) or 1.0)
-        drawn = show_map(mean, average, image, limits, _RATE_COLORS, pixels)
+        drawn = show_map(mean, average, image, limits, RATE_COLORS, pixels)
         mean.set_title(f'mean of {len(maps)} channels', fontsize='medium')
         left.colorbar(drawn, ax=mean, shrink=0.85, label='firing rate')
         axes = right.subplots(rows, side, squeeze=False)
         for one in axes.flat:
             one.set_axis_off()
         for one, channel in zip(axes.flat, busiest, strict=False):
-            drawn = show_map(one, maps[channel], image, (0.0, 1.0), _RATE_COLORS)
+            drawn = show_map(one, maps[channel], image, (0.0, 1.0), RATE_COLORS)
             one.set_title(f'{channel}', fontsize=7, pad=2)
         right.colorbar(drawn, ax=axes, shrink=0.85, label='firing rate')
         right.suptitle('most active channels', fontsize='medium')

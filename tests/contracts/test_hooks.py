@@ -14,7 +14,7 @@ from .test_arguments import WRONG
 
 HOOKS.import_from_location()
 NAMES = sorted(HOOKS.module_dict)
-SMALL: dict[str, Any] = dict(train_steps=2, target=1e6)
+SMALL: dict[str, Any] = dict(train_steps=2, target=1e6, minutes=1.0)
 
 
 def arguments(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmsnn.cli import test
+from mmsnn.cli.common import deploy_options
 from mmsnn.cli.common.parser import Parser, set_up
 from mmsnn.utils import cpu
 
@@ -79,7 +80,7 @@ def test_bf16_needs_a_processor_that_multiplies_it(
     cpu.multiplies_bf16.cache_clear()
     args = set_up(Parser(), test).parse_args(['config', 'checkpoint', *options])
     try:
-        assert test.wants_bf16(args) is expected
+        assert deploy_options.deploy_settings(args)[1] is expected
     finally:
         cpu.multiplies_bf16.cache_clear()
     noted = 'no instructions for bf16' in capsys.readouterr().err

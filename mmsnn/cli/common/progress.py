@@ -54,3 +54,41 @@ def track(items: Iterable[T], what: str) -> Iterator[T]:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def track_rate(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
+    """Yield pictures, with a bar of their number and rate if stderr is a terminal.
+
+    Args:
+        items: What is iterated over.
+        what: What is done with them, such as 'Detecting'.
+        total: How many there are; None if it is unknown.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f'{task.speed or 0:.1f}/s')
+
+    console = Console(stderr=True)
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *(*columns, Rate(), TimeRemainingColumn()),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)

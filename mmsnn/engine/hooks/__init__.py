@@ -9,6 +9,7 @@ from .firing_rate import FiringRateHook
 from .gradient_flow import GradientFlowHook
 from .non_finite import NonFiniteHook
 from .synaptic_loss import SynapticOperationsLossHook
+from .time_budget import TimeBudgetHook
 from .train_steps import TrainStepsHook
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     'GradientFlowHook',
     'NonFiniteHook',
     'SynapticOperationsLossHook',
+    'TimeBudgetHook',
     'TrainStepsHook',
 ]

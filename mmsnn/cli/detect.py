@@ -1,0 +1,240 @@
+"""Detect objects in images, folders, videos or a camera's picture.
+
+INPUT is an image, a folder (with its subfolders), a video or the number of a camera.
+The config and the checkpoint follow the inputs, as in MMDetection's demo scripts; by
+default, a shipped detector of handwritten digits with its weights is used. OUT_DIR
+contains:
+  pictures/     the pictures and videos with their boxes
+  spikes/       with --spikes, the same with firing rates in place of boxes
+  results.json  all boxes, in COCO's result format
+  images.json   what its ids mean: files, frames and categories
+
+A camera is read until Ctrl-C. Files that cannot be read are named at the end; the exit
+code is 1 then, and 2 for a mistake in the command line.
+
+Examples:
+    mmsnn detect photo.jpg
+    mmsnn detect photos clip.mp4 CONFIG CHECKPOINT --batch-size 4 --spikes
+    mmsnn detect 0 CONFIG CHECKPOINT --show
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .common.deploy_options import add_deploy_options, check_deploy_options, deploy
+from .common.exit_codes import note
+from .common.options import OutputFolder, add_cfg_options
+from .common.progress import track_rate, working
+from .common.shipped import DETECTOR
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import nn
+
+    from mmsnn.inference import Detector, Source
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.usage = '%(prog)s INPUT [INPUT ...] [CONFIG [CHECKPOINT]] [options]'
+    parser.add_argument(
+        'words',
+        nargs='+',
+        metavar='INPUT',
+        help='images, folders, videos and numbers of cameras; then the path of a '
+        f'config, or mmsnn::FOLDER/FILE (default: {DETECTOR}), and its checkpoint '
+        '(default: the weights that are shipped for the config)',
+    )
+    add_cfg_options(parser)
+    parser.add_argument(
+        '--out-dir',
+        action=OutputFolder,
+        default='work_dirs/detect',
+        help='folder of the results (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--score-thr',
+        type=float,
+        default=0.3,
+        help='score from which boxes are drawn and counted (default: 0.3); '
+        'results.json has all',
+    )
+    parser.add_argument(
+        '--batch-size', type=int, default=1, help='pictures per batch (default: 1)'
+    )
+    parser.add_argument(
+        '--spikes',
+        action='store_true',
+        help='also draw the firing rates of the first and the last layer of neurons '
+        'over the pictures',
+    )
+    parser.add_argument(
+        '--show',
+        action='store_true',
+        help='show the pictures, too: images for two seconds or until space is pressed',
+    )
+    add_deploy_options(parser)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Detect, write the results and print where they are.
+
+    Raises:
+        UserError: If the inputs, the config, the checkpoint or the options are wrong.
+        SystemExit: With code 1, if a file cannot be read.
+    """
+    check_options(args)
+    words, config, checkpoint = split_words(args.words)
+
+    import mmsnn  # noqa: F401
+    from mmsnn.inference import find_sources
+    from mmsnn.inference.detector import Detector, find_metainfo, outer_layers
+    from mmsnn.utils.checkpoints import read_with_classes
+    from mmsnn.utils.config_files import load_config
+    from mmsnn.utils.errors import UserError
+    from mmsnn.utils.shipped_configs import shipped_weights
+
+    sources = find_sources(words, Path(args.out_dir))
+    cfg = load_config(config, args.cfg_options)
+    checkpoint = checkpoint or shipped_weights(config)
+    if checkpoint is None:
+        raise UserError(
+            f'no weights are shipped for config {config!r}: give a checkpoint after it'
+        )
+    metainfo = find_metainfo(cfg, read_with_classes(checkpoint)[1])
+    model = build(args, cfg, checkpoint)
+    layers = outer_layers(model) if args.spikes else ()
+    detector = Detector(cfg, model, args.batch_size, layers)
+    print(f'Config:     {config}\nCheckpoint: {checkpoint}')
+    report(args, detector, run(args, detector, sources, metainfo))
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Check the options that are known without the model.
+
+    Raises:
+        UserError: If one is wrong.
+    """
+    from mmsnn.utils.errors import UserError
+
+    check_deploy_options(args)
+    if args.batch_size < 1:
+        raise UserError(f'--batch-size must be at least 1, but got {args.batch_size}')
+    if not 0 <= args.score_thr <= 1:
+        raise UserError(f'--score-thr must be from 0 to 1, but got {args.score_thr}')
+    if args.show and not has_display():
+        raise UserError('--show needs a display, but none can be opened')
+
+
+def has_display() -> bool:
+    """Return whether a window can be opened."""
+    if not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
+        return False
+    from matplotlib import pyplot
+
+    # without a toolkit or a display that answers, Matplotlib falls back to Agg
+    return pyplot.get_backend().lower() != 'agg'
+
+
+def split_words(words: list[str]) -> tuple[list[str], str, str | None]:
+    """Return the inputs, the config and the checkpoint, None if it is not given.
+
+    Raises:
+        UserError: If there is no input, or something after the checkpoint.
+    """
+    from mmsnn.utils.errors import UserError
+
+    configs = [
+        i for i, word in enumerate(words) if word.endswith('.py') or '::' in word
+    ]
+    first = configs[0] if configs else len(words)
+    inputs, rest = words[:first], words[first:]
+    if not inputs:
+        raise UserError(f'inputs come first, then the config, but got {words[0]!r}')
+    if len(rest) > 2:
+        raise UserError(
+            f'config and checkpoint come last, but {rest[2]!r} follows {rest[1]!r}'
+        )
+    config, checkpoint = (*rest, None, None)[:2]
+    return inputs, config or DETECTOR, checkpoint
+
+
+@working('Building the model')
+def build(args: argparse.Namespace, cfg: 'Config', checkpoint: str) -> 'nn.Module':
+    """Return the model with its weights, as the options deploy it."""
+    from mmsnn.analysis.model_inputs import build_model
+    from mmsnn.deploy import to_channels_last
+
+    model = build_model(cfg, checkpoint, note)
+    to_channels_last(model)
+    return deploy(args, model)
+
+
+def run(
+    args: argparse.Namespace,
+    detector: 'Detector',
+    sources: 'list[Source]',
+    metainfo: dict[str, Any],
+) -> tuple[int, int, float]:
+    """Detect and write; return the numbers of pictures and boxes, and the seconds."""
+    from mmsnn.inference import CocoResults
+    from mmsnn.reporting.detection_files import PictureWriter
+    from mmsnn.reporting.detection_pictures import DetectionPainter, enlarge
+    from mmsnn.reporting.firing_overlay import draw_firing_overlays
+
+    folder = Path(args.out_dir)
+    painter = DetectionPainter(metainfo, args.score_thr)
+    boxes, start = 0, time.perf_counter()
+    total = len(sources) if {s.kind for s in sources} == {'image'} else None
+    with (
+        CocoResults(folder, metainfo['classes']) as results,
+        PictureWriter(folder / 'pictures') as pictures,
+        PictureWriter(folder / 'spikes') as overlays,
+    ):
+        shown = track_rate(detector(sources), 'Detecting', total)
+        try:
+            for detection in shown:
+                results.add(detection)
+                boxes += int((detection.instances.scores > args.score_thr).sum())
+                name = detection.source.name
+                fps = None if detection.frame is None else detector.fps
+                pixels = detection.pixels[..., ::-1]
+                picture = painter.draw(pixels, detection.instances)
+                pictures.write(name, picture, fps)
+                if detection.spikes is not None:
+                    drawn = draw_firing_overlays(detection.spikes, enlarge(pixels))
+                    overlays.write(name, drawn, fps)
+                if args.show:
+                    painter.show(picture, name, 2 if fps is None else 0.001)
+        except KeyboardInterrupt:
+            if sources[-1].kind != 'camera':
+                raise
+    return results.num_images, boxes, time.perf_counter() - start
+
+
+def report(
+    args: argparse.Namespace, detector: 'Detector', done: tuple[int, int, float]
+) -> None:
+    """Print what has been done and where the results are.
+
+    Raises:
+        SystemExit: With code 1, if something could not be read.
+    """
+    pictures, boxes, seconds = done
+    rates = ''
+    if pictures:
+        rates = f', {pictures / seconds:.1f}/s'
+        rates += f' (the model alone: {pictures / detector.model_seconds:.1f}/s)'
+    print(
+        f'Detected {boxes} objects with a score above {args.score_thr:g} in {pictures} '
+        f'pictures{rates}'
+    )
+    print(f'Results:    {args.out_dir}')
+    for source, reason in detector.failures:
+        print(f'not read: {source}: {reason}', file=sys.stderr)
+    if detector.failures:
+        raise SystemExit(1)

@@ -1,0 +1,170 @@
+"""Sources of pictures: image files, videos and cameras."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from mmsnn.analysis.image_sources import SUFFIXES
+from mmsnn.utils.errors import UserError
+
+VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
+# Of videos and cameras that do not state their rate.
+DEFAULT_FPS = 25.0
+# The number of frames in a video's header is an estimate.
+_WHOLE = 0.95
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image file, a video file or a camera.
+
+    Attributes:
+        kind: Which of them.
+        place: The file, or the index of the camera.
+        name: Unique relative path for the output: that of the file in its folder.
+    """
+
+    kind: Literal['image', 'video', 'camera']
+    place: Path | int
+    name: str
+
+    def __str__(self) -> str:
+        return f'camera {self.place}' if self.kind == 'camera' else str(self.place)
+
+
+def find_sources(words: Sequence[str], out_dir: Path) -> list[Source]:
+    """Return the sources that words of a command line name.
+
+    Args:
+        words: Image files, videos, folders, whose subfolders are included, or numbers
+            of cameras. A file that is named several times is taken once.
+        out_dir: Folder of the output, which is left out of folders.
+
+    Raises:
+        UserError: If a word names nothing, a folder holds no images or videos, or a
+            file is in ``out_dir``.
+    """
+    names: set[str] = set()
+    places: set[Path | int] = set()
+    sources = []
+    for word in words:
+        for place, name in _places(word, out_dir):
+            known = place if isinstance(place, int) else place.resolve()
+            if known not in places:
+                places.add(known)
+                sources.append(Source(_kind(place), place, _unique(name, names)))
+    return sources
+
+
+def _places(word: str, out_dir: Path) -> Iterator[tuple[Path | int, str]]:
+    """Yield the files or the camera that a word names, with names for the output."""
+    path = Path(word).expanduser()
+    if path.is_dir():
+        found = False
+        for file in sorted(path.rglob('*')):
+            suits = file.suffix.lower() in (*SUFFIXES, *VIDEO_SUFFIXES)
+            if suits and not file.is_dir() and not _is_in(file, out_dir):
+                found = True
+                yield file, str(file.relative_to(path))
+        if not found:
+            raise UserError(
+                f'folder {word!r} holds no image or video: no file ends in '
+                + ', '.join((*SUFFIXES, *VIDEO_SUFFIXES))
+            )
+    elif path.exists() or path.is_symlink():
+        if _is_in(path, out_dir):
+            raise UserError(
+                f'{word!r} is in the folder of the results, {str(out_dir)!r}: choose '
+                'another --out-dir'
+            )
+        yield path, path.name
+    elif word.isdecimal():
+        yield int(word), f'camera{int(word)}'
+    else:
+        raise UserError(
+            f'{word!r} does not exist: it must be an image, a folder, a video or the '
+            'number of a camera'
+        )
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _kind(place: Path | int) -> Literal['image', 'video', 'camera']:
+    if isinstance(place, int):
+        return 'camera'
+    return 'video' if place.suffix.lower() in VIDEO_SUFFIXES else 'image'
+
+
+def _unique(name: str, names: set[str]) -> str:
+    """Return the output's name, numbered if it is taken, and add it to ``names``.
+
+    JPEG pictures stay JPEG, videos become MP4, everything else PNG.
+    """
+    path = Path(name)
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES or not suffix:
+        made = f'{path.with_suffix("")}.mp4'
+    elif suffix in ('.jpg', '.jpeg', '.png'):
+        made = name
+    else:
+        made = f'{name}.png'
+    unique, number = made, 1
+    while unique in names:
+        number += 1
+        unique = str(Path(made).with_stem(f'{Path(made).stem}_{number}'))
+    names.add(unique)
+    return unique
+
+
+class Stream:
+    """Frames of a video or camera, decoded one at a time by OpenCV.
+
+    Args:
+        source: A video or a camera.
+
+    Raises:
+        UserError: If it cannot be opened.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        camera = isinstance(source.place, int)
+        self._capture = cv2.VideoCapture(
+            source.place if camera else str(source.place)  # type: ignore[arg-type]
+        )
+        if not self._capture.isOpened():
+            raise UserError(f'{source}: cannot be opened')
+        stated = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.num_frames = int(stated) if stated > 0 and not camera else None
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 0 < fps < 1000 else DEFAULT_FPS
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the frames, BGR ``uint8 [H, W, 3]``.
+
+        Raises:
+            UserError: At the end, if there were no frames, or clearly fewer than the
+                video's header states.
+        """
+        number = 0
+        try:
+            while True:
+                read, frame = self._capture.read()
+                if not read:
+                    break
+                number += 1
+                yield frame
+        finally:
+            self._capture.release()
+        if not number or (self.num_frames and number < _WHOLE * self.num_frames):
+            of = f' of {self.num_frames}' if self.num_frames else ''
+            raise UserError(f'{self.source}: only {number}{of} frames can be decoded')
+
+
+__all__ = ['DEFAULT_FPS', 'VIDEO_SUFFIXES', 'Source', 'Stream', 'find_sources']

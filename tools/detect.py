@@ -1,0 +1,12 @@
+"""Detect objects in images, folders, videos or a camera's picture."""
+
+import sys
+from pathlib import Path
+
+# a checkout works without being installed
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmsnn.cli.main import run_tool  # noqa: E402
+
+if __name__ == '__main__':
+    run_tool('detect')
