@@ -248,7 +248,7 @@ def draw_step_map(
         figure = Figure(figsize=(4.6, 4.0), layout='constrained')
         axes = figure.add_subplot()
         limits = (0.0, float(maps.max()) or 1.0)
-        drawn = show_map(axes, maps[step - 1], image, limits, _RATE_COLORS, pixels)
+        drawn = show_map(axes, maps[step - 1], image, limits, RATE_COLORS, pixels)
         figure.colorbar(drawn, ax=axes, shrink=0.85, label='spikes per neuron')
         rate = layer.firing_rate_per_step[step - 1]
         axes.set_title(f't = {step} of {num_steps}: {rate:.3f} on average')
