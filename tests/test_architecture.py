@@ -17,12 +17,11 @@ ALLOWED = {
     'datasets': {'ops', 'models'},
     'evaluation': {'datasets'},
     'deploy': {'ops', 'models'},
-    'analysis': {'ops', 'models', 'datasets', 'deploy'},
-    'reporting': {'ops', 'models', 'datasets', 'deploy', 'analysis', 'evaluation'},
-    'engine': {
-        *('ops', 'models', 'datasets', 'deploy', 'analysis', 'evaluation', 'reporting')
-    },
+    'streaming': {'ops', 'models'},
+    'analysis': {'ops', 'models', 'datasets', 'deploy', 'streaming'},
 }
+ALLOWED['reporting'] = ALLOWED['analysis'] | {'analysis', 'evaluation'}
+ALLOWED['engine'] = ALLOWED['reporting'] | {'reporting'}
 ALLOWED['cli'] = {*ALLOWED}
 HEAVY = {'mmcv', 'mmdet', 'mmpretrain', 'spikingjelly', 'matplotlib'}
 
