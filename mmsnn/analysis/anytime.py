@@ -72,13 +72,17 @@ class StepResult:
     Args:
         num_steps: Number of time steps; the mean where images stop early.
         metrics: What the evaluator returns.
-        energy_pj: Energy of an image in pJ.
+        energy_pj: Energy of an image in pJ, if only the last step has a result; for
+            images that stop early, that of all their results.
+        each_pj: Energy of an image in pJ, if every step up to here has a result: layers
+            that run once, on the image or on decoded features, run once per result.
         stopped: Share of the images that have stopped by then, in [0, 1].
     """
 
     num_steps: float
     metrics: Mapping[str, float]
     energy_pj: float
+    each_pj: float
     stopped: float
 
 
@@ -139,18 +143,28 @@ def measure_anytime(
         stops += ends
     metrics = [evaluator.evaluate(len(stops)) for evaluator in evaluators]
     operations = [counter.result() for counter in counters]
-    energies = [estimate_energy(o, costs, rules).total.energy_pj for o in operations]
+
+    def energy(counted: Operations) -> float:
+        return estimate_energy(counted, costs, rules).total.energy_pj
+
+    every = range(len(stops))
     steps = tuple(
-        StepResult(t, metrics[t - 1], energies[t - 1], _share(stops, t))
+        StepResult(
+            t,
+            metrics[t - 1],
+            energy(operations[t - 1]),
+            sum(map(energy, _each(operations[:t], every))),
+            sum(end <= t for end in stops) / len(stops),
+        )
         for t in range(1, num_steps + 1)
     )
-    spent = sum(
-        len(images) * estimate_energy(_only(o, images), costs, rules).total.energy_pj
-        for t, o in enumerate(operations, start=1)
-        if (images := [i for i, end in enumerate(stops) if end == t])
-    )
+    spent = 0.0
+    for t in set(stops):
+        images = [i for i in every if stops[i] == t]
+        spent += len(images) * sum(map(energy, _each(operations[:t], images)))
+    spent /= len(stops)
     mean = sum(stops) / len(stops)
-    early_result = StepResult(mean, metrics[-1], spent / len(stops), 1.0)
+    early_result = StepResult(mean, metrics[-1], spent, spent, 1.0)
     return Anytime(steps, early_result, stopping, len(stops))
 
 
@@ -183,17 +197,30 @@ def _end(samples: Sequence[Any], rule: StoppingRule) -> int:
     return len(found)
 
 
-def _share(stops: Sequence[int], num_steps: int) -> float:
-    return sum(end <= num_steps for end in stops) / len(stops)
+def _each(runs: Sequence[Operations], images: Sequence[int]) -> list[Operations]:
+    """Return the operations of some images of which every time step has a result.
 
+    Args:
+        runs: Operations of 1, 2, ... time steps.
+        images: The images.
 
-def _only(operations: Operations, images: Sequence[int]) -> Operations:
-    """Return the operations of some of the images."""
-    layers = tuple(
-        replace(layer, images=tuple(layer.images[i] for i in images))
-        for layer in operations.layers
-    )
-    return replace(operations, layers=layers, num_images=len(images))
+    Returns:
+        All operations of the last run, and those of the runs before in the layers that
+        run once per call, not once per time step.
+    """
+    once = {(layer.name, layer.kind) for layer in runs[-1].layers if layer.steps == 1}
+    chosen = []
+    for run in runs:
+        layers = tuple(
+            replace(layer, images=tuple(layer.images[i] for i in images))
+            for layer in run.layers
+            if run is runs[-1] or (layer.name, layer.kind) in once
+        )
+        neurons = run.neurons if run is runs[-1] else ()
+        chosen.append(
+            replace(run, layers=layers, neurons=neurons, num_images=len(images))
+        )
+    return chosen
 
 
 __all__ = ['Anytime', 'StepResult', 'StoppingRule', 'measure_anytime']

@@ -95,8 +95,8 @@ def main(args: argparse.Namespace) -> None:
         headline={
             f'{name} with all {last.num_steps:g} steps': f'{last.metrics[name]:.3f}',
             f'{name} stopping early': f'{early.metrics[name]:.3f}, '
-            f'{early.num_steps:.2f} steps, {early.energy_pj / last.energy_pj:.1%} of '
-            'the energy',
+            f'{early.num_steps:.2f} steps, {early.each_pj / last.energy_pj:.1%} of '
+            'the energy of one result with all steps',
         },
     )
     finish(report, args)
