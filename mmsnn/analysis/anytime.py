@@ -170,14 +170,14 @@ def measure_anytime(
 
 @torch.no_grad()
 def _detect(
-    detector: nn.Module,
+    detector: Any,
     batch: Mapping[str, Any],
     num_steps: int,
     counter: OperationCounter,
 ) -> list[Any]:
     """Return the detections of a batch after some time steps from rest."""
     # detectors write their predictions into the samples
-    data: Any = detector.data_preprocessor(copy.deepcopy(dict(batch)), False)
+    data = detector.data_preprocessor(copy.deepcopy(dict(batch)), False)
     with ExitStack() as stack:
         stack.enter_context(counter)
         samples, _ = step(detector, **data, mode='predict', num_steps=num_steps)

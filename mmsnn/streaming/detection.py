@@ -4,14 +4,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from torch import nn
 
 from .state import State, restart, step
 
 
 @torch.no_grad()
 def stream_detections(
-    detector: nn.Module,
+    detector: Any,
     chunks: Iterable[dict[str, Any]],
     num_steps: int = 1,
 ) -> Iterator[list[Any]]:
@@ -40,7 +39,7 @@ def stream_detections(
         batch = {key: value for key, value in chunk.items() if key != 'restart'}
         if state is not None and items is not None:
             state = restart(detector, state, items)
-        data: dict[str, Any] = detector.data_preprocessor(batch, False)
+        data = detector.data_preprocessor(batch, False)
         detections, state = step(
             detector, **data, mode='predict', num_steps=num_steps, state=state
         )

@@ -112,18 +112,19 @@ auto with_number(int number, F function) {
 
 // Run a block of neurons; return whether all potentials were finite. If not EXACT, spikes
 // of other potentials are not NaN. A potential that is not finite leaves a state that is
-// not finite either: a hard reset adds 0 * infinity, which is NaN.
-template <typename X, typename S, int LEAK, bool SOFT, bool KEEP, bool EXACT>
+// not finite either: a hard reset adds 0 * infinity, which is NaN. If STATE, the state
+// after the last step is written, and that before the first is read unless it is null.
+template <typename X, typename S, int LEAK, bool SOFT, bool KEEP, bool STATE, bool EXACT>
 bool forward_block(const X* x, int64_t x_step, const float* initial, S* s, float* h,
                    float* last, int64_t steps, int64_t size, int64_t n,
                    const Dynamics d) {
     float v[BLOCK];
-    if (initial) std::memcpy(v, initial, n * sizeof(float));
+    if (STATE && initial) std::memcpy(v, initial, n * sizeof(float));
     for (int64_t t = 0; t < steps; ++t) {
         const X* xs = x + t * x_step;
         S* ss = s + t * size;
         float* hs = KEEP ? h + t * size : nullptr;
-        const bool rests = t == 0 && !initial;
+        const bool rests = t == 0 && !(STATE && initial);
 #pragma omp simd
         for (int64_t i = 0; i < n; ++i) {
             const float in = xs[i];
@@ -146,14 +147,14 @@ bool forward_block(const X* x, int64_t x_step, const float* initial, S* s, float
             v[i] = fires ? reset : pot;
         }
     }
-    if (last) std::memcpy(last, v, n * sizeof(float));
+    if (STATE) std::memcpy(last, v, n * sizeof(float));
     int others = 0;
     for (int64_t i = 0; i < n; ++i) others |= 0.0f * v[i] != 0.0f;
     return !others;
 }
 
 // Returns whether any potential was not finite, for uint8 spikes only.
-template <typename X, typename S, int LEAK, bool SOFT, bool KEEP>
+template <typename X, typename S, int LEAK, bool SOFT, bool KEEP, bool STATE>
 int forward(const X* x, int64_t x_step, const float* initial, S* s, float* h,
             float* last, int64_t steps, int64_t size, const Dynamics& dynamics,
             int threads) {
@@ -163,17 +164,17 @@ int forward(const X* x, int64_t x_step, const float* initial, S* s, float* h,
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float* hs = KEEP ? h + start : nullptr;
-        const float* from = initial ? initial + start : nullptr;
-        float* end = last ? last + start : nullptr;
+        const float* from = STATE && initial ? initial + start : nullptr;
+        float* end = STATE ? last + start : nullptr;
         // where memory limits the speed, as for fp32, exact spikes cost nothing
         if (sizeof(S) < 4 && !KEEP) {
-            if (forward_block<X, S, LEAK, SOFT, KEEP, false>(
+            if (forward_block<X, S, LEAK, SOFT, KEEP, STATE, false>(
                     x + start, x_step, from, s + start, hs, end, steps, size, n,
                     dynamics))
                 continue;
             spoiled |= sizeof(S) == 1;
         }
-        forward_block<X, S, LEAK, SOFT, KEEP, true>(
+        forward_block<X, S, LEAK, SOFT, KEEP, STATE, true>(
             x + start, x_step, from, s + start, hs, end, steps, size, n, dynamics);
     }
     return spoiled;
@@ -188,7 +189,8 @@ inline float slope(float x, const Dynamics& d) {
 }
 
 // KIND is GIVEN, ATAN, or 2 for any other surrogate
-template <typename X, typename Y, int LEAK, bool SOFT, bool DETACHED, int KIND>
+template <typename X, typename Y, int LEAK, bool SOFT, bool DETACHED, int KIND,
+          bool STATE>
 double backward(const X* grad_s, int64_t grad_step, const float* grad_last,
                 const float* h, const float* initial, const float* given, Y* grad_x,
                 float* grad_initial, int64_t steps, int64_t size, const Dynamics d,
@@ -200,8 +202,8 @@ double backward(const X* grad_s, int64_t grad_step, const float* grad_last,
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float gv[BLOCK];
-        for (int64_t i = 0; i < n; ++i) gv[i] = grad_last ? grad_last[start + i] : 0.0f;
-        const float* from = initial ? initial + start : nullptr;
+        for (int64_t i = 0; i < n; ++i) gv[i] = STATE ? grad_last[start + i] : 0.0f;
+        const float* from = STATE && initial ? initial + start : nullptr;
         for (int64_t t = steps - 1; t >= 0; --t) {
             const X* gs = grad_s + t * grad_step + start;
             const float* hs = h + t * size + start;
@@ -228,7 +230,7 @@ double backward(const X* grad_s, int64_t grad_step, const float* grad_last,
                     if (t > 0) {
                         v = before[i];
                         if (v >= d.v_threshold) v = SOFT ? v - d.v_threshold : d.v_reset;
-                    } else if (from) {
+                    } else if (STATE && from) {
                         v = from[i];
                     }
                     decayed += gh * (LEAK == 1 ? hs[i] - v : d.rest - v);
@@ -238,7 +240,7 @@ double backward(const X* grad_s, int64_t grad_step, const float* grad_last,
             }
             grad_decay += decayed;
         }
-        if (grad_initial) std::memcpy(grad_initial + start, gv, n * sizeof(float));
+        if (STATE) std::memcpy(grad_initial + start, gv, n * sizeof(float));
     }
     return LEAK == 1 ? grad_decay / d.decay : grad_decay;
 }
@@ -247,7 +249,7 @@ inline float integer_of(float pot, float max_value) {
     return std::rint(pot < 0.0f ? 0.0f : (pot > max_value ? max_value : pot));
 }
 
-template <typename X, typename Y, bool KEEP>
+template <typename X, typename Y, bool KEEP, bool STATE>
 void integer_forward(const X* x, int64_t x_step, const float* initial, Y* y, float* h,
                      float* last, int64_t steps, int64_t size, const IntegerDynamics d,
                      int threads) {
@@ -255,9 +257,9 @@ void integer_forward(const X* x, int64_t x_step, const float* initial, Y* y, flo
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float v[BLOCK];
-        if (initial) std::memcpy(v, initial + start, n * sizeof(float));
+        if (STATE && initial) std::memcpy(v, initial + start, n * sizeof(float));
         for (int64_t t = 0; t < steps; ++t) {
-            const bool rests = t == 0 && !initial;
+            const bool rests = t == 0 && !(STATE && initial);
             const X* xs = x + t * x_step + start;
             Y* ys = y + t * size + start;
             float* hs = KEEP ? h + t * size + start : nullptr;
@@ -271,11 +273,11 @@ void integer_forward(const X* x, int64_t x_step, const float* initial, Y* y, flo
                 v[i] = pot - value;
             }
         }
-        if (last) std::memcpy(last + start, v, n * sizeof(float));
+        if (STATE) std::memcpy(last + start, v, n * sizeof(float));
     }
 }
 
-template <typename X, typename Y>
+template <typename X, typename Y, bool STATE>
 void integer_backward(const X* grad_y, int64_t grad_step, const float* grad_last,
                       const float* h, Y* grad_x, float* grad_initial, int64_t steps,
                       int64_t size, const IntegerDynamics d, int threads) {
@@ -283,7 +285,7 @@ void integer_backward(const X* grad_y, int64_t grad_step, const float* grad_last
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float gv[BLOCK];
-        for (int64_t i = 0; i < n; ++i) gv[i] = grad_last ? grad_last[start + i] : 0.0f;
+        for (int64_t i = 0; i < n; ++i) gv[i] = STATE ? grad_last[start + i] : 0.0f;
         for (int64_t t = steps - 1; t >= 0; --t) {
             const X* gy = grad_y + t * grad_step + start;
             const float* hs = h + t * size + start;
@@ -298,7 +300,7 @@ void integer_backward(const X* grad_y, int64_t grad_step, const float* grad_last
                 gv[i] = gh * d.decay;
             }
         }
-        if (grad_initial) std::memcpy(grad_initial + start, gv, n * sizeof(float));
+        if (STATE) std::memcpy(grad_initial + start, gv, n * sizeof(float));
     }
 }
 
@@ -315,9 +317,11 @@ int forward_any(const X* x, int64_t x_step, const float* initial, S* s, float* h
     return with_number(d.leak, [&](auto leak) {
         return with_flag(d.soft, [&](auto soft) {
             return with_flag(h != nullptr, [&](auto kept) {
-                return forward<X, S, decltype(leak)::value, decltype(soft)::value,
-                               decltype(kept)::value>(x, x_step, initial, s, h, last,
-                                                      steps, size, d, threads);
+                return with_flag(last != nullptr, [&](auto state) {
+                    return forward<X, S, decltype(leak)::value, decltype(soft)::value,
+                                   decltype(kept)::value, decltype(state)::value>(
+                        x, x_step, initial, s, h, last, steps, size, d, threads);
+                });
             });
         });
     });
@@ -333,10 +337,13 @@ double backward_any(const X* grad_s, int64_t grad_step, const float* grad_last,
         return with_flag(d.soft, [&](auto soft) {
             return with_flag(d.detached, [&](auto detached) {
                 return with_number(d.surrogate, [&](auto kind) {
-                    return backward<X, Y, decltype(leak)::value, decltype(soft)::value,
-                                    decltype(detached)::value, decltype(kind)::value>(
-                        grad_s, grad_step, grad_last, h, initial, given, grad_x,
-                        grad_initial, steps, size, d, learns, threads);
+                    return with_flag(grad_initial != nullptr, [&](auto state) {
+                        return backward<X, Y, decltype(leak)::value,
+                                        decltype(soft)::value, decltype(detached)::value,
+                                        decltype(kind)::value, decltype(state)::value>(
+                            grad_s, grad_step, grad_last, h, initial, given, grad_x,
+                            grad_initial, steps, size, d, learns, threads);
+                    });
                 });
             });
         });
@@ -484,17 +491,22 @@ void unpack_bytes(const uint8_t* bytes, X* x, int64_t size, int threads) {
                                      int64_t size, const IntegerDynamics* d,             \
                                      int threads) {                                      \
         with_flag(h != nullptr, [&](auto kept) {                                         \
-            integer_forward<X, Y, decltype(kept)::value>(                                \
-                x, x_step, initial, y, h, last, steps, size, *d,                         \
-                threads_for(steps * size, threads));                                     \
+            with_flag(last != nullptr, [&](auto state) {                                 \
+                integer_forward<X, Y, decltype(kept)::value, decltype(state)::value>(    \
+                    x, x_step, initial, y, h, last, steps, size, *d,                     \
+                    threads_for(steps * size, threads));                                 \
+            });                                                                          \
         });                                                                              \
     }                                                                                    \
     void integer_multi_step_back_##SUFFIX(                                               \
         const X* grad_y, int64_t grad_step, const float* grad_last, const float* h,      \
         Y* grad_x, float* grad_initial, int64_t steps, int64_t size,                     \
         const IntegerDynamics* d, int threads) {                                         \
-        integer_backward(grad_y, grad_step, grad_last, h, grad_x, grad_initial, steps,   \
-                         size, *d, threads_for(steps * size, threads));                  \
+        with_flag(grad_initial != nullptr, [&](auto state) {                             \
+            integer_backward<X, Y, decltype(state)::value>(                              \
+                grad_y, grad_step, grad_last, h, grad_x, grad_initial, steps, size, *d,  \
+                threads_for(steps * size, threads));                                     \
+        });                                                                              \
     }                                                                                    \
     void gate_##SUFFIX(const X* h, const X* x, Y* y, int64_t size, int threads) {        \
         gate(h, x, y, size, threads);                                                    \
