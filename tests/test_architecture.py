@@ -17,13 +17,12 @@ ALLOWED = {
     'datasets': {'ops', 'models'},
     'evaluation': {'datasets'},
     'deploy': {'ops', 'models'},
-    'analysis': {'ops', 'models', 'datasets', 'deploy'},
+    'streaming': {'ops', 'models'},
+    'analysis': {'ops', 'models', 'datasets', 'deploy', 'streaming'},
     'inference': {'ops', 'models', 'datasets', 'deploy', 'analysis'},
-    'reporting': {'ops', 'models', 'datasets', 'deploy', 'analysis', 'evaluation'},
-    'engine': {
-        *('ops', 'models', 'datasets', 'deploy', 'analysis', 'evaluation', 'reporting')
-    },
 }
+ALLOWED['reporting'] = ALLOWED['analysis'] | {'analysis', 'evaluation'}
+ALLOWED['engine'] = ALLOWED['reporting'] | {'reporting'}
 ALLOWED['web'] = ALLOWED['engine']
 ALLOWED['cli'] = {*ALLOWED}
 HEAVY = {'mmcv', 'mmdet', 'mmpretrain', 'spikingjelly', 'matplotlib'}

@@ -1,6 +1,6 @@
 """Batches of a model's inputs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ class Batches:
         source: Description of the images.
         made_up: Whether labels and boxes are random, as for noise and image files: they
             can be used for a loss's gradient, but its value has no meaning.
+        metainfo: Of the data set, such as its classes; empty for other sources.
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class Batches:
         collate: Callable[[Sequence[Any]], Any],
         source: str,
         made_up: bool,
+        metainfo: Mapping[str, Any],
     ) -> None:
         self.num_images = num_images
         self.requested = requested
         self.source = source
         self.made_up = made_up
+        self.metainfo = metainfo
         self._samples = samples
         self._batch_size = batch_size
         self._collate = collate

@@ -148,7 +148,7 @@ def _check_sections(cfg: Config) -> None:
 def make_batches(
     cfg: Config,
     source: InputSource,
-    num_images: int = 8,
+    num_images: int | None = 8,
     batch_size: int = 1,
     seed: int = 0,
 ) -> Batches:
@@ -161,7 +161,7 @@ def make_batches(
     Args:
         cfg: A full config of a detector, or of a classifier of images or event frames.
         source: Source of the images.
-        num_images: Maximum number of images.
+        num_images: Maximum number of images; None takes the whole data set or folder.
         batch_size: Images per batch; the last batch may be smaller.
         seed: Seed of random images, labels and boxes.
 
@@ -169,7 +169,8 @@ def make_batches(
         UserError: If a number is less than 1, or the data set or folder is missing or
             empty; during iteration, if an image is missing or not an image file.
     """
-    for name, number in (('num_images', num_images), ('batch_size', batch_size)):
+    given = 1 if num_images is None else num_images
+    for name, number in (('num_images', given), ('batch_size', batch_size)):
         try:
             check_positive_int(name, number)
         except ValueError as error:
@@ -181,16 +182,17 @@ def make_batches(
     elif source.folder is not None:
         samples, count, text = _from_folder(cfg, source.folder, num_images, seed)
     else:
-        noise = NoiseSamples(cfg, num_images, source.size, seed)
-        samples, count, text = noise, num_images, str(noise)
+        noise = NoiseSamples(cfg, given, source.size, seed)
+        samples, count, text = noise, given, str(noise)
     return Batches(
         samples,
         num_images=count,
-        requested=num_images,
+        requested=num_images or count,
         batch_size=batch_size,
         collate=_collate(cfg.test_dataloader.get('collate_fn')),
         source=text,
         made_up=source.kind != 'dataset',
+        metainfo=getattr(getattr(samples, 'dataset', None), 'metainfo', {}),
     )
 
 
@@ -225,9 +227,9 @@ def _collate(setting: Mapping[str, Any] | None) -> Callable[[Sequence[Any]], Any
     return partial(FUNCTIONS.get(kind) if isinstance(kind, str) else kind, **options)
 
 
-def _spread(available: int, wanted: int) -> list[int]:
-    """Return up to ``wanted`` evenly spaced indices."""
-    count = min(available, wanted)
+def _spread(available: int, wanted: int | None) -> list[int]:
+    """Return up to ``wanted`` evenly spaced indices, all if it is None."""
+    count = available if wanted is None else min(available, wanted)
     return [index * available // count for index in range(count)]
 
 
@@ -263,7 +265,7 @@ def open_dataset(cfg: Config, split: str) -> Any:
     return dataset
 
 
-def _from_dataset(cfg: Config, num_images: int) -> tuple[Dataset, int, str]:
+def _from_dataset(cfg: Config, num_images: int | None) -> tuple[Dataset, int, str]:
     """Return samples of the config's test set, their number and their description."""
     dataset = open_dataset(cfg, 'test')
     chosen = _spread(len(dataset), num_images)
@@ -273,7 +275,7 @@ def _from_dataset(cfg: Config, num_images: int) -> tuple[Dataset, int, str]:
 
 
 def _from_folder(
-    cfg: Config, folder: Path, num_images: int, seed: int
+    cfg: Config, folder: Path, num_images: int | None, seed: int
 ) -> tuple[Dataset, int, str]:
     """Return samples of a folder, their number and their description.
 

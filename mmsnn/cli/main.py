@@ -14,6 +14,7 @@ from .common.parser import Parser, add_command, execute, set_up
 COMMANDS = (
     *('train', 'test', 'detect', 'demo', 'serve'),
     *('energy', 'firing-rate', 'gradient-flow', 'coding-dynamics', 'spikes', 'gradcam'),
+    'anytime',
     *('flops', 'benchmark', 'confusion-matrix', 'coco-errors', 'logs'),
     *('datasets', 'browse', 'convert', 'export', 'configs', 'doctor'),
 )

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import native, neuron_reference
+from . import integer_reference, native, native_integer
 from .checks import check_alike, check_time_steps
 from .layout import sequence_like, state_dtype
 from .registration import (
@@ -70,7 +70,8 @@ def integer_potentials(x_seq: Tensor, decay: float, max_value: int) -> Tensor:
     )[1]
 
 
-def _check_settings(decay: float, max_value: int) -> None:
+def check_settings(decay: float, max_value: int) -> None:
+    """Check the settings of integer neurons."""
     if not 0 <= decay <= 1:
         raise ValueError(f'decay must be in [0, 1], but got {decay}')
     if max_value < 1:
@@ -79,7 +80,7 @@ def _check_settings(decay: float, max_value: int) -> None:
 
 def _check(x_seq: Tensor, decay: float, max_value: int, *args: Any) -> None:
     check_time_steps('x_seq', x_seq)
-    _check_settings(decay, max_value)
+    check_settings(decay, max_value)
 
 
 def _fake(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
@@ -90,13 +91,14 @@ def _fake(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
 
 
 def _cpu(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
-    function = native if native.serves(x_seq) else neuron_reference
+    function = native_integer if native.serves(x_seq) else integer_reference
     return function.integer_multi_step(x_seq, *args)
 
 
-def _check_backward(
+def check_backward(
     grad_values: Tensor, potentials: Tensor, decay: float, max_value: int, *args: Any
 ) -> None:
+    """Check the arguments of the gradient."""
     check_time_steps('grad_values', grad_values)
     check_alike(
         ('grad_values', grad_values),
@@ -104,7 +106,7 @@ def _check_backward(
         grad_values.shape,
         state_dtype(grad_values.dtype),
     )
-    _check_settings(decay, max_value)
+    check_settings(decay, max_value)
 
 
 def _fake_backward(grad_values: Tensor, potentials: Tensor, *args: Any) -> Tensor:
@@ -112,7 +114,7 @@ def _fake_backward(grad_values: Tensor, potentials: Tensor, *args: Any) -> Tenso
 
 
 def _cpu_backward(grad_values: Tensor, potentials: Tensor, *args: Any) -> Tensor:
-    function = native if native.serves(grad_values) else neuron_reference
+    function = native_integer if native.serves(grad_values) else integer_reference
     return function.integer_multi_step_backward(grad_values, potentials, *args)
 
 
@@ -143,18 +145,23 @@ register(
     'integer_neuron',
     _check,
     _fake,
-    neuron_reference.integer_multi_step,
+    integer_reference.integer_multi_step,
     _cpu,
 )
 register_gradient('integer_multi_step', _backward, _setup_context)
 register(
     'integer_multi_step_backward',
     'integer_neuron',
-    _check_backward,
+    check_backward,
     _fake_backward,
-    neuron_reference.integer_multi_step_backward,
+    integer_reference.integer_multi_step_backward,
     _cpu_backward,
 )
 refuse_gradient('integer_multi_step_backward')
 
-__all__ = ['integer_multi_step', 'integer_potentials']
+__all__ = [
+    'check_backward',
+    'check_settings',
+    'integer_multi_step',
+    'integer_potentials',
+]

@@ -35,6 +35,11 @@ def sequence_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
     )
 
 
+def step_like(x_seq: Tensor) -> Tensor:
+    """Allocate a state with the shape and the memory format of a step of ``x_seq``."""
+    return sequence_like(x_seq[:1], state_dtype(x_seq.dtype))[0]
+
+
 def dense_steps(x_seq: Tensor) -> Tensor:
     """Return ``x_seq``, copied unless each time step is dense."""
     if is_dense(x_seq[0]):
@@ -47,6 +52,11 @@ def matching_steps(x_seq: Tensor, like: Tensor) -> Tensor:
     if x_seq.stride()[1:] == like.stride()[1:]:
         return x_seq
     return sequence_like(like, x_seq.dtype).copy_(x_seq)
+
+
+def matching_state(state: Tensor | None, like: Tensor) -> Tensor | None:
+    """Return a state with the layout of the steps of a sequence."""
+    return None if state is None else matching_steps(state[None], like)[0]
 
 
 def packed_sequence(x_seq: Tensor) -> Tensor:
@@ -77,8 +87,10 @@ __all__ = [
     'fills_memory',
     'is_dense',
     'laid_out_alike',
+    'matching_state',
     'matching_steps',
     'packed_sequence',
     'sequence_like',
     'state_dtype',
+    'step_like',
 ]

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from .build import library
-from .layout import dense_steps, matching_steps, packed_sequence, sequence_like
+from .layout import (
+    dense_steps,
+    matching_state,
+    matching_steps,
+    packed_sequence,
+    sequence_like,
+    step_like,
+)
 from .neuron_reference import SPOILED, Rule
 
 _SUFFIXES = {torch.float32: 'f32', torch.bfloat16: 'bf16'}
@@ -30,17 +37,6 @@ class _Dynamics(ctypes.Structure):
             )
         ),
         *((name, ctypes.c_int32) for name in ('leak', 'soft', 'detached', 'surrogate')),
-    )
-
-
-class _IntegerDynamics(ctypes.Structure):
-    """``struct IntegerDynamics`` of spikes.cpp."""
-
-    _fields_ = (
-        ('decay', ctypes.c_float),
-        ('max_value', ctypes.c_float),
-        ('scale', ctypes.c_float),
-        ('detached', ctypes.c_int32),
     )
 
 
@@ -69,7 +65,7 @@ def serves(x: Tensor) -> bool:
     return x.dtype in _SUFFIXES and x.numel() > 0 and library() is not None
 
 
-def _call(name: str, dtype: torch.dtype, *args: Any, result: Any = None) -> Any:
+def call(name: str, dtype: torch.dtype, *args: Any, result: Any = None) -> Any:
     """Call a library function, passing tensors by address and integers as int64."""
     function = getattr(library(), f'{name}_{_SUFFIXES[dtype]}')
     function.restype = result
@@ -88,16 +84,37 @@ def multi_step(
     x_seq: Tensor, rule: Rule, keep: bool, as_bytes: bool
 ) -> tuple[Tensor, Tensor]:
     """See :func:`mmsnn.ops.neuron_reference.multi_step`."""
+    return _multi_step(x_seq, None, None, rule, keep, as_bytes)
+
+
+def multi_step_from(
+    x_seq: Tensor, initial: Tensor | None, rule: Rule, keep: bool, as_bytes: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See :func:`mmsnn.ops.neuron_reference.multi_step_from`."""
+    final = step_like(x_seq)
+    return *_multi_step(x_seq, initial, final, rule, keep, as_bytes), final
+
+
+def _multi_step(
+    x_seq: Tensor,
+    initial: Tensor | None,
+    final: Tensor | None,
+    rule: Rule,
+    keep: bool,
+    as_bytes: bool,
+) -> tuple[Tensor, Tensor]:
     x_seq = dense_steps(x_seq)
     spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
-    potentials = _potentials(x_seq, keep)
-    spoiled = _call(
+    potentials = empty_potentials(x_seq, keep)
+    spoiled = call(
         'multi_step_bytes' if as_bytes else 'multi_step',
         x_seq.dtype,
         x_seq,
         x_seq.stride(0),
+        matching_state(initial, x_seq),
         spikes,
         potentials if keep else None,
+        final,
         len(x_seq),
         x_seq[0].numel(),
         _dynamics(rule),
@@ -108,7 +125,8 @@ def multi_step(
     return spikes, potentials
 
 
-def _potentials(x_seq: Tensor, keep: bool) -> Tensor:
+def empty_potentials(x_seq: Tensor, keep: bool) -> Tensor:
+    """Allocate the potentials of a sequence, or none."""
     if keep:
         return sequence_like(x_seq, torch.float32)
     return x_seq.new_empty(0, dtype=torch.float32)
@@ -118,18 +136,49 @@ def multi_step_backward(
     grad_spikes: Tensor, potentials: Tensor, rule: Rule, slope: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """See :func:`mmsnn.ops.neuron_reference.multi_step_backward`."""
+    return _backward(grad_spikes, None, potentials, None, None, rule, slope)
+
+
+def multi_step_from_backward(
+    grad_spikes: Tensor,
+    grad_final: Tensor,
+    potentials: Tensor,
+    initial: Tensor | None,
+    rule: Rule,
+    slope: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See :func:`mmsnn.ops.neuron_reference.multi_step_from_backward`."""
+    grad_initial = step_like(potentials)
+    grads = _backward(
+        grad_spikes, grad_final, potentials, initial, grad_initial, rule, slope
+    )
+    return *grads, grad_initial
+
+
+def _backward(
+    grad_spikes: Tensor,
+    grad_final: Tensor | None,
+    potentials: Tensor,
+    initial: Tensor | None,
+    grad_initial: Tensor | None,
+    rule: Rule,
+    slope: Tensor | None,
+) -> tuple[Tensor, Tensor]:
     potentials = packed_sequence(potentials)
     grad_spikes = matching_steps(grad_spikes, potentials)
     grad_x = sequence_like(potentials, grad_spikes.dtype)
     learns = rule.learned_decay is not None
-    grad_decay = _call(
+    grad_decay = call(
         'multi_step_back',
         grad_spikes.dtype,
         grad_spikes,
         grad_spikes.stride(0),
+        matching_state(grad_final, potentials),
         potentials,
+        matching_state(initial, potentials),
         None if slope is None else packed_sequence(matching_steps(slope, potentials)),
         grad_x,
+        grad_initial,
         len(potentials),
         potentials[0].numel(),
         _dynamics(rule),
@@ -141,69 +190,10 @@ def multi_step_backward(
     return grad_x, potentials.new_empty(0)
 
 
-def _integer_dynamics(
-    decay: float, max_value: int, normalize: bool, detach_reset: bool
-) -> Any:
-    scale = max_value if normalize else 1
-    return ctypes.byref(_IntegerDynamics(decay, max_value, scale, detach_reset))
-
-
-def integer_multi_step(
-    x_seq: Tensor,
-    decay: float,
-    max_value: int,
-    normalize: bool,
-    detach_reset: bool,
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
-    """See :func:`mmsnn.ops.neuron_reference.integer_multi_step`."""
-    x_seq = dense_steps(x_seq)
-    values = sequence_like(x_seq, x_seq.dtype)
-    potentials = _potentials(x_seq, keep)
-    _call(
-        'integer_multi_step',
-        x_seq.dtype,
-        x_seq,
-        x_seq.stride(0),
-        values,
-        potentials if keep else None,
-        len(x_seq),
-        x_seq[0].numel(),
-        _integer_dynamics(decay, max_value, normalize, detach_reset),
-    )
-    return values, potentials
-
-
-def integer_multi_step_backward(
-    grad_values: Tensor,
-    potentials: Tensor,
-    decay: float,
-    max_value: int,
-    normalize: bool,
-    detach_reset: bool,
-) -> Tensor:
-    """See :func:`mmsnn.ops.neuron_reference.integer_multi_step_backward`."""
-    potentials = packed_sequence(potentials)
-    grad_values = matching_steps(grad_values, potentials)
-    grad_x = sequence_like(potentials, grad_values.dtype)
-    _call(
-        'integer_multi_step_back',
-        grad_values.dtype,
-        grad_values,
-        grad_values.stride(0),
-        potentials,
-        grad_x,
-        len(potentials),
-        potentials[0].numel(),
-        _integer_dynamics(decay, max_value, normalize, detach_reset),
-    )
-    return grad_x
-
-
 def gate(residual: Tensor, shortcut: Tensor) -> Tensor:
     """See :func:`mmsnn.ops.gate`; the tensors are dense and have the same layout."""
     y = torch.empty_like(residual)
-    _call('gate', residual.dtype, residual, shortcut, y, residual.numel())
+    call('gate', residual.dtype, residual, shortcut, y, residual.numel())
     return y
 
 
@@ -212,7 +202,7 @@ def gate_backward(
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of :func:`gate`."""
     grads = torch.empty_like(residual), torch.empty_like(shortcut)
-    _call('gate_back', grad.dtype, grad, residual, shortcut, *grads, residual.numel())
+    call('gate_back', grad.dtype, grad, residual, shortcut, *grads, residual.numel())
     return grads
 
 
@@ -225,7 +215,7 @@ def pack(x: Tensor, name: str, size: int) -> tuple[Tensor, Tensor]:
         size: Number of bytes.
     """
     numbers = torch.empty(size, dtype=torch.uint8)
-    exact = _call(name, x.dtype, x, numbers, x.numel(), result=ctypes.c_int)
+    exact = call(name, x.dtype, x, numbers, x.numel(), result=ctypes.c_int)
     return numbers, torch.tensor(bool(exact))
 
 
@@ -237,17 +227,19 @@ def unpack_(x: Tensor, name: str, numbers: Tensor) -> Tensor:
         name: ``'unpack_bits'`` or ``'unpack_bytes'``.
         numbers: The packed bytes.
     """
-    _call(name, x.dtype, numbers, x, x.numel())
+    call(name, x.dtype, numbers, x, x.numel())
     return x
 
 
 __all__ = [
+    'call',
+    'empty_potentials',
     'gate',
     'gate_backward',
-    'integer_multi_step',
-    'integer_multi_step_backward',
     'multi_step',
     'multi_step_backward',
+    'multi_step_from',
+    'multi_step_from_backward',
     'pack',
     'serves',
     'unpack_',

@@ -18,7 +18,7 @@ from .registration import (
     register_gradient,
 )
 
-_FIELDS = len(Rule._fields)
+RULE_FIELDS = len(Rule._fields)
 
 
 def multi_step(
@@ -55,7 +55,7 @@ def multi_step(
     """
     learns = x_seq.requires_grad or (isinstance(decay, Tensor) and decay.requires_grad)
     keep = learns and torch.is_grad_enabled()
-    learned, fixed = _split(decay, x_seq)
+    learned, fixed = split_decay(decay, x_seq)
     if keep and dynamics.kind == SurrogateKind.GIVEN:
         return _GivenSurrogate.apply(x_seq, learned, fixed, dynamics)
     return _run(x_seq, learned, fixed, dynamics, keep=keep)[0]
@@ -73,7 +73,7 @@ def spike_bytes(
     Raises:
         ValueError: If a potential is not finite, since uint8 cannot represent NaN.
     """
-    return _run(x_seq, *_split(decay, x_seq), dynamics, as_bytes=True)[0]
+    return _run(x_seq, *split_decay(decay, x_seq), dynamics, as_bytes=True)[0]
 
 
 @torch.no_grad()
@@ -86,10 +86,10 @@ def potentials(
         ``[T, ...]``, in at least fp32 and without a graph. :func:`multi_step` has
         spikes where ``h >= v_threshold``.
     """
-    return _run(x_seq, *_split(decay, x_seq), dynamics, keep=True)[1]
+    return _run(x_seq, *split_decay(decay, x_seq), dynamics, keep=True)[1]
 
 
-def _split(
+def split_decay(
     decay: Tensor | float | None, x_seq: Tensor
 ) -> tuple[Tensor | None, float | None]:
     """Return a decay as a learned one, in the state's dtype, and as a number."""
@@ -113,13 +113,15 @@ def _run(
         x_seq,
         learned,
         decay,
-        *_settings(dynamics),
+        *rule_settings(dynamics),
         keep,
         as_bytes,
     )
 
 
-def _settings(dynamics: Dynamics) -> tuple[float, float | None, bool, bool, int, float]:
+def rule_settings(
+    dynamics: Dynamics,
+) -> tuple[float, float | None, bool, bool, int, float]:
     """Return the operators' arguments that follow the decay."""
     return (
         dynamics.v_threshold,
@@ -159,7 +161,7 @@ class _GivenSurrogate(torch.autograd.Function):
             h_seq,
             learned,
             ctx.decay,
-            *_settings(dynamics),
+            *rule_settings(dynamics),
             slope,
         )
         return grad_x, None if learned is None else grad_decay, None, None
@@ -187,9 +189,10 @@ def _cpu(
     return function.multi_step(x_seq, rule, keep, as_bytes)
 
 
-def _check_backward(
+def check_backward(
     grad_spikes: Tensor, potentials: Tensor, rule: Rule, slope: Tensor | None
 ) -> None:
+    """Check the arguments of the gradient."""
     check_time_steps('grad_spikes', grad_spikes)
     first = ('grad_spikes', grad_spikes)
     state = state_dtype(grad_spikes.dtype)
@@ -226,7 +229,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     ctx.mark_non_differentiable(*((spikes, h_seq) if as_bytes else (h_seq,)))
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(h_seq, inputs[1])
-    ctx.settings = inputs[2 : 1 + _FIELDS]
+    ctx.settings = inputs[2 : 1 + RULE_FIELDS]
 
 
 def _backward(
@@ -240,17 +243,17 @@ def _backward(
         )
         if learned is None:
             grad_decay = None
-    return grad_x, grad_decay, *[None] * (1 + _FIELDS)
+    return grad_x, grad_decay, *[None] * (1 + RULE_FIELDS)
 
 
-def _of_flat(function: Callable[..., Any], tensors: int) -> Callable[..., Any]:
+def of_flat(function: Callable[..., Any], tensors: int) -> Callable[..., Any]:
     """Wrap a function of a :class:`Rule` to take the operator's flat arguments.
 
     Args:
         function: Takes tensors, a rule and other arguments.
         tensors: Number of tensors before the rule.
     """
-    end = tensors + _FIELDS
+    end = tensors + RULE_FIELDS
 
     def call(*args: Any) -> Any:
         return function(*args[:tensors], Rule(*args[tensors:end]), *args[end:])
@@ -259,17 +262,26 @@ def _of_flat(function: Callable[..., Any], tensors: int) -> Callable[..., Any]:
 
 
 _forwards = (_check, _fake, neuron_reference.multi_step, _cpu)
-register('multi_step', 'neuron', *(_of_flat(function, 1) for function in _forwards))
+register('multi_step', 'neuron', *(of_flat(function, 1) for function in _forwards))
 register_gradient('multi_step', _backward, _setup_context)
 _backwards = (
-    _check_backward,
+    check_backward,
     _fake_backward,
     neuron_reference.multi_step_backward,
     _cpu_backward,
 )
 register(
-    'multi_step_backward', 'neuron', *(_of_flat(function, 2) for function in _backwards)
+    'multi_step_backward', 'neuron', *(of_flat(function, 2) for function in _backwards)
 )
 refuse_gradient('multi_step_backward')
 
-__all__ = ['multi_step', 'potentials', 'spike_bytes']
+__all__ = [
+    'RULE_FIELDS',
+    'check_backward',
+    'multi_step',
+    'of_flat',
+    'potentials',
+    'rule_settings',
+    'spike_bytes',
+    'split_decay',
+]

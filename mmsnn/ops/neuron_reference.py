@@ -41,12 +41,29 @@ def multi_step(
     x_seq: Tensor, rule: Rule, keep: bool, as_bytes: bool
 ) -> tuple[Tensor, Tensor]:
     """Return spikes and, if ``keep``, potentials; see :func:`mmsnn.ops.multi_step`."""
+    return _multi_step(x_seq, None, rule, keep, as_bytes, carry=False)[:2]
+
+
+def multi_step_from(
+    x_seq: Tensor, initial: Tensor | None, rule: Rule, keep: bool, as_bytes: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return also the final state; see :func:`mmsnn.ops.multi_step_from`."""
+    return _multi_step(x_seq, initial, rule, keep, as_bytes, carry=True)
+
+
+def _multi_step(
+    x_seq: Tensor,
+    v: Tensor | None,
+    rule: Rule,
+    keep: bool,
+    as_bytes: bool,
+    carry: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
     dtype = state_dtype(x_seq.dtype)
     spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
     potentials = sequence_like(x_seq if keep else x_seq[:1], dtype)
     scratch = torch.empty_like(potentials[0])
     finite = torch.ones((), dtype=torch.bool, device=x_seq.device)
-    v = None
     for t, x in enumerate(x_seq):
         h = _charge(v, x, rule, out=potentials[t if keep else 0])
         fired = h >= rule.v_threshold
@@ -55,11 +72,11 @@ def multi_step(
             finite &= h.isfinite().all()
         else:  # NaN if the potential is not finite
             spikes[t].add_(h, alpha=0)
-        if t + 1 < len(x_seq):
+        if carry or t + 1 < len(x_seq):
             v = _reset(h, fired, rule, out=scratch)
     if as_bytes and not finite:
         raise ValueError(SPOILED)
-    return spikes, potentials if keep else x_seq.new_empty(0, dtype=dtype)
+    return spikes, potentials if keep else x_seq.new_empty(0, dtype=dtype), scratch
 
 
 def _charge(v: Tensor | None, x: Tensor, rule: Rule, out: Tensor) -> Tensor:
@@ -98,10 +115,40 @@ def multi_step_backward(
     grad_spikes: Tensor, potentials: Tensor, rule: Rule, slope: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients with respect to the currents and to a learned decay."""
+    return _backward(grad_spikes, None, potentials, None, rule, slope)[:2]
+
+
+def multi_step_from_backward(
+    grad_spikes: Tensor,
+    grad_final: Tensor,
+    potentials: Tensor,
+    initial: Tensor | None,
+    rule: Rule,
+    slope: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return also the gradient with respect to the initial state."""
+    grad_x, grad_decay, grad_v = _backward(
+        grad_spikes, grad_final, potentials, initial, rule, slope
+    )
+    grad_initial = torch.empty_like(potentials[0])
+    return (
+        grad_x,
+        grad_decay,
+        grad_initial.copy_(grad_final if grad_v is None else grad_v),
+    )
+
+
+def _backward(
+    grad_spikes: Tensor,
+    grad_v: Tensor | None,
+    potentials: Tensor,
+    initial: Tensor | None,
+    rule: Rule,
+    slope: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
     decay, learned = rule.any_decay, rule.learned_decay
     grad_x = sequence_like(potentials, grad_spikes.dtype)
     grad_decay = potentials.new_zeros(() if learned is not None else (0,))
-    grad_v = None
     for t in reversed(range(len(potentials))):
         distance = potentials[t] - rule.v_threshold
         if slope is None:
@@ -113,14 +160,15 @@ def multi_step_backward(
             grad_spikes[t].to(slope_t.dtype), potentials[t], slope_t, grad_v, rule
         )
         if learned is not None:
-            grad_decay += _grad_decay(grad_h, potentials, t, learned, rule)
+            v = initial if t == 0 else _after(potentials[t - 1], rule)
+            grad_decay += _grad_decay(grad_h, potentials[t], v, learned, rule)
         if decay is None:
             grad_x[t].copy_(grad_h)
             grad_v = grad_h
         else:
             grad_x[t].copy_(grad_h * decay if rule.decay_input else grad_h)
             grad_v = grad_h.mul_(1 - decay)
-    return grad_x, grad_decay
+    return grad_x, grad_decay, grad_v
 
 
 def _grad_potential(
@@ -143,73 +191,29 @@ def _grad_potential(
     return torch.addcmul(grad_v, grad_spike, slope)
 
 
+def _after(h: Tensor, rule: Rule) -> Tensor:
+    """Return the potential after a step whose potential before the spike is ``h``."""
+    return _reset(h, h >= rule.v_threshold, rule)
+
+
 def _grad_decay(
-    grad_h: Tensor, potentials: Tensor, t: int, decay: Tensor, rule: Rule
+    grad_h: Tensor, h: Tensor, v: Tensor | None, decay: Tensor, rule: Rule
 ) -> Tensor:
-    """Return the contribution of step ``t`` to the decay's gradient."""
-    v: Tensor | float = rule.rest
-    if t > 0:
-        h = potentials[t - 1]
-        v = _reset(h, h >= rule.v_threshold, rule)
-    if rule.decay_input:  # h - v = decay * (x - (v - rest))
-        return (grad_h * (potentials[t] - v)).sum() / decay
-    return (grad_h * (rule.rest - v)).sum()  # h - v = x - decay * (v - rest)
+    """Return the contribution of a step to the decay's gradient.
 
-
-def integer_multi_step(
-    x_seq: Tensor,
-    decay: float,
-    max_value: int,
-    normalize: bool,
-    detach_reset: bool,
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
-    """Return integers and, if ``keep``, potentials.
-
-    See :func:`mmsnn.ops.integer_multi_step`.
+    If ``v``, the potential before the step, is None, it is ``rest``.
     """
-    dtype = state_dtype(x_seq.dtype)
-    values = sequence_like(x_seq, x_seq.dtype)
-    potentials = sequence_like(x_seq if keep else x_seq[:1], dtype)
-    v = None
-    for t, x in enumerate(x_seq):
-        h = potentials[t if keep else 0]
-        h.copy_(x if v is None else v.mul_(decay).add_(x))
-        value = h.clamp(0, max_value).round_()
-        v = h - value
-        # NaN if the potential is not finite
-        shown = value.div_(max_value) if normalize else value
-        values[t].copy_(shown.add_(h, alpha=0))
-    return values, potentials if keep else x_seq.new_empty(0, dtype=dtype)
-
-
-def integer_multi_step_backward(
-    grad_values: Tensor,
-    potentials: Tensor,
-    decay: float,
-    max_value: int,
-    normalize: bool,
-    detach_reset: bool,
-) -> Tensor:
-    """Return the gradient with respect to the currents."""
-    grad_x = sequence_like(potentials, grad_values.dtype)
-    grad_v = torch.zeros_like(potentials[0])
-    for t in reversed(range(len(potentials))):
-        h = potentials[t]
-        inside = (h >= 0) & (h <= max_value)
-        grad = grad_values[t].to(h.dtype)
-        grad_h = torch.where(inside, grad / max_value if normalize else grad, 0.0)
-        grad_h += grad_v if detach_reset else grad_v.masked_fill(inside, 0.0)
-        grad_x[t].copy_(grad_h)
-        grad_v = grad_h.mul_(decay)
-    return grad_x
+    before: Tensor | float = rule.rest if v is None else v
+    if rule.decay_input:  # h - v = decay * (x - (v - rest))
+        return (grad_h * (h - before)).sum() / decay
+    return (grad_h * (rule.rest - before)).sum()  # h - v = x - decay * (v - rest)
 
 
 __all__ = [
     'SPOILED',
     'Rule',
-    'integer_multi_step',
-    'integer_multi_step_backward',
     'multi_step',
     'multi_step_backward',
+    'multi_step_from',
+    'multi_step_from_backward',
 ]

@@ -163,7 +163,7 @@ def test_script_is_a_few_lines(path: Path) -> None:
     assert f'parents[{ups}]' in code
 
 
-NO_TOOLS = {'configs', 'datasets', 'doctor', 'export', 'gradcam', 'serve'}
+NO_TOOLS = {'anytime', 'configs', 'datasets', 'doctor', 'export', 'gradcam', 'serve'}
 
 
 def test_every_command_that_was_a_tool_has_a_script() -> None:

@@ -64,6 +64,32 @@ def integer_backwards(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
         yield (x.detach(), x.detach().to(state), *settings)
 
 
+def stateful(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
+    """Return the arguments of ``multi_step_from``, some from rest."""
+    state = torch.promote_types(dtype, torch.float32)
+    for i, (x, *rule) in enumerate(neurons(dtype)):
+        v = torch.rand(x.shape[1:], dtype=state).requires_grad_(x.requires_grad)
+        yield (x, None if i % 3 == 0 else v, *rule)
+
+
+def stateful_backwards(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
+    for grad, h, *rest in backwards(dtype):
+        v = torch.rand_like(h[0])
+        yield (grad, torch.rand_like(v), h, v, *rest)
+
+
+def stateful_integers(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
+    state = torch.promote_types(dtype, torch.float32)
+    for i, (x, *settings) in enumerate(integers(dtype)):
+        v = torch.rand(x.shape[1:], dtype=state).requires_grad_(x.requires_grad)
+        yield (x, None if i % 3 == 0 else v, *settings)
+
+
+def stateful_integer_backwards(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
+    for grad, h, *settings in integer_backwards(dtype):
+        yield (grad, torch.rand_like(h[0]), h, *settings)
+
+
 def gates(dtype: torch.dtype) -> Iterator[tuple[object, ...]]:
     yield from itertools.product(layouts(dtype, True), repeat=2)
 
@@ -94,6 +120,10 @@ CASES = {
     'multi_step_backward': backwards,
     'integer_multi_step': integers,
     'integer_multi_step_backward': integer_backwards,
+    'multi_step_from': stateful,
+    'multi_step_from_backward': stateful_backwards,
+    'integer_multi_step_from': stateful_integers,
+    'integer_multi_step_from_backward': stateful_integer_backwards,
     'gate': gates,
     'gate_backward': gate_backwards,
     'pack_bits': packs,

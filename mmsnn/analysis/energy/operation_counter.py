@@ -21,7 +21,7 @@ from mmsnn.analysis.model_parts import (
     spiking_only,
     steps_and_images,
 )
-from mmsnn.models.neurons import BaseNeuron
+from mmsnn.models.neurons import BaseNeuron, current_steps
 
 from .arithmetic import ARITHMETIC, Arithmetic, Kind
 from .operation_costs import count_synaptic
@@ -198,8 +198,9 @@ class OperationCounter(Collector):
         tally = self._batch.get(key)
         if tally is None:
             rows = arithmetic.input.shape[0]
-            folded = arithmetic.kind != 'product' and rows == self._num_steps * n
-            steps = self._num_steps if folded else 1
+            num_steps = current_steps(self._num_steps)
+            folded = arithmetic.kind != 'product' and rows == num_steps * n
+            steps = num_steps if folded else 1
             tally = _Tally(
                 getattr(module, 'folded_steps', steps),
                 arithmetic.weights,
@@ -284,7 +285,8 @@ class OperationCounter(Collector):
             self._stack.pop()
 
     def _fired(self, name: str, module: BaseNeuron, args: Any, out: Tensor) -> None:
-        spikes = in_spikes(steps_and_images(out, module.num_steps), module.spike_unit)
+        steps = steps_and_images(out, current_steps(module.num_steps))
+        spikes = in_spikes(steps, module.spike_unit)
         if not self._stack:
             return
         n = self._batch_size

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmsnn.models.layers import LayerFactory, Unit, set_recompute
+from mmsnn.models.neurons import current_steps
 from mmsnn.models.residual import ResidualBlock, Values, Wiring
 from mmsnn.utils import check_bool, check_sequence, describe
 from mmsnn.utils.preflight import loads_weights
@@ -94,7 +95,7 @@ class SpikingBackbone(BaseModule):
     """Base of spiking backbones: a stem, stages, and closing layers at the outputs.
 
     Inside, time is folded into the batch dimension, ``[T * N, C, H, W]``; only neurons
-    unfold it. No state is kept between calls.
+    unfold it. No state is kept between calls, see :func:`mmsnn.streaming.step`.
 
     Derived classes take ``**options: Unpack[BackboneOptions]`` in addition to their own
     arguments, convert them with ``self.settings(options)``, and build stem and stages.
@@ -205,12 +206,12 @@ class SpikingBackbone(BaseModule):
             ValueError: If the input has another shape.
         """
         x = self.stem(image)
-        outs = []
+        outs, num_steps = [], current_steps(self.num_steps)
         for i, stage in enumerate(self.stages):
             x = stage(x)
             if i in self.out_indices:
                 out = self.closings[str(i)](x)
-                outs.append(out.unflatten(0, (self.num_steps, -1)))
+                outs.append(out.unflatten(0, (num_steps, -1)))
         return tuple(outs)
 
     def train(self, mode: bool = True) -> 'SpikingBackbone':

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmsnn.models.neurons import current_steps
 from mmsnn.models.residual import FAMILIES, BasicBlock
 from mmsnn.models.stems import preset_stride
 from mmsnn.registry import MODELS
@@ -200,7 +201,9 @@ class ChannelDropout(nn.Module):
         """Drop channels, in training."""
         if not self.training:
             return x
-        steps = x.unflatten(0, (self.num_steps, -1)).permute(1, 2, 0, 3, 4)
+        steps = x.unflatten(0, (current_steps(self.num_steps), -1)).permute(
+            1, 2, 0, 3, 4
+        )
         dropped = F.dropout3d(steps, self.p, training=True)
         return dropped.permute(2, 0, 1, 3, 4).flatten(0, 1)
 

@@ -156,3 +156,37 @@ class ASD(BaseDecoder):
         x = (spikes * self.temporal(spikes)).mean(0)
         x = x * self.channel(x)
         return torch.addcmul(rate, x, self.spatial(x))
+
+    def decode_from(
+        self, spikes: Tensor, memory: Tensor | None, seen: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Decode the window of the last T time steps.
+
+        Before T steps have been seen, the steps that are missing at the end of the
+        window are the mean of those seen, as if the neurons went on firing at that
+        rate; the temporal attention weights every step at its position.
+        """
+        window = (
+            spikes if memory is None else torch.cat([memory.transpose(0, 1), spikes])
+        )
+        missing = self.num_steps - len(window)
+        if missing > 0:
+            window = torch.cat([window.new_zeros(missing, *window.shape[1:]), window])
+        window = window[-self.num_steps :]
+        known = (seen + len(spikes)).clamp(max=self.num_steps)
+        return self.decode(self._completed(window, known)), window.transpose(0, 1)
+
+    def _completed(self, window: Tensor, known: Tensor) -> Tensor:
+        """Return the window with each item's ``known`` last steps at its beginning."""
+        if bool((known == self.num_steps).all()):
+            return window
+        steps = torch.arange(self.num_steps, device=window.device)[:, None]
+        places = (self.num_steps - known + steps).clamp(max=self.num_steps - 1)
+        items = torch.arange(window.shape[1], device=window.device)
+        rate = window.sum(0) / known[:, None, None, None]
+        is_known = (steps < known)[..., None, None, None]
+        return torch.where(is_known, window[places, items], rate)
+
+    def memory_shape(self, step: torch.Size) -> torch.Size:
+        """Return the shape of the memory, ``[N, T, C, H, W]``."""
+        return torch.Size([step[0], self.num_steps, *step[1:]])

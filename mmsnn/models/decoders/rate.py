@@ -5,6 +5,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from mmsnn.models.neurons.carried_state import (
+    CarriedState,
+    carried_state,
+    count_steps,
+    current_steps,
+)
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int
 
@@ -58,9 +64,10 @@ class BaseDecoder(nn.Module):
                 f'{name} expects spikes of shape [T, N, C, H, W], '
                 f'but got {list(spikes.shape)}'
             )
-        if spikes.shape[0] != self.num_steps:
+        num_steps = current_steps(self.num_steps)
+        if spikes.shape[0] != num_steps:
             raise ValueError(
-                f'{name} was built for num_steps={self.num_steps}, but its input has '
+                f'{name} was built for num_steps={num_steps}, but its input has '
                 f'{spikes.shape[0]} time steps'
             )
         if spikes.shape[2] != self.channels:
@@ -74,11 +81,49 @@ class BaseDecoder(nn.Module):
         known = torch.compiler.is_compiling() or torch.amp.is_autocast_available(device)
         if not (known and torch.is_autocast_enabled(device)):
             spikes = spikes.to(torch.promote_types(spikes.dtype, self.own.dtype))
+        carried = carried_state()
+        if carried is not None:
+            return self._continue(spikes, carried)
         return self.decode(spikes)
 
     def decode(self, spikes: Tensor) -> Tensor:
         """Decode spikes whose shape has been checked."""
         raise NotImplementedError(f'{type(self).__name__} defines no decode')
+
+    def decode_from(
+        self, spikes: Tensor, memory: Tensor | None, seen: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Decode the time steps of a stream up to now, see :mod:`mmsnn.streaming`.
+
+        Args:
+            spikes: The next time steps, ``[steps, N, C, H, W]``.
+            memory: What the call before returned, ``[N, ...]``; None at the start. It
+                is 0 for items whose stream begins.
+            seen: Number of time steps of each item before these, ``[N]``.
+
+        Returns:
+            The features ``[N, C, H, W]``, and the memory for the next call.
+
+        Raises:
+            ValueError: If the decoder cannot stream.
+        """
+        raise ValueError(
+            f'{type(self).__name__} cannot stream: it defines no decode_from'
+        )
+
+    def _continue(self, spikes: Tensor, carried: CarriedState) -> Tensor:
+        key = carried.key(self)
+        seen = count_steps(carried, key, spikes.shape[1], spikes.device)
+        memory = carried.take(key, 'memory', self.memory_shape(spikes.shape[1:]))
+        if memory is not None:
+            memory = memory.to(spikes.device, spikes.dtype)
+        features, memory = self.decode_from(spikes, memory, seen.to(spikes.device))
+        carried.put(key, 'memory', memory)
+        return features
+
+    def memory_shape(self, step: torch.Size) -> torch.Size:
+        """Return the shape of the memory for time steps ``[N, C, H, W]``."""
+        return step
 
 
 @MODELS.register_module()
@@ -90,3 +135,21 @@ class Rate(BaseDecoder):
     def decode(self, spikes: Tensor) -> Tensor:
         """Return the firing rates."""
         return spikes.mean(0)
+
+    def decode_from(
+        self, spikes: Tensor, memory: Tensor | None, seen: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        r"""Return the running rates.
+
+        .. math::
+            r_t = r_{t-1} + (s_t - r_{t-1}) / \min(t, T)
+
+        Up to T steps that is the mean of the steps seen, and at T what :meth:`decode`
+        returns, up to rounding; then an exponential mean with a time constant of T
+        steps.
+        """
+        rate = torch.zeros_like(spikes[0]) if memory is None else memory
+        for i, step in enumerate(spikes, start=1):
+            weight = (seen + i).clamp(max=self.num_steps).to(spikes.dtype)
+            rate = rate + (step - rate) / weight[:, None, None, None]
+        return rate, rate

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mmsnn.models.build import build_part
 from mmsnn.models.decoders import BaseDecoder
 from mmsnn.models.decoders.neck import RATE
-from mmsnn.models.neurons import build_neuron
+from mmsnn.models.neurons import build_neuron, current_steps
 
 
 class SpikingReadout(nn.Module):
@@ -49,7 +49,8 @@ class SpikingReadout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the layer."""
-        spikes = self.neuron(x).unflatten(0, (self.num_steps, -1))
+        steps = current_steps(self.num_steps)
+        spikes = self.neuron(x).unflatten(0, (steps, -1))
         if spikes.dim() == 5:
             return self.layer(self.decoder(spikes))
         return self.layer(self.decoder(spikes[..., None, None]).flatten(1))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmsnn.models.decoders.neck import RATE
 from mmsnn.models.layers import IF_NEURON, fold_steps
-from mmsnn.models.neurons import BaseNeuron, build_neuron
+from mmsnn.models.neurons import BaseNeuron, build_neuron, current_steps
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int
 
@@ -53,9 +53,10 @@ class SpikingRoIExtractor(SingleRoIExtractor):
 
     def over_time(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
         """Return the regions at every time step, ``[T * R, 5]``."""
-        num_images = feats[0].shape[0] // self.num_steps
+        num_steps = current_steps(self.num_steps)
+        num_images = feats[0].shape[0] // num_steps
         steps = []
-        for step in range(self.num_steps):
+        for step in range(num_steps):
             shifted = rois.clone()
             shifted[:, 0] += step * num_images
             steps.append(shifted)

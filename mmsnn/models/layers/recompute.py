@@ -1,13 +1,14 @@
 """Activation checkpointing of parts of a network, with packed inputs."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
+from mmsnn.models.neurons.carried_state import carried_state, carrying
 from mmsnn.ops import pack, unpack
 
 
@@ -16,7 +17,8 @@ class Recomputable(nn.Module):
 
     With ``recompute`` enabled, the activations that the layers need for their
     gradients are not saved but recomputed in the backward pass. The result is the same,
-    since neurons start from rest at every call, and
+    since neurons start from rest at every call, or continue from the same state
+    while they stream, and
 
     - layers update their buffers (the running statistics of norms) in the first call
       only;
@@ -42,7 +44,7 @@ class Recomputable(nn.Module):
             return self.compute(x)
         if _is_traced() or self._is_watched():
             return self.compute(x)
-        return recomputed(self.compute, x, _ScratchBuffers(self))
+        return recomputed(self.compute, x, _SecondRun(self))
 
     def compute(self, x: Tensor) -> Tensor:
         """Return the output for an input."""
@@ -120,7 +122,28 @@ def recomputed(
         )
 
 
-class _ScratchBuffers:
+class _SecondRun(AbstractContextManager[None]):
+    """Context in which a part gives the same output again, without side effects.
+
+    It is entered once per backward pass, so more than once if the graph is retained.
+    """
+
+    def __init__(self, part: nn.Module) -> None:
+        self._part = part
+        carried = carried_state()
+        self._carried = None if carried is None else carried.again()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> None:
+        carried = None if self._carried is None else self._carried.again()
+        self._stack.enter_context(carrying(carried))
+        self._stack.enter_context(_ScratchBuffers(self._part))
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+
+class _ScratchBuffers(AbstractContextManager[None]):
     """Context in which layers write to copies of their buffers, which are discarded.
 
     It is entered once per backward pass, so more than once if the graph is retained.

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmsnn.models.neurons import build_neuron
+from mmsnn.models.neurons import build_neuron, current_steps
 from mmsnn.registry import MODELS
 
 IF_NEURON: Mapping[str, Any] = dict(type='IF')
@@ -23,6 +23,7 @@ def fold_steps(name: str, x: Tensor, num_steps: int) -> Tensor:
     Raises:
         ValueError: If the features are not of T time steps, such as decoded features.
     """
+    num_steps = current_steps(num_steps)
     if x.dim() != 5 or x.shape[0] != num_steps:
         raise ValueError(
             f'{name} takes features over num_steps={num_steps} time steps, '

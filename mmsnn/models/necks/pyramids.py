@@ -8,6 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmsnn.models.layers import IF_NEURON, check_spikes, fold_steps, spike_first
+from mmsnn.models.neurons import current_steps
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int
 
@@ -93,7 +94,8 @@ class SpikingPyramid(BaseModule):
             if i >= self.start_level:
                 check_spikes(where, x, self.unit)
         outs = super().forward(folded)
-        return tuple(out.unflatten(0, (self.num_steps, -1)) for out in outs)
+        steps = current_steps(self.num_steps)
+        return tuple(out.unflatten(0, (steps, -1)) for out in outs)
 
 
 @MODELS.register_module()

@@ -3,6 +3,7 @@
 from mmsnn.ops import multi_step
 
 from .base import BaseNeuron, build_neuron
+from .carried_state import carried_state, current_steps
 from .integer_lif import ILIF
 from .integrate_fire import IF, LIF, PLIF
 from .relu import ReLU
@@ -30,6 +31,8 @@ __all__ = [
     'Surrogate',
     'build_neuron',
     'build_surrogate',
+    'carried_state',
+    'current_steps',
     'heaviside',
     'multi_step',
 ]

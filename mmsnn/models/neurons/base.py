@@ -7,10 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from mmsnn.models.build import build_part
-from mmsnn.ops import Dynamics, multi_step, potentials, spike_bytes
+from mmsnn.ops import (
+    Dynamics,
+    multi_step,
+    multi_step_from,
+    potentials,
+    spike_bytes,
+    spike_bytes_from,
+)
 from mmsnn.utils import check_bool, check_number, check_positive, check_positive_int
 from mmsnn.utils.signatures import spell_out
 
+from .carried_state import carried_state, current_steps
 from .surrogates import Surrogate, build_surrogate
 
 SpikeValues = Literal['binary', 'integer']
@@ -30,7 +38,8 @@ class BaseNeuron(nn.Module):
     """A layer of spiking neurons over ``num_steps`` time steps.
 
     The neurons start from rest at every call. No state is kept between calls, so that
-    they need no reset and the batch size may change.
+    they need no reset and the batch size may change. In :func:`mmsnn.streaming.step`
+    they continue from the state that is given to it.
 
     Args:
         num_steps: Number of time steps T in an input.
@@ -135,8 +144,42 @@ class BaseNeuron(nn.Module):
             TypeError: If ``x`` is not a floating tensor.
         """
         x_seq = self._unfold(x)
+        if carried_state() is not None:
+            return self._continue(x_seq).reshape(x.shape)
+        return self.fire(x_seq).flatten(0, 1)
+
+    def fire(self, x_seq: Tensor) -> Tensor:
+        """Return the spikes for currents ``[T, ...]``, from rest."""
         fire = spike_bytes if self.in_bytes else multi_step
-        return fire(x_seq, self.decay(), self.dynamics).flatten(0, 1)
+        return fire(x_seq, self.decay(), self.dynamics)
+
+    def fire_from(self, x_seq: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the spikes for currents ``[T, ...]``, and the state after them.
+
+        Args:
+            x_seq: The currents.
+            v: The state before them; None is rest.
+        """
+        fire = spike_bytes_from if self.in_bytes else multi_step_from
+        return fire(x_seq, v, self.decay(), self.dynamics)
+
+    def _continue(self, x_seq: Tensor) -> Tensor:
+        """Return the spikes of a call that streams."""
+        carried = carried_state()
+        if carried is None or self.of_regions:
+            raise ValueError(
+                'neurons of regions cannot stream: the regions of a call are not those '
+                'of the call before'
+            )
+        if x_seq.dim() == 6:  # of a stem, [T, 1, N, C, H, W]
+            x_seq = x_seq.squeeze(1)
+        key = carried.key(self)
+        v = carried.take(key, 'v', x_seq.shape[1:])
+        if v is not None:
+            v = v.to(x_seq.device, torch.promote_types(x_seq.dtype, torch.float32))
+        spikes, v = self.fire_from(x_seq, v)
+        carried.put(key, 'v', v)
+        return spikes
 
     def potentials(self, x: Tensor) -> Tensor:
         """Return the membrane potentials before the reset.
@@ -173,12 +216,13 @@ class BaseNeuron(nn.Module):
         """Return ``x``, checked, as ``[T, N, ...]``."""
         if not x.is_floating_point():
             raise TypeError(f'neurons take floating tensors, but got {x.dtype}')
-        if x.dim() == 0 or x.shape[0] == 0 or x.shape[0] % self.num_steps:
+        num_steps = current_steps(self.num_steps)
+        if x.dim() == 0 or x.shape[0] == 0 or x.shape[0] % num_steps:
             raise ValueError(
                 f'the first dimension must be a multiple of num_steps='
-                f'{self.num_steps}, but got shape {tuple(x.shape)}'
+                f'{num_steps}, but got shape {tuple(x.shape)}'
             )
-        return x.unflatten(0, (self.num_steps, -1))
+        return x.unflatten(0, (num_steps, -1))
 
     def extra_repr(self) -> str:
         """Show the settings in ``print(model)``."""

@@ -3,7 +3,11 @@
 import torch
 from torch import Tensor
 
-from mmsnn.ops import integer_multi_step, integer_potentials
+from mmsnn.ops import (
+    integer_multi_step,
+    integer_multi_step_from,
+    integer_potentials,
+)
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_number, check_positive_int
 
@@ -74,21 +78,24 @@ class ILIF(BaseNeuron):
         """
         return 1.01 * (1 + self.beta) / 2
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def _settings(self) -> tuple[float, int, bool, bool]:
+        return self.beta, self.max_value, self.normalize, self.dynamics.detach_reset
+
+    def fire(self, x_seq: Tensor) -> Tensor:
         """Return the integers for given currents; see :class:`BaseNeuron`."""
-        x_seq = self._unfold(x)
-        reset = self.dynamics.detach_reset
-        settings = (self.beta, self.max_value, self.normalize, reset)
         if not self.in_bytes:
-            return integer_multi_step(x_seq, *settings).flatten(0, 1)
+            return integer_multi_step(x_seq, *self._settings)
         with torch.no_grad():
-            values = integer_multi_step(x_seq, *settings).flatten(0, 1)
-        if not values.isfinite().all():
-            raise ValueError(
-                'spikes in bytes cannot hold NaN, but a potential is not finite: the '
-                'input or the weights hold NaN or infinity'
-            )
-        return values.to(torch.uint8)
+            return _in_bytes(integer_multi_step(x_seq, *self._settings))
+
+    def fire_from(self, x_seq: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the integers and the state after them; see :class:`BaseNeuron`."""
+        if not self.in_bytes:
+            return integer_multi_step_from(x_seq, v, *self._settings)
+        with torch.no_grad():
+            values, v = integer_multi_step_from(x_seq, v, *self._settings)
+            return _in_bytes(values), v
 
     def potentials(self, x: Tensor) -> Tensor:
         """Return the membrane potentials before the reset; see :class:`BaseNeuron`."""
@@ -108,6 +115,16 @@ class ILIF(BaseNeuron):
             f'decay={self.beta}, normalize={self.normalize}, '
             f'detach_reset={self.dynamics.detach_reset}'
         )
+
+
+def _in_bytes(values: Tensor) -> Tensor:
+    """Return integers as uint8."""
+    if not values.isfinite().all():
+        raise ValueError(
+            'spikes in bytes cannot hold NaN, but a potential is not finite: the '
+            'input or the weights hold NaN or infinity'
+        )
+    return values.to(torch.uint8)
 
 
 __all__ = ['ILIF']

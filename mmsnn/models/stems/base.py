@@ -6,6 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from mmsnn.models.layers import LayerFactory, MaxPool2d, Recomputable, Unit
+from mmsnn.models.neurons.carried_state import (
+    carried_state,
+    count_steps,
+    current_steps,
+)
 from mmsnn.utils import check_bool, check_positive_int
 from mmsnn.utils.signatures import spell_out
 
@@ -135,20 +140,38 @@ class BaseStem(Recomputable):
         Returns:
             ``[T * N, out_channels, H', W']``.
         """
+        steps = current_steps(self.num_steps)
         if self.neuron is None:
             # folding an expanded tensor would lose channels-last
-            return torch.cat([x] * self.num_steps) if constant else x
-        steps = (
-            x.expand(self.num_steps, *x.shape)
-            if constant
-            else x.unflatten(0, (self.num_steps, -1))
+            return torch.cat([x] * steps) if constant else x
+        currents = (
+            x.expand(steps, *x.shape) if constant else x.unflatten(0, (steps, -1))
         )
-        spikes: Tensor = self.neuron(steps)
+        spikes: Tensor = self.neuron(currents)
         return spikes.flatten(0, 1)
 
     def shrink(self, x: Tensor) -> Tensor:
         """Return ``x`` after the max-pool, if there is one."""
         return x if self.pool is None else self.pool(x)
+
+    def of_these_steps(self, x_seq: Tensor) -> Tensor:
+        """Return the time steps of a call that streams, of a code over T steps.
+
+        After T steps of an item, its code begins again.
+
+        Args:
+            x_seq: The code, ``[T, N, ...]``.
+
+        Returns:
+            ``x_seq``, or ``[steps, N, ...]`` if it streams.
+        """
+        carried = carried_state()
+        if carried is None:
+            return x_seq
+        seen = count_steps(carried, carried.key(self), x_seq.shape[1], x_seq.device)
+        steps = seen + torch.arange(carried.num_steps, device=x_seq.device)[:, None]
+        items = torch.arange(x_seq.shape[1], device=x_seq.device)
+        return x_seq[steps % self.num_steps, items]
 
     def is_image(self, image: Tensor) -> bool:
         """Return whether the input is an image, not a sequence of frames.
@@ -157,11 +180,12 @@ class BaseStem(Recomputable):
             ValueError: If it is neither.
         """
         *batch, channels, _, _ = image.shape if image.dim() in (4, 5) else [0] * 3
-        known = len(batch) == 1 or batch[1:] == [self.num_steps]
+        steps = current_steps(self.num_steps)
+        known = len(batch) == 1 or batch[1:] == [steps]
         if channels != self.in_channels or not known:
             raise ValueError(
                 f'expected images of shape [N, {self.in_channels}, H, W] or frames of '
-                f'shape [N, {self.num_steps}, {self.in_channels}, H, W], '
+                f'shape [N, {steps}, {self.in_channels}, H, W], '
                 f'but got {list(image.shape)}'
             )
         return len(batch) == 1

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmsnn.models.layers import LayerFactory
+from mmsnn.models.neurons import carried_state, current_steps
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_bool, check_positive_int
 
@@ -182,8 +183,15 @@ class GatedAttentionStem(BaseStem):
         """Return the weighted spikes of all time steps."""
         x = self.currents(image)
         constant = image.dim() == 4
-        spikes = self.fire(x, constant).unflatten(0, (self.num_steps, -1))
-        steps = 1 if constant else self.num_steps
+        if self.temporal is not None and not constant and carried_state():
+            raise ValueError(
+                'the temporal attention of GatedAttentionStem cannot stream frames, '
+                'since its weights depend on all time steps at once; with '
+                'temporal=False it can'
+            )
+        num_steps = current_steps(self.num_steps)
+        spikes = self.fire(x, constant).unflatten(0, (num_steps, -1))
+        steps = 1 if constant else num_steps
         return self.shrink((spikes * self.gate(x, steps)).flatten(0, 1))
 
     def gate(self, x: Tensor, steps: int) -> Tensor:
@@ -198,7 +206,9 @@ class GatedAttentionStem(BaseStem):
         """
         scores = []
         if self.temporal is not None:
-            scores.append(self.temporal(x.unflatten(0, (steps, -1))))
+            scores.append(
+                self.of_these_steps(self.temporal(x.unflatten(0, (steps, -1))))
+            )
         if self.spatial_channel is not None:
             scores.append(self.spatial_channel(x).unflatten(0, (steps, -1)))
         return (scores[0] * scores[1] if len(scores) == 2 else scores[0]).sigmoid()

@@ -94,7 +94,8 @@ class CodedStem(BaseStem):
                 f'{list(image.shape)}; DirectStem and GatedAttentionStem take frames'
             )
         with torch.no_grad():
-            spikes = self.code(self.intensities(image)).to(image.dtype)
+            spikes = self.of_these_steps(self.code(self.intensities(image)))
+            spikes = spikes.to(image.dtype)
         x = self.currents(spikes.transpose(0, 1))
         return self.shrink(self.fire(x, constant=False))
 

@@ -6,7 +6,9 @@
 // operations are those of mmsnn/ops/neuron_reference.py; compiled without contraction
 // to fused multiply-adds, the spikes are bit-identical.
 //
-// x, s and h hold T steps of M numbers each, in the same order within each step.
+// x, s and h hold T steps of M numbers each, in the same order within each step. The
+// states before the first and after the last step, initial and last, hold M numbers, and
+// so do their gradients; they may be null: neurons then start from rest.
 
 #include <cmath>
 #include <cstdint>
@@ -110,20 +112,24 @@ auto with_number(int number, F function) {
 
 // Run a block of neurons; return whether all potentials were finite. If not EXACT, spikes
 // of other potentials are not NaN. A potential that is not finite leaves a state that is
-// not finite either: a hard reset adds 0 * infinity, which is NaN.
-template <typename X, typename S, int LEAK, bool SOFT, bool KEEP, bool EXACT>
-bool forward_block(const X* x, int64_t x_step, S* s, float* h, int64_t steps,
-                   int64_t size, int64_t n, const Dynamics d) {
+// not finite either: a hard reset adds 0 * infinity, which is NaN. If STATE, the state
+// after the last step is written, and that before the first is read unless it is null.
+template <typename X, typename S, int LEAK, bool SOFT, bool KEEP, bool STATE, bool EXACT>
+bool forward_block(const X* x, int64_t x_step, const float* initial, S* s, float* h,
+                   float* last, int64_t steps, int64_t size, int64_t n,
+                   const Dynamics d) {
     float v[BLOCK];
+    if (STATE && initial) std::memcpy(v, initial, n * sizeof(float));
     for (int64_t t = 0; t < steps; ++t) {
         const X* xs = x + t * x_step;
         S* ss = s + t * size;
         float* hs = KEEP ? h + t * size : nullptr;
+        const bool rests = t == 0 && !(STATE && initial);
 #pragma omp simd
         for (int64_t i = 0; i < n; ++i) {
             const float in = xs[i];
             float pot;
-            if (t == 0) {
+            if (rests) {
                 pot = (LEAK == 1 ? in * d.decay : in) + d.rest;
             } else if (LEAK == 0) {
                 pot = v[i] + in;
@@ -141,30 +147,35 @@ bool forward_block(const X* x, int64_t x_step, S* s, float* h, int64_t steps,
             v[i] = fires ? reset : pot;
         }
     }
+    if (STATE) std::memcpy(last, v, n * sizeof(float));
     int others = 0;
     for (int64_t i = 0; i < n; ++i) others |= 0.0f * v[i] != 0.0f;
     return !others;
 }
 
 // Returns whether any potential was not finite, for uint8 spikes only.
-template <typename X, typename S, int LEAK, bool SOFT, bool KEEP>
-int forward(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
-            const Dynamics& dynamics, int threads) {
+template <typename X, typename S, int LEAK, bool SOFT, bool KEEP, bool STATE>
+int forward(const X* x, int64_t x_step, const float* initial, S* s, float* h,
+            float* last, int64_t steps, int64_t size, const Dynamics& dynamics,
+            int threads) {
     int spoiled = 0;
 #pragma omp parallel for num_threads(threads) schedule(static) reduction(| : spoiled) \
     if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float* hs = KEEP ? h + start : nullptr;
+        const float* from = STATE && initial ? initial + start : nullptr;
+        float* end = STATE ? last + start : nullptr;
         // where memory limits the speed, as for fp32, exact spikes cost nothing
         if (sizeof(S) < 4 && !KEEP) {
-            if (forward_block<X, S, LEAK, SOFT, KEEP, false>(
-                    x + start, x_step, s + start, hs, steps, size, n, dynamics))
+            if (forward_block<X, S, LEAK, SOFT, KEEP, STATE, false>(
+                    x + start, x_step, from, s + start, hs, end, steps, size, n,
+                    dynamics))
                 continue;
             spoiled |= sizeof(S) == 1;
         }
-        forward_block<X, S, LEAK, SOFT, KEEP, true>(
-            x + start, x_step, s + start, hs, steps, size, n, dynamics);
+        forward_block<X, S, LEAK, SOFT, KEEP, STATE, true>(
+            x + start, x_step, from, s + start, hs, end, steps, size, n, dynamics);
     }
     return spoiled;
 }
@@ -178,10 +189,12 @@ inline float slope(float x, const Dynamics& d) {
 }
 
 // KIND is GIVEN, ATAN, or 2 for any other surrogate
-template <typename X, typename Y, int LEAK, bool SOFT, bool DETACHED, int KIND>
-double backward(const X* grad_s, int64_t grad_step, const float* h, const float* given,
-                Y* grad_x, int64_t steps, int64_t size, const Dynamics d, int learns,
-                int threads) {
+template <typename X, typename Y, int LEAK, bool SOFT, bool DETACHED, int KIND,
+          bool STATE>
+double backward(const X* grad_s, int64_t grad_step, const float* grad_last,
+                const float* h, const float* initial, const float* given, Y* grad_x,
+                float* grad_initial, int64_t steps, int64_t size, const Dynamics d,
+                int learns, int threads) {
     double grad_decay = 0.0;
     const float a = d.alpha * 0.5f, inverse = 1.0f / a, square = 9.869604401089358f * a;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1) \
@@ -189,7 +202,8 @@ double backward(const X* grad_s, int64_t grad_step, const float* h, const float*
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float gv[BLOCK];
-        for (int64_t i = 0; i < n; ++i) gv[i] = 0.0f;
+        for (int64_t i = 0; i < n; ++i) gv[i] = STATE ? grad_last[start + i] : 0.0f;
+        const float* from = STATE && initial ? initial + start : nullptr;
         for (int64_t t = steps - 1; t >= 0; --t) {
             const X* gs = grad_s + t * grad_step + start;
             const float* hs = h + t * size + start;
@@ -216,6 +230,8 @@ double backward(const X* grad_s, int64_t grad_step, const float* h, const float*
                     if (t > 0) {
                         v = before[i];
                         if (v >= d.v_threshold) v = SOFT ? v - d.v_threshold : d.v_reset;
+                    } else if (STATE && from) {
+                        v = from[i];
                     }
                     decayed += gh * (LEAK == 1 ? hs[i] - v : d.rest - v);
                 }
@@ -224,6 +240,7 @@ double backward(const X* grad_s, int64_t grad_step, const float* h, const float*
             }
             grad_decay += decayed;
         }
+        if (STATE) std::memcpy(grad_initial + start, gv, n * sizeof(float));
     }
     return LEAK == 1 ? grad_decay / d.decay : grad_decay;
 }
@@ -232,39 +249,43 @@ inline float integer_of(float pot, float max_value) {
     return std::rint(pot < 0.0f ? 0.0f : (pot > max_value ? max_value : pot));
 }
 
-template <typename X, typename Y, bool KEEP>
-void integer_forward(const X* x, int64_t x_step, Y* y, float* h, int64_t steps,
-                     int64_t size, const IntegerDynamics d, int threads) {
+template <typename X, typename Y, bool KEEP, bool STATE>
+void integer_forward(const X* x, int64_t x_step, const float* initial, Y* y, float* h,
+                     float* last, int64_t steps, int64_t size, const IntegerDynamics d,
+                     int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float v[BLOCK];
+        if (STATE && initial) std::memcpy(v, initial + start, n * sizeof(float));
         for (int64_t t = 0; t < steps; ++t) {
+            const bool rests = t == 0 && !(STATE && initial);
             const X* xs = x + t * x_step + start;
             Y* ys = y + t * size + start;
             float* hs = KEEP ? h + t * size + start : nullptr;
 #pragma omp simd
             for (int64_t i = 0; i < n; ++i) {
                 const float in = xs[i];
-                const float pot = t == 0 ? in : v[i] * d.decay + in;
+                const float pot = rests ? in : v[i] * d.decay + in;
                 const float value = integer_of(pot, d.max_value);
                 if (KEEP) hs[i] = pot;
                 ys[i] = to<Y>(value / d.scale + 0.0f * pot);
                 v[i] = pot - value;
             }
         }
+        if (STATE) std::memcpy(last + start, v, n * sizeof(float));
     }
 }
 
-template <typename X, typename Y>
-void integer_backward(const X* grad_y, int64_t grad_step, const float* h, Y* grad_x,
-                      int64_t steps, int64_t size, const IntegerDynamics d,
-                      int threads) {
+template <typename X, typename Y, bool STATE>
+void integer_backward(const X* grad_y, int64_t grad_step, const float* grad_last,
+                      const float* h, Y* grad_x, float* grad_initial, int64_t steps,
+                      int64_t size, const IntegerDynamics d, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t start = 0; start < size; start += BLOCK) {
         const int64_t n = size - start < BLOCK ? size - start : BLOCK;
         float gv[BLOCK];
-        for (int64_t i = 0; i < n; ++i) gv[i] = 0.0f;
+        for (int64_t i = 0; i < n; ++i) gv[i] = STATE ? grad_last[start + i] : 0.0f;
         for (int64_t t = steps - 1; t >= 0; --t) {
             const X* gy = grad_y + t * grad_step + start;
             const float* hs = h + t * size + start;
@@ -279,6 +300,7 @@ void integer_backward(const X* grad_y, int64_t grad_step, const float* h, Y* gra
                 gv[i] = gh * d.decay;
             }
         }
+        if (STATE) std::memcpy(grad_initial + start, gv, n * sizeof(float));
     }
 }
 
@@ -288,33 +310,40 @@ int threads_for(int64_t numbers, int threads) {
 }
 
 template <typename X, typename S>
-int forward_any(const X* x, int64_t x_step, S* s, float* h, int64_t steps, int64_t size,
-                const Dynamics& d, int threads) {
+int forward_any(const X* x, int64_t x_step, const float* initial, S* s, float* h,
+                float* last, int64_t steps, int64_t size, const Dynamics& d,
+                int threads) {
     threads = threads_for(steps * size, threads);
     return with_number(d.leak, [&](auto leak) {
         return with_flag(d.soft, [&](auto soft) {
             return with_flag(h != nullptr, [&](auto kept) {
-                return forward<X, S, decltype(leak)::value, decltype(soft)::value,
-                               decltype(kept)::value>(x, x_step, s, h, steps, size, d,
-                                                      threads);
+                return with_flag(last != nullptr, [&](auto state) {
+                    return forward<X, S, decltype(leak)::value, decltype(soft)::value,
+                                   decltype(kept)::value, decltype(state)::value>(
+                        x, x_step, initial, s, h, last, steps, size, d, threads);
+                });
             });
         });
     });
 }
 
 template <typename X, typename Y>
-double backward_any(const X* grad_s, int64_t grad_step, const float* h,
-                    const float* given, Y* grad_x, int64_t steps, int64_t size,
-                    const Dynamics& d, int learns, int threads) {
+double backward_any(const X* grad_s, int64_t grad_step, const float* grad_last,
+                    const float* h, const float* initial, const float* given, Y* grad_x,
+                    float* grad_initial, int64_t steps, int64_t size, const Dynamics& d,
+                    int learns, int threads) {
     threads = threads_for(steps * size, threads);
     return with_number(d.leak, [&](auto leak) {
         return with_flag(d.soft, [&](auto soft) {
             return with_flag(d.detached, [&](auto detached) {
                 return with_number(d.surrogate, [&](auto kind) {
-                    return backward<X, Y, decltype(leak)::value, decltype(soft)::value,
-                                    decltype(detached)::value, decltype(kind)::value>(
-                        grad_s, grad_step, h, given, grad_x, steps, size, d, learns,
-                        threads);
+                    return with_flag(grad_initial != nullptr, [&](auto state) {
+                        return backward<X, Y, decltype(leak)::value,
+                                        decltype(soft)::value, decltype(detached)::value,
+                                        decltype(kind)::value, decltype(state)::value>(
+                            grad_s, grad_step, grad_last, h, initial, given, grad_x,
+                            grad_initial, steps, size, d, learns, threads);
+                    });
                 });
             });
         });
@@ -440,36 +469,44 @@ void unpack_bytes(const uint8_t* bytes, X* x, int64_t size, int threads) {
 
 // All functions for one dtype: X is the type read, Y the type written, W its bits.
 #define EXPORT(SUFFIX, X, Y, W, ONE)                                                     \
-    int multi_step_##SUFFIX(const X* x, int64_t x_step, Y* s, float* h, int64_t steps,   \
-                            int64_t size, const Dynamics* d, int threads) {              \
-        return forward_any(x, x_step, s, h, steps, size, *d, threads);                   \
+    int multi_step_##SUFFIX(const X* x, int64_t x_step, const float* initial, Y* s,      \
+                            float* h, float* last, int64_t steps, int64_t size,          \
+                            const Dynamics* d, int threads) {                            \
+        return forward_any(x, x_step, initial, s, h, last, steps, size, *d, threads);    \
     }                                                                                    \
-    int multi_step_bytes_##SUFFIX(const X* x, int64_t x_step, uint8_t* s, float* h,      \
-                                  int64_t steps, int64_t size, const Dynamics* d,        \
-                                  int threads) {                                         \
-        return forward_any(x, x_step, s, h, steps, size, *d, threads);                   \
+    int multi_step_bytes_##SUFFIX(const X* x, int64_t x_step, const float* initial,      \
+                                  uint8_t* s, float* h, float* last, int64_t steps,      \
+                                  int64_t size, const Dynamics* d, int threads) {        \
+        return forward_any(x, x_step, initial, s, h, last, steps, size, *d, threads);    \
     }                                                                                    \
-    double multi_step_back_##SUFFIX(const X* grad_s, int64_t grad_step, const float* h,  \
-                                    const float* given, Y* grad_x, int64_t steps,        \
-                                    int64_t size, const Dynamics* d, int learns,         \
-                                    int threads) {                                       \
-        return backward_any(grad_s, grad_step, h, given, grad_x, steps, size, *d,        \
-                            learns, threads);                                            \
+    double multi_step_back_##SUFFIX(                                                     \
+        const X* grad_s, int64_t grad_step, const float* grad_last, const float* h,      \
+        const float* initial, const float* given, Y* grad_x, float* grad_initial,        \
+        int64_t steps, int64_t size, const Dynamics* d, int learns, int threads) {       \
+        return backward_any(grad_s, grad_step, grad_last, h, initial, given, grad_x,     \
+                            grad_initial, steps, size, *d, learns, threads);             \
     }                                                                                    \
-    void integer_multi_step_##SUFFIX(const X* x, int64_t x_step, Y* y, float* h,         \
-                                     int64_t steps, int64_t size,                        \
-                                     const IntegerDynamics* d, int threads) {            \
+    void integer_multi_step_##SUFFIX(const X* x, int64_t x_step, const float* initial,   \
+                                     Y* y, float* h, float* last, int64_t steps,         \
+                                     int64_t size, const IntegerDynamics* d,             \
+                                     int threads) {                                      \
         with_flag(h != nullptr, [&](auto kept) {                                         \
-            integer_forward<X, Y, decltype(kept)::value>(                                \
-                x, x_step, y, h, steps, size, *d, threads_for(steps * size, threads));   \
+            with_flag(last != nullptr, [&](auto state) {                                 \
+                integer_forward<X, Y, decltype(kept)::value, decltype(state)::value>(    \
+                    x, x_step, initial, y, h, last, steps, size, *d,                     \
+                    threads_for(steps * size, threads));                                 \
+            });                                                                          \
         });                                                                              \
     }                                                                                    \
-    void integer_multi_step_back_##SUFFIX(const X* grad_y, int64_t grad_step,            \
-                                          const float* h, Y* grad_x, int64_t steps,      \
-                                          int64_t size, const IntegerDynamics* d,        \
-                                          int threads) {                                 \
-        integer_backward(grad_y, grad_step, h, grad_x, steps, size, *d,                  \
-                         threads_for(steps * size, threads));                            \
+    void integer_multi_step_back_##SUFFIX(                                               \
+        const X* grad_y, int64_t grad_step, const float* grad_last, const float* h,      \
+        Y* grad_x, float* grad_initial, int64_t steps, int64_t size,                     \
+        const IntegerDynamics* d, int threads) {                                         \
+        with_flag(grad_initial != nullptr, [&](auto state) {                             \
+            integer_backward<X, Y, decltype(state)::value>(                              \
+                grad_y, grad_step, grad_last, h, grad_x, grad_initial, steps, size, *d,  \
+                threads_for(steps * size, threads));                                     \
+        });                                                                              \
     }                                                                                    \
     void gate_##SUFFIX(const X* h, const X* x, Y* y, int64_t size, int threads) {        \
         gate(h, x, y, size, threads);                                                    \

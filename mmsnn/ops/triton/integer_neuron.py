@@ -3,16 +3,20 @@
 As in ``neuron_kernels.py``, each program loops over the steps of ``BLOCK`` neurons.
 """
 
+from typing import Any
+
 import triton
 import triton.language as tl
 from torch import Tensor
 
 from ..layout import (
     dense_steps,
+    matching_state,
     matching_steps,
     packed_sequence,
     sequence_like,
     state_dtype,
+    step_like,
 )
 from .launching import BLOCK, OPTIONS, STATES, device_of, grid_of
 
@@ -32,6 +36,8 @@ def _forward_kernel(
     x: tl.tensor,
     values: tl.tensor,
     potentials: tl.tensor,
+    initial: tl.tensor,
+    final: tl.tensor,
     steps: tl.int32,
     size: tl.int64,
     x_step: tl.int64,
@@ -51,6 +57,8 @@ def _forward_kernel(
     if potentials is not None:
         potentials += start
     h = tl.load(x + lane, mask=mask, other=0.0).to(STATE)
+    if initial is not None:
+        h = tl.load(initial + start + lane, mask=mask, other=0.0) * beta + h
     for t in range(steps):
         x += x_step
         current = tl.load(x + lane, mask=mask & (t + 1 < steps), other=0.0).to(STATE)
@@ -64,14 +72,19 @@ def _forward_kernel(
             out = out / largest if h.dtype == tl.float64 else tl.div_rn(out, largest)
         tl.store(values + lane, out, mask=mask)
         values += size
-        h = (h - value) * beta + current
+        v = h - value
+        if final is not None:
+            tl.store(final + start + lane, v, mask=mask & (t + 1 == steps))
+        h = v * beta + current
 
 
 @triton.jit(do_not_specialize=['steps'])
 def _backward_kernel(
     grad: tl.tensor,
+    grad_final: tl.tensor,
     potentials: tl.tensor,
     grad_x: tl.tensor,
+    grad_initial: tl.tensor,
     steps: tl.int32,
     size: tl.int64,
     grad_step: tl.int64,
@@ -91,6 +104,8 @@ def _backward_kernel(
     potentials += start + (steps - 1) * size
     grad_x += start + (steps - 1) * size
     grad_v = tl.zeros([BLOCK], STATE)
+    if grad_final is not None:
+        grad_v = tl.load(grad_final + start + lane, mask=mask, other=0.0)
     for _ in range(steps):
         h = tl.load(potentials + lane, mask=mask, other=0.0)
         g = tl.load(grad + lane, mask=mask, other=0.0).to(STATE)
@@ -104,17 +119,33 @@ def _backward_kernel(
         potentials -= size
         grad -= grad_step
         grad_x -= size
+    if grad_initial is not None:
+        tl.store(grad_initial + start + lane, grad_v, mask=mask)
 
 
-def integer_multi_step(
+def integer_multi_step(x_seq: Tensor, *settings: Any) -> tuple[Tensor, Tensor]:
+    """Run ``mmsnn::integer_multi_step``, see :mod:`mmsnn.ops.integer_neuron`."""
+    return _forward(x_seq, None, None, *settings)
+
+
+def integer_multi_step_from(
+    x_seq: Tensor, initial: Tensor | None, *settings: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run ``mmsnn::integer_multi_step_from``, from a state."""
+    final = step_like(x_seq)
+    return *_forward(x_seq, initial, final, *settings), final
+
+
+def _forward(
     x_seq: Tensor,
+    initial: Tensor | None,
+    final: Tensor | None,
     decay: float,
     max_value: int,
     normalize: bool,
     detach_reset: bool,
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::integer_multi_step``, see :mod:`mmsnn.ops.integer_neuron`."""
     x_seq = dense_steps(x_seq)
     state = state_dtype(x_seq.dtype)
     values = sequence_like(x_seq, x_seq.dtype)
@@ -129,6 +160,8 @@ def integer_multi_step(
             x_seq,
             values,
             potentials if keep else None,
+            matching_state(initial, x_seq),
+            final,
             len(x_seq),
             size,
             x_seq.stride(0),
@@ -143,14 +176,32 @@ def integer_multi_step(
 
 
 def integer_multi_step_backward(
+    grad_values: Tensor, potentials: Tensor, *settings: Any
+) -> Tensor:
+    """Run ``mmsnn::integer_multi_step_backward``, its gradient."""
+    return _backward(grad_values, None, potentials, None, *settings)
+
+
+def integer_multi_step_from_backward(
+    grad_values: Tensor, grad_final: Tensor, potentials: Tensor, *settings: Any
+) -> tuple[Tensor, Tensor]:
+    """Run ``mmsnn::integer_multi_step_from_backward``, also for the initial state."""
+    grad_initial = step_like(potentials)
+    return _backward(
+        grad_values, grad_final, potentials, grad_initial, *settings
+    ), grad_initial
+
+
+def _backward(
     grad_values: Tensor,
+    grad_final: Tensor | None,
     potentials: Tensor,
+    grad_initial: Tensor | None,
     decay: float,
     max_value: int,
     normalize: bool,
     detach_reset: bool,
 ) -> Tensor:
-    """Run ``mmsnn::integer_multi_step_backward``, its gradient."""
     grad_x = sequence_like(potentials, grad_values.dtype)
     if potentials.numel() == 0:
         return grad_x
@@ -160,8 +211,10 @@ def integer_multi_step_backward(
     with device_of(potentials):
         _backward_kernel[grid_of(size)](
             grad_values,
+            matching_state(grad_final, potentials),
             potentials,
             grad_x,
+            grad_initial,
             len(potentials),
             size,
             grad_values.stride(0),
@@ -176,4 +229,9 @@ def integer_multi_step_backward(
     return grad_x
 
 
-__all__ = ['integer_multi_step', 'integer_multi_step_backward']
+__all__ = [
+    'integer_multi_step',
+    'integer_multi_step_backward',
+    'integer_multi_step_from',
+    'integer_multi_step_from_backward',
+]

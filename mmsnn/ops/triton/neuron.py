@@ -1,22 +1,45 @@
 """Multi-step IF, LIF and PLIF neurons on a GPU, forward and backward."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from ..layout import (
     dense_steps,
+    matching_state,
     matching_steps,
     packed_sequence,
     sequence_like,
     state_dtype,
+    step_like,
 )
 from ..neuron_reference import SPOILED
 from .launching import BLOCK, OPTIONS, STATES, device_of, grid_of
 from .neuron_kernels import backward_kernel, forward_kernel
 
 
-def multi_step(
+def multi_step(x_seq: Tensor, *settings: Any) -> tuple[Tensor, Tensor]:
+    """Run ``mmsnn::multi_step``, see :mod:`mmsnn.ops.neuron`.
+
+    If ``as_bytes`` and a potential is not finite, a device-side assertion fails at the
+    next synchronisation, since uint8 cannot represent NaN.
+    """
+    return _forward(x_seq, None, None, *settings)
+
+
+def multi_step_from(
+    x_seq: Tensor, initial: Tensor | None, *settings: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run ``mmsnn::multi_step_from``, see :mod:`mmsnn.ops.stateful_neuron`."""
+    final = step_like(x_seq)
+    return *_forward(x_seq, initial, final, *settings), final
+
+
+def _forward(
     x_seq: Tensor,
+    initial: Tensor | None,
+    final: Tensor | None,
     learned_decay: Tensor | None,
     decay: float | None,
     v_threshold: float,
@@ -28,11 +51,6 @@ def multi_step(
     keep: bool,
     as_bytes: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::multi_step``, see :mod:`mmsnn.ops.neuron`.
-
-    If ``as_bytes`` and a potential is not finite, a device-side assertion fails at the
-    next synchronisation, since uint8 cannot represent NaN.
-    """
     x_seq = dense_steps(x_seq)
     state = state_dtype(x_seq.dtype)
     spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
@@ -51,6 +69,8 @@ def multi_step(
             spikes,
             potentials if keep else None,
             finite,
+            matching_state(initial, x_seq),
+            final,
             learned_decay,
             len(x_seq),
             size,
@@ -73,8 +93,37 @@ def multi_step(
 
 
 def multi_step_backward(
+    grad_spikes: Tensor, potentials: Tensor, *settings: Any
+) -> tuple[Tensor, Tensor]:
+    """Run ``mmsnn::multi_step_backward``, see :mod:`mmsnn.ops.neuron`.
+
+    The gradient of the decay is deterministic: each program writes the sum over its
+    neurons, and PyTorch adds these sums in a fixed order.
+    """
+    return _backward(grad_spikes, None, potentials, None, None, *settings)
+
+
+def multi_step_from_backward(
     grad_spikes: Tensor,
+    grad_final: Tensor,
     potentials: Tensor,
+    initial: Tensor | None,
+    *settings: Any,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run ``mmsnn::multi_step_from_backward``, also for the initial state."""
+    grad_initial = step_like(potentials)
+    grads = _backward(
+        grad_spikes, grad_final, potentials, initial, grad_initial, *settings
+    )
+    return *grads, grad_initial
+
+
+def _backward(
+    grad_spikes: Tensor,
+    grad_final: Tensor | None,
+    potentials: Tensor,
+    initial: Tensor | None,
+    grad_initial: Tensor | None,
     learned_decay: Tensor | None,
     decay: float | None,
     v_threshold: float,
@@ -85,11 +134,6 @@ def multi_step_backward(
     alpha: float,
     slope: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Run ``mmsnn::multi_step_backward``, see :mod:`mmsnn.ops.neuron`.
-
-    The gradient of the decay is deterministic: each program writes the sum over its
-    neurons, and PyTorch adds these sums in a fixed order.
-    """
     grad_x = sequence_like(potentials, grad_spikes.dtype)
     size = potentials[0].numel()
     grid = grid_of(size)
@@ -103,9 +147,12 @@ def multi_step_backward(
         with device_of(potentials):
             backward_kernel[grid](
                 grad_spikes,
+                matching_state(grad_final, potentials),
                 potentials,
+                matching_state(initial, potentials),
                 slope,
                 grad_x,
+                grad_initial,
                 sums if learns else None,
                 learned_decay,
                 len(potentials),
@@ -132,4 +179,9 @@ def multi_step_backward(
     return grad_x, total / learned_decay if decay_input else total
 
 
-__all__ = ['multi_step', 'multi_step_backward']
+__all__ = [
+    'multi_step',
+    'multi_step_backward',
+    'multi_step_from',
+    'multi_step_from_backward',
+]

@@ -40,6 +40,25 @@ def _decay_terms(
 
 
 @triton.jit
+def _charge(
+    v: tl.tensor,
+    current: tl.tensor,
+    k: tl.tensor,
+    keep: tl.tensor,
+    drive: tl.tensor,
+    rest: tl.tensor,
+    LEAKS: tl.constexpr,
+    DECAY_INPUT: tl.constexpr,
+) -> tl.tensor:
+    """Return the potential before the spike."""
+    if not LEAKS:
+        return v + current
+    if DECAY_INPUT:
+        return (current - v + rest) * k + v
+    return v * keep + drive + current
+
+
+@triton.jit
 def _reset(
     h: tl.tensor, v_threshold: tl.tensor, rest: tl.tensor, SOFT: tl.constexpr
 ) -> tl.tensor:
@@ -76,6 +95,8 @@ def forward_kernel(
     spikes: tl.tensor,
     potentials: tl.tensor,
     finite: tl.tensor,
+    initial: tl.tensor,
+    final: tl.tensor,
     learned_decay: tl.tensor,
     steps: tl.int32,
     size: tl.int64,
@@ -91,13 +112,18 @@ def forward_kernel(
     STATE: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
-    """Write spikes and potentials; clear ``finite`` if a potential is not finite."""
+    """Write spikes, potentials and the final state.
+
+    ``finite`` is cleared if a potential is not finite.
+    """
     threshold = tl.cast(v_threshold, STATE)
     rest = tl.cast(v_reset, STATE)
     if LEAKS:
         k, keep, drive = _decay_terms(
             learned_decay, decay, complement, rest_drive, rest
         )
+    else:
+        k, keep, drive = rest, rest, rest
     start = tl.program_id(0).to(tl.int64) * BLOCK
     lane = tl.arange(0, BLOCK)
     mask = lane < size - start
@@ -107,9 +133,13 @@ def forward_kernel(
         potentials += start
     wrong = tl.zeros([BLOCK], tl.int1)
     h = tl.load(x + lane, mask=mask, other=0.0).to(STATE)
-    if LEAKS and DECAY_INPUT:
-        h = h * k
-    h += rest
+    if initial is not None:
+        v = tl.load(initial + start + lane, mask=mask, other=0.0)
+        h = _charge(v, h, k, keep, drive, rest, LEAKS, DECAY_INPUT)
+    else:
+        if LEAKS and DECAY_INPUT:
+            h = h * k
+        h += rest
     for t in range(steps):
         # loaded one step ahead, so that it does not wait for this step's spikes
         x += x_step
@@ -127,12 +157,9 @@ def forward_kernel(
             tl.store(spikes + lane, spike, mask=mask)
         spikes += size
         v = _reset(h, threshold, rest, SOFT)
-        if not LEAKS:
-            h = v + current
-        elif DECAY_INPUT:
-            h = (current - v + rest) * k + v
-        else:
-            h = v * keep + drive + current
+        if final is not None:
+            tl.store(final + start + lane, v, mask=mask & (t + 1 == steps))
+        h = _charge(v, current, k, keep, drive, rest, LEAKS, DECAY_INPUT)
     if finite is not None:
         tl.store(finite, False, mask=tl.max(wrong.to(tl.int32), axis=0) > 0)
 
@@ -140,9 +167,12 @@ def forward_kernel(
 @triton.jit(do_not_specialize=['steps'])
 def backward_kernel(
     grad: tl.tensor,
+    grad_final: tl.tensor,
     potentials: tl.tensor,
+    initial: tl.tensor,
     slope: tl.tensor,
     grad_x: tl.tensor,
+    grad_initial: tl.tensor,
     partial_sums: tl.tensor,
     learned_decay: tl.tensor,
     steps: tl.int32,
@@ -162,7 +192,7 @@ def backward_kernel(
     STATE: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
-    """Write the currents' gradients and, per program, the sum of the decay's."""
+    """Write the gradients of currents and initial state, and sums of the decay's."""
     threshold = tl.cast(v_threshold, STATE)
     rest = tl.cast(v_reset, STATE)
     sharpness = tl.cast(alpha, STATE)
@@ -178,6 +208,11 @@ def backward_kernel(
         slope += start + (steps - 1) * slope_step
     decayed = tl.zeros([BLOCK], STATE)
     grad_v = tl.zeros([BLOCK], STATE)
+    if grad_final is not None:
+        grad_v = tl.load(grad_final + start + lane, mask=mask, other=0.0)
+    first = tl.zeros([BLOCK], STATE) + rest
+    if initial is not None:
+        first = tl.load(initial + start + lane, mask=mask, other=0.0)
     h = tl.load(potentials + lane, mask=mask, other=0.0)
     for t in range(steps):
         potentials -= size
@@ -193,7 +228,7 @@ def backward_kernel(
             slope -= slope_step
         grad_h += grad_v if SOFT else tl.where(x < 0.0, grad_v, 0.0)
         if partial_sums is not None:
-            v = tl.where(t + 1 < steps, _reset(before, threshold, rest, SOFT), rest)
+            v = tl.where(t + 1 < steps, _reset(before, threshold, rest, SOFT), first)
             decayed += grad_h * (h - v if DECAY_INPUT else rest - v)
         if LEAKS and DECAY_INPUT:
             tl.store(grad_x + lane, grad_h * k, mask=mask)
@@ -202,6 +237,8 @@ def backward_kernel(
         grad_x -= size
         grad_v = grad_h * keep if LEAKS else grad_h
         h = before
+    if grad_initial is not None:
+        tl.store(grad_initial + start + lane, grad_v, mask=mask)
     if partial_sums is not None:
         total = tl.sum(tl.where(mask, decayed, 0.0), axis=0)
         tl.store(partial_sums + tl.program_id(0), total)
