@@ -217,6 +217,7 @@ def make_file_batches(cfg: Config, files: Sequence[Path]) -> Batches:
         collate=_collate(cfg.test_dataloader.get('collate_fn')),
         source=', '.join(map(str, files)),
         made_up=True,
+        metainfo={},
     )
 
 
