@@ -30,7 +30,7 @@ def step(
     call.
 
     Args:
-        network: A neuron, stem, backbone, decoder, neck or head of :mod:`mmsnn.models`,
+        network: A neuron, stem, backbone, decoder, neck or head of ``mmsnn.models``,
             or a whole detector or classifier. The number of steps that it is built for
             does not matter; decoders average over about that many.
         *inputs: Arguments of the network: images ``[N, C, H, W]``, which are the same

@@ -3,7 +3,7 @@
 from mmsnn.ops import multi_step
 
 from .base import BaseNeuron, build_neuron
-from .carried_state import carried_state, current_steps
+from .carried_state import CarriedState, carried_state, current_steps
 from .integer_lif import ILIF
 from .integrate_fire import IF, LIF, PLIF
 from .relu import ReLU
@@ -24,6 +24,7 @@ __all__ = [
     'PLIF',
     'ATan',
     'BaseNeuron',
+    'CarriedState',
     'Constant',
     'ReLU',
     'Rectangular',
