@@ -129,8 +129,9 @@ def test_picture_from_upload_to_screenshot(page: Any, screenshots: Path) -> None
     assert shown(page, 'gradcam') != before
 
     page.locator('#spikes summary').click()
-    loaded(page)
-    assert page.locator('img[data-src$="/potentials.png"]').is_visible()
+    # the browser reports the opening later
+    potentials = page.locator('img[data-src$="/potentials.png"]')
+    expect(potentials).to_be_visible(timeout=WAIT)
     with page.expect_download() as download:
         page.locator('#boxes .download').click()
     assert download.value.suggested_filename == 'boxes.png'
@@ -153,4 +154,4 @@ def test_broken_file_and_other_model(page: Any, tmp_path: Path) -> None:
     loaded(page)
     assert not page.locator('#message').is_visible()
     assert not page.locator('#attention').count()
-    assert page.locator('#gradcam img').is_visible()
+    expect(page.locator('#gradcam img')).to_be_visible()
