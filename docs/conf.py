@@ -22,7 +22,7 @@ extensions = [
     'sphinx.ext.mathjax',
     'myst_nb',
 ]
-exclude_patterns = ['_build', 'benchmarks']
+exclude_patterns = ['jupyter_execute', '_build', 'benchmarks']
 html_theme = 'furo'
 html_title = f'mmsnn {version}'
 html_copy_source = False

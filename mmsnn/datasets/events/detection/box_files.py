@@ -34,7 +34,7 @@ def read_boxes(path: str | os.PathLike[str]) -> np.ndarray:
     The order of the fields differs between releases, and so do two of the names.
 
     Returns:
-        Boxes of dtype :data:`BOX`, possibly none.
+        Boxes of dtype ``BOX``, possibly none.
 
     Raises:
         UserError: If the file cannot be read or lacks a field, a coordinate is not
@@ -79,7 +79,7 @@ def _convert(stored: np.ndarray) -> np.ndarray:
 
 
 def write_boxes(path: str | os.PathLike[str], boxes: np.ndarray) -> None:
-    """Write boxes of dtype :data:`BOX`."""
+    """Write boxes of dtype ``BOX``."""
     content = io.BytesIO()
     np.lib.format.write_array(content, boxes, allow_pickle=False)
     write_atomically(Path(path), content.getvalue())

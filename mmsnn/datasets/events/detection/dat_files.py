@@ -22,9 +22,9 @@ _CHANGE_DETECTION = 12  # event type of files with changes of contrast
 class DatFile:
     """A recording of a Prophesee camera, of which only the read windows are loaded.
 
-    The file has comment lines that begin with ``% ``, one byte each for the type and
-    the size of an event, and events of 8 bytes: the time in microseconds (u4), and a
-    word with the column (bits 0 to 13), the row (14 to 27) and the polarity (28).
+    The file has comment lines that begin with ``%`` and a space, one byte each for the
+    type and the size of an event, and events of 8 bytes: the time in microseconds (u4),
+    and a word with the column (bits 0 to 13), the row (14 to 27) and the polarity (28).
 
     Args:
         path: The file.

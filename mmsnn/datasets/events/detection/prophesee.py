@@ -153,7 +153,7 @@ class MegapixelDetection(ProphesseeDataset):
 
 @DATASETS.register_module()
 class EventDigitsDetection(ProphesseeDataset):
-    """The bundled set of filmed digits, see :func:`.film.make_event_digits`."""
+    """The bundled set of filmed digits of :func:`mmsnn.datasets.make_event_digits`."""
 
     METAINFO: ClassVar[dict[str, Any]] = {
         'classes': tuple('0123456789'),
