@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -178,8 +177,7 @@ def _detect(
     """Return the detections of a batch after some time steps from rest."""
     # detectors write their predictions into the samples
     data = detector.data_preprocessor(copy.deepcopy(dict(batch)), False)
-    with ExitStack() as stack:
-        stack.enter_context(counter)
+    with counter:
         samples, _ = step(detector, **data, mode='predict', num_steps=num_steps)
     if any(getattr(sample, 'pred_instances', None) is None for sample in samples):
         raise ValueError(

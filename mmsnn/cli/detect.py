@@ -97,16 +97,11 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.inference.detector import Detector, find_metainfo, outer_layers
     from mmsnn.utils.checkpoints import read_with_classes
     from mmsnn.utils.config_files import load_config
-    from mmsnn.utils.errors import UserError
-    from mmsnn.utils.shipped_configs import shipped_weights
+    from mmsnn.utils.shipped_configs import needed_weights
 
     sources = find_sources(words, Path(args.out_dir))
     cfg = load_config(config, args.cfg_options)
-    checkpoint = checkpoint or shipped_weights(config)
-    if checkpoint is None:
-        raise UserError(
-            f'no weights are shipped for config {config!r}: give a checkpoint after it'
-        )
+    checkpoint = checkpoint or needed_weights(config, 'after it')
     metainfo = find_metainfo(cfg, read_with_classes(checkpoint)[1])
     model = build(args, cfg, checkpoint)
     layers = outer_layers(model) if args.spikes else ()

@@ -80,6 +80,7 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.reporting.report import Report
     from mmsnn.utils.class_checks import classes_of_test_set
     from mmsnn.utils.config_files import load_config
+    from mmsnn.utils.config_types import preprocessor_settings
 
     checkpoint, images = split_files(args)
     cfg = load_config(args.config, args.cfg_options)
@@ -92,7 +93,7 @@ def main(args: argparse.Namespace) -> None:
     for image, batch in zip(images, batches, strict=True):
         progress(f'Explaining {image}')
         cams.append(explain_prediction(model, batch, args.layer, category, args.box))
-    preprocessor = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
+    preprocessor = preprocessor_settings(cfg)
     report = Report(
         title='Grad-CAM',
         facts=describe_run(args, model, batches.source, checkpoint),
@@ -127,16 +128,12 @@ def split_files(args: argparse.Namespace) -> tuple[str, list[Path]]:
     """
     from mmsnn.analysis.model_inputs import SUFFIXES
     from mmsnn.utils.errors import UserError
-    from mmsnn.utils.shipped_configs import shipped_weights
+    from mmsnn.utils.shipped_configs import needed_weights
 
     first, *others = args.files
     if Path(first).suffix.lower() in SUFFIXES:
-        checkpoint, images = shipped_weights(args.config), args.files
-        if checkpoint is None:
-            raise UserError(
-                f'no weights are shipped for config {args.config!r}: give a checkpoint '
-                'before the images'
-            )
+        checkpoint = needed_weights(args.config, 'before the images')
+        images = args.files
     else:
         checkpoint, images = first, others
     if not images:

@@ -82,19 +82,14 @@ def find_models(args: argparse.Namespace) -> 'list[ServedModel]':
     Raises:
         UserError: If the former cannot be built, or its samples cannot be read.
     """
-    from mmsnn.utils.errors import UserError
-    from mmsnn.utils.shipped_configs import shipped_weights
+    from mmsnn.utils.shipped_configs import needed_weights, shipped_weights
     from mmsnn.web.served_models import ServedModel
 
     from .common.shipped import shipped_configs
 
     models = []
     if args.config is not None:
-        checkpoint = args.checkpoint or shipped_weights(args.config)
-        if checkpoint is None:
-            raise UserError(
-                f'no weights are shipped for config {args.config!r}: give a checkpoint'
-            )
+        checkpoint = args.checkpoint or needed_weights(args.config)
         title = args.config.rpartition('/')[2].removesuffix('.py')
         given = ServedModel(title, '', args.config, checkpoint, note, args.cfg_options)
         _ = given.model, given.samples

@@ -68,6 +68,7 @@ def main(args: argparse.Namespace) -> None:
     """
     from mmsnn.reporting.report import Report
     from mmsnn.reporting.spike_report import draw_attention, draw_layer, tables, to_data
+    from mmsnn.utils.config_types import preprocessor_settings
     from mmsnn.utils.errors import UserError
 
     if args.list_layers:
@@ -78,7 +79,7 @@ def main(args: argparse.Namespace) -> None:
         seen = capture(args, model, batches)
     except ValueError as error:
         raise UserError(f'config {args.config!r}: {error}') from error
-    preprocessor = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
+    preprocessor = preprocessor_settings(cfg)
     pictures, notes = [], list(NOTES)
     for number, (spikes, attention) in enumerate(seen, 1):
         prefix = f'image{number}_' if len(seen) > 1 else ''

@@ -198,17 +198,13 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.utils.errors import UserError
     from mmsnn.utils.failures import explain_failures
     from mmsnn.utils.preflight import check_data, check_evaluators, explain_downloads
-    from mmsnn.utils.shipped_configs import shipped_weights
+    from mmsnn.utils.shipped_configs import needed_weights
 
     if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
         raise UserError(f'--out must end in .pkl or .pickle, but got {args.out!r}')
     check_deploy_options(args)
     if args.checkpoint is None:
-        args.checkpoint = shipped_weights(args.config)
-        if args.checkpoint is None:
-            raise UserError(
-                f'no weights are shipped for config {args.config!r}: give a checkpoint'
-            )
+        args.checkpoint = needed_weights(args.config)
         note(f'using the shipped weights {args.checkpoint}')
     cfg.load_from = args.checkpoint
     cfg.resume = False

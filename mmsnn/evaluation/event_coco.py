@@ -150,10 +150,9 @@ def evaluate_boxes(
         'annotations': _to_coco([truth for truth, _ in pairs]),
     }
     detections = _to_coco([found for _, found in pairs])
-    if not dataset['annotations']:
-        return dict.fromkeys((*_ITEMS, *(f'{name}_AP' for name in classes)), -1.0)
-    if not detections:
-        return dict.fromkeys((*_ITEMS, *(f'{name}_AP' for name in classes)), 0.0)
+    if not dataset['annotations'] or not detections:
+        names = (*_ITEMS, *(f'{name}_AP' for name in classes))
+        return dict.fromkeys(names, 0.0 if dataset['annotations'] else -1.0)
     truth, found = COCO(), COCO()
     truth.dataset, found.dataset = dataset, {**dataset, 'annotations': detections}
     with contextlib.redirect_stdout(io.StringIO()):

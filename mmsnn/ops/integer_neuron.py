@@ -7,7 +7,7 @@ from torch import Tensor
 
 from . import integer_reference, native, native_integer
 from .checks import check_alike, check_time_steps
-from .layout import sequence_like, state_dtype
+from .layout import empty_potentials, sequence_like, state_dtype
 from .registration import (
     refuse_gradient,
     refuse_onnx,
@@ -84,10 +84,7 @@ def _check(x_seq: Tensor, decay: float, max_value: int, *args: Any) -> None:
 
 
 def _fake(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
-    values, state = sequence_like(x_seq, x_seq.dtype), state_dtype(x_seq.dtype)
-    if args[-1]:
-        return values, sequence_like(x_seq, state)
-    return values, x_seq.new_empty(0, dtype=state)
+    return sequence_like(x_seq, x_seq.dtype), empty_potentials(x_seq, args[-1])
 
 
 def _cpu(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor]:

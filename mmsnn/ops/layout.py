@@ -40,6 +40,12 @@ def step_like(x_seq: Tensor) -> Tensor:
     return sequence_like(x_seq[:1], state_dtype(x_seq.dtype))[0]
 
 
+def empty_potentials(x_seq: Tensor, keep: bool) -> Tensor:
+    """Allocate the potentials of a sequence, or a tensor of shape ``[0]``."""
+    dtype = state_dtype(x_seq.dtype)
+    return sequence_like(x_seq, dtype) if keep else x_seq.new_empty(0, dtype=dtype)
+
+
 def dense_steps(x_seq: Tensor) -> Tensor:
     """Return ``x_seq``, copied unless each time step is dense."""
     if is_dense(x_seq[0]):
@@ -84,6 +90,7 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
 
 __all__ = [
     'dense_steps',
+    'empty_potentials',
     'fills_memory',
     'is_dense',
     'laid_out_alike',

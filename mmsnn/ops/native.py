@@ -9,6 +9,7 @@ from torch import Tensor
 from .build import library
 from .layout import (
     dense_steps,
+    empty_potentials,
     matching_state,
     matching_steps,
     packed_sequence,
@@ -125,13 +126,6 @@ def _multi_step(
     return spikes, potentials
 
 
-def empty_potentials(x_seq: Tensor, keep: bool) -> Tensor:
-    """Allocate the potentials of a sequence, or none."""
-    if keep:
-        return sequence_like(x_seq, torch.float32)
-    return x_seq.new_empty(0, dtype=torch.float32)
-
-
 def multi_step_backward(
     grad_spikes: Tensor, potentials: Tensor, rule: Rule, slope: Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -233,7 +227,6 @@ def unpack_(x: Tensor, name: str, numbers: Tensor) -> Tensor:
 
 __all__ = [
     'call',
-    'empty_potentials',
     'gate',
     'gate_backward',
     'multi_step',

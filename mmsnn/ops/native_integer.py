@@ -7,13 +7,14 @@ from torch import Tensor
 
 from .layout import (
     dense_steps,
+    empty_potentials,
     matching_state,
     matching_steps,
     packed_sequence,
     sequence_like,
     step_like,
 )
-from .native import call, empty_potentials
+from .native import call
 
 
 class _IntegerDynamics(ctypes.Structure):

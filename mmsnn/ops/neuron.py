@@ -9,7 +9,7 @@ from torch import Tensor
 from . import native, neuron_reference
 from .checks import check_alike, check_rule, check_time_steps
 from .dynamics import Dynamics, SurrogateKind
-from .layout import sequence_like, state_dtype
+from .layout import empty_potentials, sequence_like, state_dtype
 from .neuron_reference import Rule
 from .registration import (
     refuse_gradient,
@@ -175,11 +175,8 @@ def _check(x_seq: Tensor, rule: Rule, keep: bool, as_bytes: bool) -> None:
 def _fake(
     x_seq: Tensor, rule: Rule, keep: bool, as_bytes: bool
 ) -> tuple[Tensor, Tensor]:
-    state = state_dtype(x_seq.dtype)
     spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
-    if keep:
-        return spikes, sequence_like(x_seq, state)
-    return spikes, x_seq.new_empty(0, dtype=state)
+    return spikes, empty_potentials(x_seq, keep)
 
 
 def _cpu(

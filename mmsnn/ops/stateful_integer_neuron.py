@@ -8,7 +8,7 @@ from torch import Tensor
 from . import integer_reference, native, native_integer
 from .checks import check_time_steps
 from .integer_neuron import check_backward, check_settings
-from .layout import sequence_like, state_dtype, step_like
+from .layout import empty_potentials, sequence_like, step_like
 from .registration import (
     refuse_gradient,
     refuse_onnx,
@@ -71,9 +71,8 @@ def _check(
 def _fake(
     x_seq: Tensor, initial: Tensor | None, *args: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    values, state = sequence_like(x_seq, x_seq.dtype), state_dtype(x_seq.dtype)
-    kept = sequence_like(x_seq, state) if args[-1] else x_seq.new_empty(0, dtype=state)
-    return values, kept, step_like(x_seq)
+    values = sequence_like(x_seq, x_seq.dtype)
+    return values, empty_potentials(x_seq, args[-1]), step_like(x_seq)
 
 
 def _cpu(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor]:

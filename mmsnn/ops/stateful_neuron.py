@@ -8,7 +8,7 @@ from torch import Tensor
 from . import native, neuron_reference
 from .checks import check_alike, check_rule, check_time_steps
 from .dynamics import Dynamics, SurrogateKind
-from .layout import sequence_like, state_dtype, step_like
+from .layout import empty_potentials, sequence_like, state_dtype, step_like
 from .neuron import RULE_FIELDS, check_backward, of_flat, rule_settings, split_decay
 from .neuron_reference import Rule
 from .registration import (
@@ -160,10 +160,8 @@ def _check(
 def _fake(
     x_seq: Tensor, initial: Tensor | None, rule: Rule, keep: bool, as_bytes: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    state = state_dtype(x_seq.dtype)
     spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
-    kept = sequence_like(x_seq, state) if keep else x_seq.new_empty(0, dtype=state)
-    return spikes, kept, step_like(x_seq)
+    return spikes, empty_potentials(x_seq, keep), step_like(x_seq)
 
 
 def _cpu(

@@ -1,4 +1,4 @@
-"""Types in configs."""
+"""Types and data preprocessors in configs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,4 +10,9 @@ def class_name(config: Any) -> str:
     return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
 
 
-__all__ = ['class_name']
+def preprocessor_settings(cfg: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the settings of a config's data preprocessor, None if there are none."""
+    return cfg['model'].get('data_preprocessor') or cfg.get('data_preprocessor')
+
+
+__all__ = ['class_name', 'preprocessor_settings']

@@ -66,6 +66,25 @@ def shipped_weights(config: str) -> str | None:
     return str(weights) if shipped else None
 
 
+def needed_weights(config: str, where: str = '') -> str:
+    """Return the path of the weights that are shipped for a config.
+
+    Args:
+        config: Path of the config, or ``mmsnn::FOLDER/FILE``.
+        where: Where a checkpoint is given otherwise, for the message.
+
+    Raises:
+        UserError: If there is no such config, or no weights are shipped for it.
+    """
+    weights = shipped_weights(config)
+    if weights is None:
+        place = f' {where}' if where else ''
+        raise UserError(
+            f'no weights are shipped for config {config!r}: give a checkpoint{place}'
+        )
+    return weights
+
+
 def use_shipped_weights(cfg: Config) -> None:
     """Replace a ``load_from`` that names a shipped config by its weights' path.
 

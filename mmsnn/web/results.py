@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,15 +131,15 @@ def measure(served: ServedModel, batch: Mapping[str, Any]) -> Result:
         (sample,) = predict(model, deepcopy(batch))
         seconds = time.perf_counter() - start
     image, _ = seen.seen(())
-    firing = attention = None
-    if served.layers:
-        with FiringRates(model) as rates:
+    rates = FiringRates(model) if served.layers else None
+    weights = AttentionCapture(model) if has_attention(model) else None
+    if rates or weights:
+        with ExitStack() as stack:
+            for recorder in filter(None, (rates, weights)):
+                stack.enter_context(recorder)
             predict(model, deepcopy(batch))
-        firing = rates.result()
-    if has_attention(model):
-        with AttentionCapture(model) as weights:
-            predict(model, deepcopy(batch))
-        attention = weights.result()
+    firing = rates.result() if rates else None
+    attention = weights.result() if weights else None
     return Result(
         served,
         batch,

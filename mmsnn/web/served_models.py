@@ -19,6 +19,7 @@ from mmsnn.analysis.model_parts import named_neurons
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.utils.class_checks import classes_of_test_set
 from mmsnn.utils.config_files import load_config
+from mmsnn.utils.config_types import preprocessor_settings
 from mmsnn.utils.errors import UserError
 
 SAMPLES = Path(__file__).parent / 'samples'
@@ -89,8 +90,7 @@ class ServedModel:
     @property
     def preprocessor(self) -> Mapping[str, Any] | None:
         """The settings that normalise the images."""
-        settings = self.cfg.model.get('data_preprocessor')
-        return settings or self.cfg.get('data_preprocessor')
+        return preprocessor_settings(self.cfg)
 
     @cached_property
     def samples(self) -> Sequence[Mapping[str, Any]]:

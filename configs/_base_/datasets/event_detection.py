@@ -1,18 +1,17 @@
 # Detection in event recordings: the 100 ms before each labelled time as five frames of
 # two bins and two polarities. Data sets of this layout inherit it and set the type,
 # folder and metric.
-num_steps = 5
-num_bins = 2
 duration = 100_000
+load = dict(type='mmsnn.LoadEventWindow', num_steps=5, num_bins=2)
 
 train_pipeline = [
-    dict(type='mmsnn.LoadEventWindow', num_steps=num_steps, num_bins=num_bins),
+    load,
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='mmsnn.PackEventDetInputs'),
 ]
 test_pipeline = [
-    dict(type='mmsnn.LoadEventWindow', num_steps=num_steps, num_bins=num_bins),
+    load,
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='mmsnn.PackEventDetInputs'),
 ]

@@ -4,15 +4,12 @@
 # loading is cheap, and on a CPU a worker takes a core away from training.
 _base_ = 'event_detection.py'
 
-num_steps = 4
-num_bins = 2
-
 dataset = dict(
     type='mmsnn.EventDigitsDetection',
     data_root='data/event_digits',
     duration=_base_.duration,
 )
-load = dict(type='mmsnn.LoadEventWindow', num_steps=num_steps, num_bins=num_bins)
+load = dict(_base_.load, num_steps=4)
 pipeline = [load, _base_.test_pipeline[1], _base_.test_pipeline[2]]
 
 train_dataloader = dict(

@@ -1,9 +1,11 @@
 """Progress on stderr, for work that takes more than about two seconds."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
+
+from mmsnn.utils.progress import track
 
 from .exit_codes import is_first
 
@@ -32,28 +34,6 @@ def working(what: str) -> Iterator[None]:
             yield
     else:
         yield
-
-
-def track(items: Iterable[T], what: str) -> Iterator[T]:
-    """Yield the items, with a progress bar if stderr is a terminal.
-
-    Args:
-        items: What is iterated over.
-        what: What is done with them, such as 'Running the model'.
-    """
-    from rich.console import Console
-    from rich.progress import track as show
-
-    console = Console(stderr=True)
-    total = len(items) if isinstance(items, Sized) else None
-    yield from show(
-        items,
-        what,
-        total=total,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def track_rate(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
@@ -92,3 +72,6 @@ def track_rate(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
         for item in items:
             yield item
             bar.advance(task)
+
+
+__all__ = ['progress', 'track', 'track_rate', 'working']

@@ -22,11 +22,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from mmsnn.utils import describe
 from mmsnn.utils.atomic_files import write_atomically
+from mmsnn.utils.progress import track
 
 from .folder import (
     SPLITS,
@@ -125,7 +124,7 @@ def make_digits_detection(
         'seed': seed,
         'max_objects': max_objects,
     }
-    options = {name: _check_option(name, value) for name, value in options.items()}
+    options = {name: check_option(name, value) for name, value in options.items()}
     root = Path(out_dir)
     infos = {split: _make_info(split, options) for split in SPLITS}
     own = find_own_files(root)
@@ -156,7 +155,7 @@ def divide_digits(labels: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     Returns:
         'train' and 'val' -> sorted indices into ``labels``; together all of them.
     """
-    rng = _make_rng(seed, _DIVISION_KEY)
+    rng = make_rng(seed, _DIVISION_KEY)
     held_out = []
     for label in range(len(CLASSES)):
         members = rng.permutation(np.flatnonzero(labels == label))
@@ -165,12 +164,12 @@ def divide_digits(labels: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     return {'train': np.setdiff1d(np.arange(len(labels)), val), 'val': val}
 
 
-def _make_rng(seed: int, *key: int) -> np.random.Generator:
+def make_rng(seed: int, *key: int) -> np.random.Generator:
     """Return the random stream of a seed and a key, independent of all others."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, *key))))
 
 
-def _check_option(name: str, value: Any) -> int:
+def check_option(name: str, value: Any) -> int:
     """Return an option as an int, or say what is allowed."""
     low, high = LIMITS[name]
     if isinstance(value, bool) or not isinstance(value, Integral):
@@ -237,15 +236,8 @@ def _write_images(
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     side = info['image_size']
-    console = Console(stderr=True)
-    for number in track(
-        range(info['num_images']),
-        f'Drawing {split} images',
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ):
-        rng = _make_rng(info['seed'], SPLITS.index(split), number)
+    for number in track(range(info['num_images']), f'Drawing {split} images'):
+        rng = make_rng(info['seed'], SPLITS.index(split), number)
         pixels, drawn = draw_image(rng, material, side, info['max_objects'])
         name = f'{number:06d}.png'
         Image.fromarray(pixels).save(root / split / name, compress_level=1)

@@ -43,7 +43,7 @@ def export_nir(network: nn.Module, images: Tensor) -> Any:
 
     A max-pool of binary spikes is an average pool and IF neurons that fire if the mean
     is above half of what one spike gives, and are therefore reset to rest. A mean over
-    time before linear layers moves behind them, :math:`\frac1T \sum_t (W s_t + b)`: the
+    time before linear layers moves after them, :math:`\frac1T \sum_t (W s_t + b)`: the
     runtime averages the outputs.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmsnn.utils.config_types import class_name
+from mmsnn.utils.config_types import class_name, preprocessor_settings
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import innermost_dataset
 
@@ -45,7 +45,7 @@ class PictureInput:
             UserError: If the pipeline has a transform other than loading, ``Resize``
                 and packing, or the input is no picture.
         """
-        given = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
+        given = preprocessor_settings(cfg) or {}
         mean, std = given.get('mean'), given.get('std')
         if mean is None or std is None:
             mean, std = [0.0] * 3, [1.0] * 3

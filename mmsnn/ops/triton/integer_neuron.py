@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..layout import (
     dense_steps,
+    empty_potentials,
     matching_state,
     matching_steps,
     packed_sequence,
@@ -149,9 +150,7 @@ def _forward(
     x_seq = dense_steps(x_seq)
     state = state_dtype(x_seq.dtype)
     values = sequence_like(x_seq, x_seq.dtype)
-    potentials = (
-        sequence_like(x_seq, state) if keep else x_seq.new_empty(0, dtype=state)
-    )
+    potentials = empty_potentials(x_seq, keep)
     if x_seq.numel() == 0:
         return values, potentials
     size = x_seq[0].numel()

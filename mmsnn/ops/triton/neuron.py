@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..layout import (
     dense_steps,
+    empty_potentials,
     matching_state,
     matching_steps,
     packed_sequence,
@@ -54,9 +55,7 @@ def _forward(
     x_seq = dense_steps(x_seq)
     state = state_dtype(x_seq.dtype)
     spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
-    potentials = (
-        sequence_like(x_seq, state) if keep else x_seq.new_empty(0, dtype=state)
-    )
+    potentials = empty_potentials(x_seq, keep)
     if x_seq.numel() == 0:
         return spikes, potentials
     finite = x_seq.new_ones((), dtype=torch.bool) if as_bytes else None

@@ -16,7 +16,6 @@ from mmsnn.utils import check_choice
 from mmsnn.utils.errors import UserError
 
 from ..base import check_root
-from .box_filters import clip_boxes
 
 SPLITS = ('train', 'val', 'test')
 # RVT's limit: wider training boxes are labelling errors
@@ -96,11 +95,10 @@ class EventDetectionDataset(BaseDetDataset):
             path: File of the events.
             layout: Format of the file, a key of :data:`.recordings.RECORDINGS`.
             window: Begin (inclusive) and end (exclusive) in microseconds.
-            boxes: Structured array with fields x, y, w, h, and ``label``, the index of
-                the class.
+            boxes: Structured array with fields x, y, w, h, cropped to the sensor, and
+                ``label``, the index of the class.
         """
         height, width = self.SENSOR_SIZE
-        boxes = clip_boxes(boxes, self.SENSOR_SIZE)
         if not self.test_mode:
             boxes = boxes[boxes['w'] <= _MAX_WIDTH * width]
             if not len(boxes):

@@ -16,12 +16,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
-from mmsnn.datasets.digits.making import load_materials
+from mmsnn.datasets.digits.making import check_option, load_materials, make_rng
 from mmsnn.datasets.digits.rendering import Material
 from mmsnn.utils import check_positive_int, describe
+from mmsnn.utils.progress import track
 
 from .box_files import BOX, write_boxes
 from .camera import CameraSettings, EventCamera
@@ -87,10 +86,7 @@ def make_event_digits(
         'train': check_positive_int('num_train', num_train),
         'val': check_positive_int('num_val', num_val),
     }
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f'seed must be an integer, but got {describe(seed)}')
-    if not 0 <= seed < 2**32:
-        raise ValueError(f'seed must be from 0 to 2**32 - 1, but got {seed}')
+    seed = check_option('seed', seed)
     root = Path(out_dir)
     settings = asdict(CameraSettings())
     info = {'version': _VERSION, 'seed': seed, **numbers, 'camera': settings}
@@ -146,16 +142,8 @@ def _film_split(
     folder: Path, material: Material, split: str, number: int, seed: int
 ) -> None:
     folder.mkdir()
-    console = Console(stderr=True)
-    for recording in track(
-        range(number),
-        f'Filming {split} recordings',
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ):
-        key = (seed, _SPLITS.index(split), recording)
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+    for recording in track(range(number), f'Filming {split} recordings'):
+        rng = make_rng(seed, _SPLITS.index(split), recording)
         background, digits = _draw_scene(rng, material)
         _film(folder / f'{recording:04d}', rng, background, digits)
 

@@ -11,6 +11,7 @@ from mmsnn.utils.errors import UserError, first_line
 
 from ..base import list_names
 from .base import EventDetectionDataset
+from .box_filters import clip_boxes
 
 _BOX = np.dtype([(name, '<f4') for name in 'xywh'] + [('label', '<i8')])
 _DURATION = 40_000
@@ -36,7 +37,7 @@ class PEDRoDetection(EventDetectionDataset):
         samples = []
         for name in list_names(folder, '.npy'):
             labels = Path(self.data_root, 'xml', self.split, f'{name[:-4]}.xml')
-            boxes = read_voc_boxes(labels)
+            boxes = clip_boxes(read_voc_boxes(labels), self.SENSOR_SIZE)
             window = (0, _DURATION)
             samples.append(self.make_sample(folder / name, 'npy', window, boxes))
         return self.finish(samples, {})

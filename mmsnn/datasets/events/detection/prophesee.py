@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,24 +52,10 @@ class ProphesseeDataset(EventDetectionDataset):
         data_root: str | os.PathLike[str],
         split: str = 'train',
         duration: int = 100_000,
-        metainfo: Mapping[str, Any] | None = None,
-        pipeline: Sequence[Mapping[str, Any] | Callable[[dict], dict]] = (),
-        indices: int | Sequence[int] | None = None,
-        serialize_data: bool = True,
-        test_mode: bool = False,
-        lazy_init: bool = False,
+        **options: Any,
     ) -> None:
         self.duration = check_positive_int('duration', duration)
-        super().__init__(
-            data_root,
-            split,
-            metainfo,
-            pipeline,
-            indices,
-            serialize_data,
-            test_mode,
-            lazy_init,
-        )
+        super().__init__(data_root, split, **options)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the labelled times of the split."""
