@@ -9,6 +9,7 @@ from . import native
 from .checks import check_alike, check_floating
 from .layout import laid_out_alike
 from .registration import (
+    call_gradient,
     refuse_gradient,
     refuse_onnx,
     register,
@@ -102,7 +103,7 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> N
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.ops.mmsnn.gate_backward(grad, *ctx.saved_tensors)
+    return call_gradient(torch.ops.mmsnn.gate_backward, grad, *ctx.saved_tensors)
 
 
 register('gate', 'gate', _check, _fake, _reference, _cpu)

@@ -9,6 +9,7 @@ from . import integer_reference, native, native_integer
 from .checks import check_alike, check_time_steps
 from .layout import empty_potentials, sequence_like, state_dtype
 from .registration import (
+    call_gradient,
     refuse_gradient,
     refuse_onnx,
     register,
@@ -131,8 +132,11 @@ def _backward(
 ) -> tuple[Tensor | None, ...]:
     grad_x = None
     if grad_values is not None:
-        grad_x = torch.ops.mmsnn.integer_multi_step_backward(
-            grad_values, *ctx.saved_tensors, *ctx.settings
+        grad_x = call_gradient(
+            torch.ops.mmsnn.integer_multi_step_backward,
+            grad_values,
+            *ctx.saved_tensors,
+            *ctx.settings,
         )
     return grad_x, *[None] * (1 + len(ctx.settings))
 

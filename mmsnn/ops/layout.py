@@ -35,6 +35,14 @@ def sequence_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
     )
 
 
+def dense_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return :func:`sequence_like` of a sequence whose steps are dense, sooner."""
+    step = x_seq[0]
+    return torch.empty_strided(
+        x_seq.shape, (step.numel(), *step.stride()), dtype=dtype, device=x_seq.device
+    )
+
+
 def step_like(x_seq: Tensor) -> Tensor:
     """Allocate a state with the shape and the memory format of a step of ``x_seq``."""
     return sequence_like(x_seq[:1], state_dtype(x_seq.dtype))[0]
@@ -89,6 +97,7 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 __all__ = [
+    'dense_like',
     'dense_steps',
     'empty_potentials',
     'fills_memory',

@@ -1,6 +1,7 @@
 """Calls of the compiled C++ functions, whose arguments are already checked."""
 
 import ctypes
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -8,17 +9,34 @@ from torch import Tensor
 
 from .build import library
 from .layout import (
+    dense_like,
     dense_steps,
-    empty_potentials,
     matching_state,
     matching_steps,
     packed_sequence,
-    sequence_like,
+    state_dtype,
     step_like,
 )
 from .neuron_reference import SPOILED, Rule
 
 _SUFFIXES = {torch.float32: 'f32', torch.bfloat16: 'bf16'}
+
+_POINTER, _INT64, _INT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+_TYPES = {'p': _POINTER, 'n': _INT64, 'i': _INT}
+# the result and the arguments of each function of spikes.cpp, without the threads
+_PROTOTYPES: dict[str, tuple[Any, str]] = {
+    'multi_step': (_INT, 'pnppppnnp'),
+    'multi_step_bytes': (_INT, 'pnppppnnp'),
+    'multi_step_back': (ctypes.c_double, 'pnppppppnnpi'),
+    'integer_multi_step': (None, 'pnppppnnp'),
+    'integer_multi_step_back': (None, 'pnppppnnp'),
+    'gate': (None, 'pppn'),
+    'gate_back': (None, 'pppppn'),
+    'pack_bits': (_INT, 'ppn'),
+    'unpack_bits': (None, 'ppn'),
+    'pack_bytes': (_INT, 'ppn'),
+    'unpack_bytes': (None, 'ppn'),
+}
 
 
 class _Dynamics(ctypes.Structure):
@@ -42,6 +60,10 @@ class _Dynamics(ctypes.Structure):
 
 
 def _dynamics(rule: Rule) -> Any:
+    return _fixed_dynamics(rule) if rule.learned_decay is None else _struct(rule)
+
+
+def _struct(rule: Rule) -> Any:
     decay = 0.0 if rule.any_decay is None else rule.any_decay
     return ctypes.byref(
         _Dynamics(
@@ -61,24 +83,32 @@ def _dynamics(rule: Rule) -> Any:
     )
 
 
+_fixed_dynamics = lru_cache(_struct)
+
+
 def serves(x: Tensor) -> bool:
     """Return whether there are compiled functions for a CPU tensor."""
     return x.dtype in _SUFFIXES and x.numel() > 0 and library() is not None
 
 
-def call(name: str, dtype: torch.dtype, *args: Any, result: Any = None) -> Any:
-    """Call a library function, passing tensors by address and integers as int64."""
+@cache
+def _function(name: str, dtype: torch.dtype) -> Any:
     function = getattr(library(), f'{name}_{_SUFFIXES[dtype]}')
-    function.restype = result
-    converted: list[Any] = []
-    for arg in args:
-        if isinstance(arg, Tensor):
-            converted.append(ctypes.c_void_p(arg.data_ptr()))
-        elif isinstance(arg, int):
-            converted.append(ctypes.c_int64(arg))
-        else:
-            converted.append(arg)
-    return function(*converted, ctypes.c_int(torch.get_num_threads()))
+    function.restype, arguments = _PROTOTYPES[name]
+    function.argtypes = [*(_TYPES[letter] for letter in arguments), _INT]
+    return function
+
+
+def call(name: str, dtype: torch.dtype, *args: Any) -> Any:
+    """Call a function of spikes.cpp, passing tensors by address.
+
+    Args:
+        name: A function without the suffix of its dtype.
+        dtype: The dtype that it reads.
+        args: Its arguments but the number of threads.
+    """
+    passed = [arg.data_ptr() if isinstance(arg, Tensor) else arg for arg in args]
+    return _function(name, dtype)(*passed, torch.get_num_threads())
 
 
 def multi_step(
@@ -105,8 +135,9 @@ def _multi_step(
     as_bytes: bool,
 ) -> tuple[Tensor, Tensor]:
     x_seq = dense_steps(x_seq)
-    spikes = sequence_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
-    potentials = empty_potentials(x_seq, keep)
+    spikes = dense_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
+    dtype = state_dtype(x_seq.dtype)
+    potentials = dense_like(x_seq, dtype) if keep else x_seq.new_empty(0, dtype=dtype)
     spoiled = call(
         'multi_step_bytes' if as_bytes else 'multi_step',
         x_seq.dtype,
@@ -119,7 +150,6 @@ def _multi_step(
         len(x_seq),
         x_seq[0].numel(),
         _dynamics(rule),
-        result=ctypes.c_int,
     )
     if as_bytes and spoiled:
         raise ValueError(SPOILED)
@@ -160,7 +190,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor]:
     potentials = packed_sequence(potentials)
     grad_spikes = matching_steps(grad_spikes, potentials)
-    grad_x = sequence_like(potentials, grad_spikes.dtype)
+    grad_x = dense_like(potentials, grad_spikes.dtype)
     learns = rule.learned_decay is not None
     grad_decay = call(
         'multi_step_back',
@@ -176,8 +206,7 @@ def _backward(
         len(potentials),
         potentials[0].numel(),
         _dynamics(rule),
-        ctypes.c_int(learns),
-        result=ctypes.c_double,
+        learns,
     )
     if learns:
         return grad_x, potentials.new_full((), grad_decay)
@@ -209,7 +238,7 @@ def pack(x: Tensor, name: str, size: int) -> tuple[Tensor, Tensor]:
         size: Number of bytes.
     """
     numbers = torch.empty(size, dtype=torch.uint8)
-    exact = call(name, x.dtype, x, numbers, x.numel(), result=ctypes.c_int)
+    exact = call(name, x.dtype, x, numbers, x.numel())
     return numbers, torch.tensor(bool(exact))
 
 

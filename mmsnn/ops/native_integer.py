@@ -1,17 +1,18 @@
 """Calls of the compiled functions of the integer neuron."""
 
 import ctypes
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
 
 from .layout import (
+    dense_like,
     dense_steps,
-    empty_potentials,
     matching_state,
     matching_steps,
     packed_sequence,
-    sequence_like,
+    state_dtype,
     step_like,
 )
 from .native import call
@@ -28,6 +29,7 @@ class _IntegerDynamics(ctypes.Structure):
     )
 
 
+@lru_cache
 def _integer_dynamics(
     decay: float, max_value: int, normalize: bool, detach_reset: bool
 ) -> Any:
@@ -59,8 +61,9 @@ def _integer_multi_step(
     keep: bool,
 ) -> tuple[Tensor, Tensor]:
     x_seq = dense_steps(x_seq)
-    values = sequence_like(x_seq, x_seq.dtype)
-    potentials = empty_potentials(x_seq, keep)
+    values = dense_like(x_seq, x_seq.dtype)
+    dtype = state_dtype(x_seq.dtype)
+    potentials = dense_like(x_seq, dtype) if keep else x_seq.new_empty(0, dtype=dtype)
     call(
         'integer_multi_step',
         x_seq.dtype,
@@ -107,7 +110,7 @@ def _integer_backward(
 ) -> Tensor:
     potentials = packed_sequence(potentials)
     grad_values = matching_steps(grad_values, potentials)
-    grad_x = sequence_like(potentials, grad_values.dtype)
+    grad_x = dense_like(potentials, grad_values.dtype)
     call(
         'integer_multi_step_back',
         grad_values.dtype,

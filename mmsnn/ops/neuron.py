@@ -12,6 +12,7 @@ from .dynamics import Dynamics, SurrogateKind
 from .layout import empty_potentials, sequence_like, state_dtype
 from .neuron_reference import Rule
 from .registration import (
+    call_gradient,
     refuse_gradient,
     refuse_onnx,
     register,
@@ -235,8 +236,13 @@ def _backward(
     grad_x = grad_decay = None
     if grad_spikes is not None:
         h_seq, learned = ctx.saved_tensors
-        grad_x, grad_decay = torch.ops.mmsnn.multi_step_backward(
-            grad_spikes, h_seq, learned, *ctx.settings, None
+        grad_x, grad_decay = call_gradient(
+            torch.ops.mmsnn.multi_step_backward,
+            grad_spikes,
+            h_seq,
+            learned,
+            *ctx.settings,
+            None,
         )
         if learned is None:
             grad_decay = None

@@ -92,13 +92,20 @@ def register_gradient(
     )
 
     def autograd(*args: Any) -> Any:
-        learns = any(isinstance(arg, Tensor) and arg.requires_grad for arg in args)
-        if learns and torch.is_grad_enabled():
+        if torch.is_grad_enabled() and torch._C._any_requires_grad(*args):
             return gradient.apply(*args)
         with torch._C._AutoDispatchBelowAutograd():
             return operator(*args)
 
     LIBRARY.impl(name, autograd, 'Autograd')
+
+
+def call_gradient(operator: Any, *args: Any) -> Any:
+    """Call an operator that computes a gradient, sooner where none of it is needed."""
+    if torch.is_grad_enabled():  # a second derivative
+        return operator(*args)
+    with torch._C._AutoDispatchBelowAutograd():
+        return operator(*args)
 
 
 def refuse_gradient(name: str) -> None:
@@ -145,6 +152,7 @@ def _triton_is_usable() -> bool:
 
 __all__ = [
     'LIBRARY',
+    'call_gradient',
     'refuse_gradient',
     'refuse_onnx',
     'register',

@@ -10,6 +10,7 @@ from .checks import check_time_steps
 from .integer_neuron import check_backward, check_settings
 from .layout import empty_potentials, sequence_like, step_like
 from .registration import (
+    call_gradient,
     refuse_gradient,
     refuse_onnx,
     register,
@@ -123,8 +124,12 @@ def _backward(
         grad_values = sequence_like(h_seq, ctx.dtype).zero_()
     if grad_final is None:
         grad_final = step_like(h_seq).zero_()
-    grad_x, grad_v = torch.ops.mmsnn.integer_multi_step_from_backward(
-        grad_values, grad_final, h_seq, *ctx.settings
+    grad_x, grad_v = call_gradient(
+        torch.ops.mmsnn.integer_multi_step_from_backward,
+        grad_values,
+        grad_final,
+        h_seq,
+        *ctx.settings,
     )
     return grad_x, grad_v if ctx.has_state else None, *rest
 

@@ -12,6 +12,7 @@ from .layout import empty_potentials, sequence_like, state_dtype, step_like
 from .neuron import RULE_FIELDS, check_backward, of_flat, rule_settings, split_decay
 from .neuron_reference import Rule
 from .registration import (
+    call_gradient,
     refuse_gradient,
     refuse_onnx,
     register,
@@ -227,8 +228,15 @@ def _backward(
         grad_spikes = sequence_like(h_seq, ctx.dtype).zero_()
     if grad_final is None:
         grad_final = step_like(h_seq).zero_()
-    grads = torch.ops.mmsnn.multi_step_from_backward(
-        grad_spikes, grad_final, h_seq, v, learned, *ctx.settings, None
+    grads = call_gradient(
+        torch.ops.mmsnn.multi_step_from_backward,
+        grad_spikes,
+        grad_final,
+        h_seq,
+        v,
+        learned,
+        *ctx.settings,
+        None,
     )
     return *_for_inputs(grads, v, learned), *rest
 
