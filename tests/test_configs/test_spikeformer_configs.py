@@ -23,8 +23,8 @@ RETINANETS = [
     'spiking_retinanet/spiking-retinanet_e-spikeformer-rate_fpn_1xb8-8e_digits',
 ]
 MASK_RCNNS = [
-    f'spiking_mask_rcnn/spiking-mask-rcnn_e-spikeformer-{size}-rate_fpn_2xb4-12e_coco'
-    for size in ('10m', '19m')
+    f'spiking_mask_rcnn/spiking-mask-rcnn_{name}-rate_fpn_2xb4-12e_coco'
+    for name in ('e-spikeformer-10m', 'e-spikeformer-19m', 'meta-spikeformer-15m')
 ]
 
 
@@ -90,9 +90,11 @@ def test_detectors_start_from_imagenet(name: str) -> None:
         assert folder in IMAGENET
         assert config(f'imagenet/{folder}').model.backbone.channels == '15M'
     else:
+        kind = cfg.model.backbone.type.removeprefix('mmsnn.')
+        name = {'ESpikeFormer': 'e', 'MetaSpikeFormer': 'meta'}[kind]
         size = cfg.model.backbone.channels.lower()
         assert init.type == 'mmsnn.PretrainedSpikeFormer'
-        assert init.checkpoint == f'checkpoints/e-spikeformer-{size}.pth'
+        assert init.checkpoint == f'checkpoints/{name}-spikeformer-{size}.pth'
 
 
 def test_mask_rcnn_trains_and_predicts() -> None:
