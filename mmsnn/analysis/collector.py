@@ -37,7 +37,7 @@ class Collector:
             RuntimeError: If the collector is already entered.
         """
         if self._handles:
-            raise RuntimeError(f'{type(self).__name__} is entered already')
+            raise RuntimeError(f'{type(self).__name__} has already been entered')
         try:
             for handle in self.attach():
                 self._handles.append(handle)

@@ -96,10 +96,10 @@ def report(matrix: 'np.ndarray', names: Sequence[str], most: int = 10) -> None:
 
     objects = [index for index, name in enumerate(names) if name != BACKGROUND]
     number, right = matrix[objects].sum(), np.trace(matrix)
-    print(f'{right} of {number} are taken for what they are', end='')
+    print(f'{right} of {number} are classified correctly', end='')
     if len(objects) < len(names):
         missed, invented = matrix[objects, -1].sum(), matrix[-1].sum()
-        print(f', {missed} are missed, {invented} found where nothing is', end='')
+        print(f', {missed} are missed, {invented} are false alarms', end='')
     print('\nThe most frequent confusions (true -> predicted):')
     wrong = matrix - np.diag(np.diag(matrix))
     for flat in np.argsort(-wrong, axis=None, kind='stable')[:most]:

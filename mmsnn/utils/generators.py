@@ -41,4 +41,4 @@ def set_generator_states(states: dict[str, Any]) -> None:
         if 'cuda' in states and torch.cuda.is_available():
             torch.cuda.set_rng_state(states['cuda'].cpu())
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f'these are no states of generators: {error}') from error
+        raise ValueError(f'these are not the states of generators: {error}') from error

@@ -103,13 +103,13 @@ def times_of_epochs(log: Log, include_outliers: bool) -> dict[int, list[float]]:
         if 'time' in entry:
             epochs.setdefault(entry.get('epoch', 1), []).append(entry['time'])
     if not epochs:
-        raise UserError(f'log {str(log.path)!r} has no times of a training')
+        raise UserError(f'log {str(log.path)!r} holds no training times')
     if include_outliers:
         return epochs
     kept = {epoch: times[1:] for epoch, times in epochs.items() if len(times) > 1}
     if not kept:
         raise UserError(
-            f'log {str(log.path)!r} has one entry an epoch, the one that is left out: '
-            'give --include-outliers'
+            f'log {str(log.path)!r} has one entry per epoch, which is left out as an '
+            'outlier: give --include-outliers'
         )
     return kept

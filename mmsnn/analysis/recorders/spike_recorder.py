@@ -119,7 +119,9 @@ def choose_neurons(
             names = [name for name, _ in neurons]
             close = get_close_matches(prefix, names, n=5)
             listed = f'close to it are {close}' if close else f'there are {names}'
-            raise ValueError(f'no layer of neurons begins with {prefix!r}; {listed}')
+            raise ValueError(
+                f'no layer of neurons has a name that begins with {prefix!r}; {listed}'
+            )
         chosen |= found
     return [(name, neuron) for name, neuron in neurons if name in chosen]
 

@@ -92,8 +92,8 @@ def _check_launcher(launcher: str) -> None:
     variable = RANKS.get(launcher)
     if variable is not None and variable not in os.environ:
         raise UserError(
-            f'--launcher {launcher} is for processes of a distributed run, which have '
-            f'{variable} in their environment: tools/*_train.sh, *_test.sh start them'
+            f'--launcher {launcher} needs {variable} in the environment, which '
+            'tools/*_train.sh and *_test.sh set for the processes that they start'
         )
 
 

@@ -257,7 +257,9 @@ class MSResNet(ResNetSNN):
         architecture: int | Architecture = depth
         if layout == 'cifar':
             if depth != 18:
-                raise ValueError(f"layout='cifar' has depth 18 alone, but got {depth}")
+                raise ValueError(
+                    f"layout='cifar' exists for depth 18 only, but got {depth}"
+                )
             architecture = MS_CIFAR
             own = ResNetOptions(stem='cifar', strides=(1, 2, 2), out_indices=(2,))
         else:
@@ -272,8 +274,8 @@ class MSResNet(ResNetSNN):
             last = len(self.architecture.num_blocks) - 1
             if last not in self.out_indices:
                 raise ValueError(
-                    f'dropout is that of the last stage, {last}, which out_indices '
-                    f'{self.out_indices} leave out'
+                    f'dropout follows the last stage, so out_indices must include {last}, '
+                    f'but got {self.out_indices}'
                 )
             self.closings[str(last)].add_module(
                 'dropout', ChannelDropout(dropout, self.num_steps)

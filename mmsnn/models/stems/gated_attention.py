@@ -170,7 +170,7 @@ class GatedAttentionStem(BaseStem):
         if not (temporal or spatial_channel):
             raise ValueError(
                 'gated attention coding needs temporal or spatial_channel attention, '
-                'but both are False; DirectStem is without'
+                'but both are False: use DirectStem'
             )
         self.temporal = TemporalScores(layers.num_steps) if temporal else None
         self.spatial_channel = (

@@ -101,7 +101,7 @@ class LatencyStem(CodedStem):
         super().__init__(in_channels, out_channels, layers, **options)
         if self.num_steps < 2:
             raise ValueError(
-                'LatencyStem is made for at least 2 steps, the first for white and '
+                'LatencyStem needs at least 2 time steps, the first for white and '
                 f'the last for black, but got num_steps={self.num_steps}'
             )
 
@@ -154,9 +154,9 @@ class PhaseStem(CodedStem):
             )
         if self.num_steps % period:
             raise ValueError(
-                f'PhaseStem is made for a multiple of its period of {period} steps, '
-                f'but got num_steps={self.num_steps}; a shorter period keeps the '
-                'highest bits only'
+                f'PhaseStem needs num_steps to be a multiple of its period of {period}, '
+                f'but got num_steps={self.num_steps}; a shorter period keeps only '
+                'the highest bits'
             )
         self.period = period
         weights = torch.tensor([2.0 ** -(1 + step) for step in range(period)])
