@@ -274,8 +274,8 @@ class MSResNet(ResNetSNN):
             last = len(self.architecture.num_blocks) - 1
             if last not in self.out_indices:
                 raise ValueError(
-                    f'dropout follows the last stage, so out_indices must include {last}, '
-                    f'but got {self.out_indices}'
+                    'dropout follows the last stage, so out_indices must include '
+                    f'{last}, but got {self.out_indices}'
                 )
             self.closings[str(last)].add_module(
                 'dropout', ChannelDropout(dropout, self.num_steps)

@@ -154,9 +154,9 @@ class PhaseStem(CodedStem):
             )
         if self.num_steps % period:
             raise ValueError(
-                f'PhaseStem needs num_steps to be a multiple of its period of {period}, '
-                f'but got num_steps={self.num_steps}; a shorter period keeps only '
-                'the highest bits'
+                'PhaseStem needs num_steps to be a multiple of its period of '
+                f'{period}, but got num_steps={self.num_steps}; a shorter period '
+                'keeps only the highest bits'
             )
         self.period = period
         weights = torch.tensor([2.0 ** -(1 + step) for step in range(period)])
