@@ -11,6 +11,7 @@ from mmsnn.utils.errors import UserError, first_line
 
 from ..values import Events, check_events
 from .dat_files import DatFile
+from .rvt_files import read_histograms
 
 FrameReader = Callable[[Path, tuple[int, int], int, int, tuple[int, int]], np.ndarray]
 """Function that returns the frames of a window of a recording.
@@ -79,7 +80,7 @@ def _read_npy_window(
 RECORDINGS: NamedRows[FrameReader] = NamedRows(
     'recording format',
     object,
-    {'dat': _read_dat, 'npy': _read_npy_window},
+    {'dat': _read_dat, 'npy': _read_npy_window, 'rvt': read_histograms},
 )
 """Readers by name; ``RECORDINGS.register(name, reader)`` adds one."""
 
