@@ -141,9 +141,10 @@ def read_histograms(
     num_bins: int,
     size: tuple[int, int],
 ) -> np.ndarray:
-    """Return the frames of a window, as :func:`.recordings.count_events` does.
+    """Return the frames of a window.
 
-    Adjacent bins are summed if the window has more than ``num_steps * num_bins``.
+    They are those of :func:`mmsnn.datasets.events.detection.count_events`. Adjacent
+    bins are summed if the window has more than ``num_steps * num_bins``.
 
     Raises:
         UserError: If the window's bins cannot be divided equally, or a file is missing
@@ -166,7 +167,7 @@ def read_labels(path: Path) -> np.ndarray:
     """Read the boxes of a recording, of dtype :data:`.box_files.BOX`.
 
     Raises:
-        UserError: As :func:`.box_files.read_boxes`.
+        UserError: If the file cannot be read, or has no valid boxes; see ``to_boxes``.
     """
     try:
         with path.open('rb') as file, np.load(file, allow_pickle=False) as content:
