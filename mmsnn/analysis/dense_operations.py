@@ -1,43 +1,33 @@
 """Number of dense multiply-accumulates, as counted by MMEngine."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import partial
-from statistics import fmean
 from typing import Any
 
 from mmengine.analysis import get_model_complexity_info
 
 
 def count_dense(
-    model: Any, batches: Iterable[dict[str, Any]]
-) -> tuple[dict[str, Any], list[str]]:
-    """Count the dense operations of a model, once per shape of the inputs.
+    model: Any, batch: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """Count the dense operations of a model.
+
+    Args:
+        model: A model of MMEngine.
+        batch: The input of its ``test_step``, of one image.
 
     Returns:
-        MMEngine's result for the last batch, with 'flops' and 'activations' averaged
-        over all batches, and the shapes of the inputs.
+        MMEngine's result, and the shape of the image.
     """
-    counts: dict[tuple[int, ...], dict[str, Any]] = {}
-    shapes = []
+    data = model.data_preprocessor(batch)
     forward = model.forward
-    for batch in batches:
-        data = model.data_preprocessor(batch)
-        shape = tuple(data['inputs'].shape)
-        shapes.append(shape)
-        if shape in counts:
-            continue
-        model.forward = partial(forward, data_samples=data['data_samples'])
-        with warnings.catch_warnings():
-            # Tracing warns about every Python condition in the model.
-            warnings.simplefilter('ignore')
-            counts[shape] = get_model_complexity_info(
-                model, inputs=(data['inputs'],), show_arch=False
-            )
+    model.forward = partial(forward, data_samples=data['data_samples'])
+    with warnings.catch_warnings():
+        # Tracing warns about every Python condition in the model.
+        warnings.simplefilter('ignore')
+        result = get_model_complexity_info(
+            model, inputs=(data['inputs'],), show_arch=False
+        )
     model.forward = forward
-    means = {
-        name: fmean(counts[shape][name] for shape in shapes)
-        for name in ('flops', 'activations')
-    }
-    shown = sorted('x'.join(map(str, shape[1:])) for shape in counts)
-    return {**counts[shapes[-1]], **means}, shown
+    return result, tuple(data['inputs'].shape[1:])

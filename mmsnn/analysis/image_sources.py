@@ -10,14 +10,14 @@ import numpy as np
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.registry import TRANSFORMS
+from mmengine.registry import DATASETS, TRANSFORMS
 from torch.utils.data import Dataset
 
-from mmsnn.datasets.events.values import SENSOR_SIZE
 from mmsnn.datasets.guarded_pipeline import GuardedPipeline
-from mmsnn.utils.config_types import class_name
+from mmsnn.datasets.transforms import FrameLoader
+from mmsnn.utils.config_types import class_name, loads_image_files
 from mmsnn.utils.errors import UserError
-from mmsnn.utils.preflight import innermost_dataset
+from mmsnn.utils.preflight import find_class, innermost_dataset
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 # Size of random images if the config does not define one.
@@ -25,20 +25,20 @@ DEFAULT_SIZE = (224, 224)
 # Mean number of events per pixel, polarity and time step of random event frames.
 EVENT_RATE = 0.1
 NUM_BOXES = 3
-# Height and width of data sets that are kept in memory; their pipelines do not resize.
+# Height and width of MMPretrain's data sets that are kept in memory; mmsnn's data sets
+# define `image_size`.
 _IN_MEMORY = {
     'CIFAR10': (32, 32),
     'CIFAR100': (32, 32),
-    'DigitsClassification': (8, 8),
     'FashionMNIST': (28, 28),
     'MNIST': (28, 28),
 }
-# The argument of each transform that sets the size, and whether the width comes first.
+# The argument of MMCV's and MMPretrain's transforms that sets the size, and whether the
+# width comes first; mmsnn's transforms define `output_size`.
 _SIZES = {
     'CenterCrop': ('crop_size', False),
     'Resize': ('scale', True),
     'ResizeEdge': ('scale', True),
-    'ResizeFrames': ('size', False),
 }
 
 
@@ -65,7 +65,7 @@ class NoiseSamples(Dataset):
         self.size = size or _made_size(cfg)
         self.seed = seed
         self.channels = _channels(cfg)
-        self.num_steps = _event_steps(pipeline)
+        self.loader = _frame_loader(pipeline)
         self._num_classes = _num_classes(cfg.model)
         self._pack = TRANSFORMS.build(pipeline[-1])
 
@@ -74,11 +74,11 @@ class NoiseSamples(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         rng = np.random.default_rng((self.seed, index))
-        results = dict(img_id=index, sample_idx=index, img_path='')
-        if self.num_steps:
-            frames = rng.poisson(EVENT_RATE, (self.num_steps, 2, *self.size))
-            results |= dict(frames=frames.astype(np.float32))
-            results |= dict(img_shape=self.size, ori_shape=self.size)
+        results: dict[str, Any] = dict(img_id=index, sample_idx=index, img_path='')
+        if self.loader is not None:
+            frame = (self.loader.num_channels, *self.size)
+            frames = rng.poisson(EVENT_RATE, (self.loader.num_steps, *frame))
+            results = self.loader.add_frames(results, frames)
         else:
             shape = (*self.size, self.channels)
             results |= _image(rng.integers(0, 256, shape, dtype=np.uint8))
@@ -86,10 +86,10 @@ class NoiseSamples(Dataset):
 
     def __str__(self) -> str:
         height, width = self.size
-        if self.num_steps:
+        if self.loader is not None:
             kind = (
-                f'random samples of {self.num_steps} event frames (Poisson counts with '
-                f'mean {EVENT_RATE})'
+                f'random samples of {self.loader.num_steps} event frames (Poisson '
+                f'counts with mean {EVENT_RATE})'
             )
         else:
             kind = 'random images (uniform noise)'
@@ -114,7 +114,7 @@ class FileSamples(Dataset):
 
     def __init__(self, cfg: Config, files: Sequence[Path], seed: int) -> None:
         pipeline = _pipeline(cfg)
-        if _event_steps(pipeline):
+        if _frame_loader(pipeline) is not None:
             raise UserError(
                 f'config {cfg.filename!r} is for event frames, which image files do '
                 'not hold: use its data set or random input'
@@ -123,7 +123,7 @@ class FileSamples(Dataset):
         self.files = files
         self.seed = seed
         transforms = [TRANSFORMS.build(step) for step in steps]
-        if not class_name(steps[0]).startswith('LoadImage'):
+        if not loads_image_files(steps):
             size, channels = _made_size(cfg), _channels(cfg)
             transforms.insert(0, partial(_load_small, size=size, channels=channels))
         self._pack = transforms.pop()
@@ -208,12 +208,13 @@ def _pipeline(cfg: Config) -> list[Mapping[str, Any]]:
     return list(pipeline)
 
 
-def _event_steps(pipeline: Sequence[Mapping[str, Any]]) -> int:
-    """Return the number of event frames per sample; 0 for images."""
-    steps = [
-        step['num_steps'] for step in pipeline if class_name(step) == 'LoadEventFrames'
-    ]
-    return steps[0] if steps else 0
+def _frame_loader(pipeline: Sequence[Mapping[str, Any]]) -> FrameLoader | None:
+    """Return the pipeline's loader of event frames; None for images."""
+    for step in pipeline:
+        class_ = find_class(TRANSFORMS, step.get('type'), None)
+        if class_ is not None and issubclass(class_, FrameLoader):
+            return TRANSFORMS.build(step)
+    return None
 
 
 def _channels(cfg: Config) -> int:
@@ -236,8 +237,9 @@ def _num_classes(node: Any) -> int:
 
 def _made_size(cfg: Config) -> tuple[int, int]:
     """Return the height and width that the test pipeline defines, or a default."""
-    pipeline = _pipeline(cfg)
-    for step in reversed(pipeline):
+    for step in reversed(_pipeline(cfg)):
+        if hasattr(find_class(TRANSFORMS, step.get('type'), None), 'output_size'):
+            return TRANSFORMS.build(step).output_size
         option, width_first = _SIZES.get(class_name(step), ('', False))
         size = step.get(option)
         if isinstance(size, int):
@@ -245,9 +247,10 @@ def _made_size(cfg: Config) -> tuple[int, int]:
         if isinstance(size, Sequence) and len(size) == 2:
             first, second = int(size[0]), int(size[1])
             return (second, first) if width_first else (first, second)
-    if _event_steps(pipeline):
-        return SENSOR_SIZE
     dataset = innermost_dataset(cfg.test_dataloader.dataset)
+    class_ = find_class(DATASETS, dataset.get('type'), None)
+    if class_ is not None and hasattr(class_, 'image_size'):
+        return class_.image_size()
     return _IN_MEMORY.get(class_name(dataset), DEFAULT_SIZE)
 
 

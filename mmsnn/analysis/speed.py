@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from mmsnn.deploy import to_channels_last
-from mmsnn.utils.dry_run import check_batch
+from mmsnn.utils.dry_run import batch_size_of, check_batch, explain_part
 from mmsnn.utils.errors import UserError
+from mmsnn.utils.failures import explain_building
 from mmsnn.utils.preflight import forget_pretrained
 
 from .model_inputs import InputSource, build_model, make_batches, open_dataset
@@ -64,25 +66,46 @@ def time_inference(
                 yield time.perf_counter() - start
 
 
-def time_batches(cfg: Config, split: str) -> Iterator[float]:
-    """Yield the time of each batch of the data loader in seconds, indefinitely.
+def build_loader(cfg: Config, split: str) -> tuple[DataLoader, int]:
+    """Build the data loader of a split.
+
+    Returns:
+        The loader, and the number of images in its batches.
 
     Raises:
-        UserError: If the loader has no batches.
+        UserError: If the loader cannot be built, has no batches, or has a batch sampler
+            without a batch size.
     """
     dataset = open_dataset(cfg, split)
-    settings = {**cfg[f'{split}_dataloader'], 'dataset': dataset}
-    loader = Runner.build_dataloader(settings)
+    name = f'{split}_dataloader'
+    with explain_building(f'{name} of config {cfg.filename!r}'):
+        loader = Runner.build_dataloader({**cfg[name], 'dataset': dataset})
+    size = batch_size_of(loader)
+    if size is None:
+        raise UserError(
+            f'the batch sampler of {name}, {type(loader.batch_sampler).__name__}, must '
+            'have an attribute batch_size'
+        )
     if not len(loader):
         raise UserError(
-            f'{split}_dataloader drops its last batch of '
-            f'{loader.batch_size}, and has no other: the data set has {len(dataset)}'
+            f'{name} drops its last batch of {size}, and has no other: the data set '
+            f'has {len(dataset)}'
         )
+    return loader, size
+
+
+def time_batches(loader: DataLoader) -> Iterator[float]:
+    """Yield the time of each batch of a data loader in seconds, indefinitely.
+
+    Raises:
+        UserError: If a batch cannot be loaded.
+    """
     while True:
-        start = time.perf_counter()
-        for _ in loader:
-            yield time.perf_counter() - start
+        with explain_part('a batch cannot be loaded'):
             start = time.perf_counter()
+            for _ in loader:
+                yield time.perf_counter() - start
+                start = time.perf_counter()
 
 
 def time_samples(

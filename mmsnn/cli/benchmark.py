@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default='test',
         help='of dataloader and dataset: which data (default: %(default)s)',
     )
-    add_shape_option(parser)
+    add_shape_option(parser, "the test set's images")
     parser.add_argument(
         '--batch-size',
         type=int,
@@ -121,20 +121,24 @@ def main(args: argparse.Namespace) -> None:
     """Measure, print and save."""
     check_numbers(args)
     cfg = read_config(args)
-    from mmsnn.analysis.speed import time_batches, time_inference, time_samples
+    from mmsnn.analysis.speed import (
+        build_loader,
+        time_batches,
+        time_inference,
+        time_samples,
+    )
 
     parts: dict[str, list[float]] = {}
     images = 1
     if args.task == 'inference':
-        source, images = get_source(args.shape), args.batch_size
+        source, images = get_source(args.shape, 'dataset'), args.batch_size
         seconds = time_inference(cfg, source, args.batch_size, args.checkpoint)
     elif args.task == 'dataloader':
-        seconds = time_batches(cfg, args.dataset_type)
+        loader, images = build_loader(cfg, args.dataset_type)
+        seconds = time_batches(loader)
     else:
         seconds = time_samples(cfg, args.dataset_type, parts)
     repetitions = measure(seconds, args)
-    if args.task == 'dataloader':
-        images = cfg[f'{args.dataset_type}_dataloader'].batch_size
     result = summarize(args, repetitions, images)
     if parts:
         result['parts_ms'] = {k: 1000 * median(v) for k, v in parts.items()}

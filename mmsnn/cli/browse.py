@@ -1,8 +1,9 @@
 """Save annotated pictures of what a model is trained with.
 
 The images are those after the pipeline. No display is needed. Boxes (and masks) are
-drawn by MMDetection's visualizer, a classifier's labels by MMPretrain's; event frames
-are shown side by side, ON events red and OFF events blue. Small images are enlarged.
+drawn by MMDetection's visualizer, a classifier's labels by MMPretrain's; ON events are
+red and OFF events blue. A classifier's event frames are shown side by side, a
+detector's are summed. Small images are enlarged.
 
 Examples:
     mmsnn browse CONFIG
@@ -13,7 +14,7 @@ import argparse
 from pathlib import Path
 
 from .common.options import OutputFolder, add_config_options
-from .common.read_config import pipeline_of, read_config
+from .common.read_config import read_config
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +68,9 @@ def main(args: argparse.Namespace) -> None:
     from mmengine.utils import track_iter_progress
 
     from mmsnn.reporting.dataset_pictures import build_visualizer, draw_sample, to_image
+    from mmsnn.utils.config_types import loads_image_files
     from mmsnn.utils.errors import UserError, first_line
+    from mmsnn.utils.preflight import innermost_dataset
 
     if args.num_images < 1:
         raise UserError(f'--num-images must be at least 1, but got {args.num_images}')
@@ -77,9 +80,8 @@ def main(args: argparse.Namespace) -> None:
     visualizer = build_visualizer(cfg, dataset.metainfo)
     default = Path('work_dirs', Path(args.config).stem, 'browse', args.phase)
     out_dir = Path(args.output_dir or default)
-    # MMEngine's loaders return BGR; data sets in memory hold RGB.
-    first = pipeline_of(cfg, args.phase)[0]
-    rgb = not first.startswith('LoadImage')
+    source = innermost_dataset(cfg[f'{args.phase}_dataloader'].dataset)
+    rgb = not loads_image_files(source.get('pipeline') or ())
 
     set_random_seed(args.seed)
     number = min(args.num_images, len(dataset))
@@ -96,7 +98,7 @@ def main(args: argparse.Namespace) -> None:
         path = sample.get('img_path') or sample.get('event_path') or 'image'
         draw_sample(
             visualizer,
-            to_image(item['inputs'], rgb),
+            to_image(item['inputs'], rgb, summed=hasattr(sample, 'gt_instances')),
             sample,
             show=args.show,
             wait_time=args.show_interval,

@@ -36,6 +36,15 @@ from .common.progress import progress
 
 NEEDS_FRAMEWORKS = False
 
+# Modules that only some data sets need: name of the package, and advice.
+_DIGITS = 'only the bundled digits need it: pip install scikit-learn'
+_RVT = "only RVT's preprocessed event recordings need it: pip install 'mmsnn[rvt]'"
+_OPTIONAL = {
+    'sklearn': ('scikit-learn', _DIGITS),
+    'h5py': ('h5py', _RVT),
+    'hdf5plugin': ('hdf5plugin', _RVT),
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -131,9 +140,9 @@ def _examine_packages() -> Iterator[Finding]:
             yield Finding(dependency.module, 'not installed', advice)
         else:
             yield Finding(dependency.module, str(installed_version(dependency)))
-    if not is_installed('sklearn'):
-        advice = 'only the bundled digits need it: pip install scikit-learn'
-        yield Finding('scikit-learn', 'not installed', advice)
+    for module, (name, advice) in _OPTIONAL.items():
+        if not is_installed(module):
+            yield Finding(name, 'not installed', advice)
 
 
 def _examine_compiler() -> Finding:

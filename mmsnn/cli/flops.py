@@ -4,9 +4,11 @@ MMEngine counts them by tracing the model: convolutions, linear layers and matri
 products as if all their inputs were real numbers, over all time steps, and two
 operations per value for norms; not neurons, activations and most poolings. A spiking
 network computes less than this dense count, because most of its inputs are zero:
-`mmsnn energy` counts operations of spikes.
+`mmsnn energy` counts operations of spikes. The input is noise, of the size that the
+config's test pipeline makes unless --shape is given: no data set is needed.
 
 Examples:
+    mmsnn flops CONFIG
     mmsnn flops CONFIG --shape 224
     mmsnn flops CONFIG --table
 """
@@ -15,7 +17,7 @@ import argparse
 
 from .common.exit_codes import note
 from .common.options import add_config_options, add_shape_option, get_source
-from .common.progress import track
+from .common.progress import progress
 from .common.read_config import read_config
 
 DENSE = (
@@ -27,13 +29,7 @@ DENSE = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_config_options(parser)
-    add_shape_option(parser)
-    parser.add_argument(
-        '--num-images',
-        type=int,
-        default=100,
-        help='images of the test set to average over (default: 100)',
-    )
+    add_shape_option(parser, "of the size that the config's test pipeline makes")
     parser.add_argument(
         '--table', action='store_true', help='print the counts of each module, too'
     )
@@ -51,20 +47,18 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.utils.dry_run import check_batch
     from mmsnn.utils.preflight import forget_pretrained
 
-    source = get_source(args.shape)
-    batches = make_batches(cfg, source, 1 if args.shape else args.num_images)
+    (batch,) = make_batches(cfg, get_source(args.shape, 'random'), num_images=1)
     forget_pretrained(cfg.get('model'))
     model = build_model(cfg)
-    check_batch(model, next(iter(batches)))
+    check_batch(model, batch)
     # MMEngine warns about each operator that it does not count.
     MMLogger.get_current_instance().setLevel('ERROR')
-    result, shapes = count_dense(model, track(batches, 'Counting'))
+    progress('Counting')
+    result, shape = count_dense(model, batch)
     if args.table:
         print(result['out_table'])
-    several = f'{shapes[0]} ... {shapes[-1]} ({len(shapes)} shapes)'
     print(f'Config:      {args.config}')
-    print(f'Images:      {batches.source}')
-    print(f'Input shape: {shapes[0] if len(shapes) == 1 else several}')
+    print(f'Input shape: {"x".join(map(str, shape))}')
     print(f'MACs:        {si(result["flops"])}')
     print(f'Activations: {si(result["activations"])}')
     print(f'Parameters:  {si(result["params"])}')

@@ -77,10 +77,10 @@ def main(args: argparse.Namespace) -> None:
     import mmsnn  # noqa: F401
     from mmsnn.analysis.gradcam import explain_prediction
     from mmsnn.analysis.model_inputs import build_model, make_file_batches
+    from mmsnn.reporting.image_overlay import picture_settings
     from mmsnn.reporting.report import Report
     from mmsnn.utils.class_checks import classes_of_test_set
     from mmsnn.utils.config_files import load_config
-    from mmsnn.utils.config_types import preprocessor_settings
 
     checkpoint, images = split_files(args)
     cfg = load_config(args.config, args.cfg_options)
@@ -93,7 +93,7 @@ def main(args: argparse.Namespace) -> None:
     for image, batch in zip(images, batches, strict=True):
         progress(f'Explaining {image}')
         cams.append(explain_prediction(model, batch, args.layer, category, args.box))
-    preprocessor = preprocessor_settings(cfg)
+    preprocessor = picture_settings(cfg)
     report = Report(
         title='Grad-CAM',
         facts=describe_run(args, model, batches.source, checkpoint),

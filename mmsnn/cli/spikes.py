@@ -66,9 +66,9 @@ def main(args: argparse.Namespace) -> None:
     Raises:
         UserError: If the options do not fit the model, or the model does not run.
     """
+    from mmsnn.reporting.image_overlay import picture_settings
     from mmsnn.reporting.report import Report
     from mmsnn.reporting.spike_report import draw_attention, draw_layer, tables, to_data
-    from mmsnn.utils.config_types import preprocessor_settings
     from mmsnn.utils.errors import UserError
 
     if args.list_layers:
@@ -79,7 +79,7 @@ def main(args: argparse.Namespace) -> None:
         seen = capture(args, model, batches)
     except ValueError as error:
         raise UserError(f'config {args.config!r}: {error}') from error
-    preprocessor = preprocessor_settings(cfg)
+    preprocessor = picture_settings(cfg)
     pictures, notes = [], list(NOTES)
     for number, (spikes, attention) in enumerate(seen, 1):
         prefix = f'image{number}_' if len(seen) > 1 else ''

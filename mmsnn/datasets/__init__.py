@@ -21,6 +21,8 @@ from .events.detection import (
     Gen1Detection,
     MegapixelDetection,
     PEDRoDetection,
+    RVTGen1Detection,
+    RVTMegapixelDetection,
     make_event_digits,
 )
 
@@ -38,6 +40,8 @@ __all__ = [
     'ImageNetSubset',
     'MegapixelDetection',
     'PEDRoDetection',
+    'RVTGen1Detection',
+    'RVTMegapixelDetection',
     'SplitSummary',
     'make_digits_detection',
     'make_event_digits',

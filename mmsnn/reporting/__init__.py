@@ -13,7 +13,7 @@ from .attention_pictures import (
 from .box_pictures import draw_boxes
 from .detection_pictures import draw_detections
 from .gradcam_pictures import draw_gradcam
-from .image_overlay import restore_image
+from .image_overlay import picture_settings, restore_image
 from .spike_pictures import (
     draw_firing_maps,
     draw_potentials,
@@ -33,5 +33,6 @@ __all__ = [
     'draw_spatial_attention',
     'draw_step_map',
     'draw_temporal_attention',
+    'picture_settings',
     'restore_image',
 ]

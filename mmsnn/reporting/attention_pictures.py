@@ -111,7 +111,7 @@ def draw_spatial_attention(
     Args:
         decoders: One entry per feature level.
         image: The network's input.
-        preprocessor: The config's ``data_preprocessor``, see :func:`restore_image`.
+        preprocessor: See :func:`restore_image`.
 
     Raises:
         ValueError: If there are no decoders, or the image cannot be drawn.

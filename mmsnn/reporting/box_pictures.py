@@ -29,7 +29,7 @@ def draw_boxes(
     Args:
         detections: The boxes.
         image: The network's input.
-        preprocessor: The config's ``data_preprocessor``, see :func:`restore_image`.
+        preprocessor: See :func:`restore_image`.
         classes: Names of the classes; None writes their labels.
         min_score: Boxes with a lower score are left out.
 

@@ -11,25 +11,29 @@ from mmengine.visualization import Visualizer
 from mmsnn.datasets.palettes import with_colors
 from mmsnn.utils.errors import UserError
 
+from .image_overlay import draw_events
+
 # Minimum length of the shorter side in pixels, so that labels are legible.
 LEGIBLE = 320
 # Number of event frames per row of a picture.
 COLUMNS = 8
 
 
-def to_image(inputs: Any, rgb: bool) -> np.ndarray:
+def to_image(inputs: Any, rgb: bool, summed: bool = False) -> np.ndarray:
     """Return the inputs that a pipeline packed as an RGB image.
 
     Args:
-        inputs: An image [1 or 3, H, W], or event frames [T, 2, H, W].
+        inputs: An image [1 or 3, H, W], or event frames [T, 2, H, W], or
+            [T, 2 * bins, H, W] if they are summed.
         rgb: Whether the channels of an image are RGB; otherwise they are BGR.
+        summed: Whether event frames are summed; otherwise they are shown side by side.
 
     Returns:
         The image [height, width, 3], uint8.
     """
     array = inputs.numpy()
     if array.ndim == 4:
-        return tile_frames(array)
+        return draw_events(array) if summed else tile_frames(array)
     image = array.transpose(1, 2, 0)
     if image.shape[2] == 1:
         image = image.repeat(3, axis=2)

@@ -29,7 +29,7 @@ def draw_gradcam(
     Args:
         layer: The maps.
         cam: The Grad-CAM to which the layer belongs.
-        preprocessor: The config's ``data_preprocessor``, see :func:`restore_image`.
+        preprocessor: See :func:`restore_image`.
 
     Raises:
         ValueError: If the image cannot be drawn.

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from mmsnn.analysis.recorders.one_image import InputImage
+from mmsnn.utils.config_types import loads_image_files, preprocessor_settings
+from mmsnn.utils.preflight import innermost_dataset
 
 LUMA = (0.299, 0.587, 0.114)
 # Opacity of a map over the picture.
@@ -15,51 +17,74 @@ MAP_ALPHA = 0.65
 _ON, _OFF = np.array([0.84, 0.15, 0.16]), np.array([0.12, 0.47, 0.71])
 
 
+def picture_settings(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings with which :func:`restore_image` undoes a config's pipeline.
+
+    These are the settings of its data preprocessor, and ``loads_rgb``: whether its test
+    set holds RGB images in memory, as MMPretrain's CIFAR10 does.
+    """
+    pipeline = innermost_dataset(cfg['test_dataloader']['dataset']).get('pipeline')
+    loads_rgb = not loads_image_files(pipeline or ())
+    return {**(preprocessor_settings(cfg) or {}), 'loads_rgb': loads_rgb}
+
+
 def restore_image(
     image: InputImage, preprocessor: Mapping[str, Any] | None = None
 ) -> np.ndarray:
     """Return the original picture of a network's input.
 
-    Undoes the normalisation and crops the padding. Frames with two channels (event
-    polarities) are summed over time and drawn on white, ON events in red and OFF events
-    in blue; other frames are averaged.
+    Undoes the normalisation and crops the padding. Frames of events, with an even
+    number of channels of which every second one is of ON events, are summed over time
+    and bins and drawn on white, ON events in red and OFF events in blue; other frames
+    are averaged.
 
     Args:
         image: The network's input.
-        preprocessor: The config's ``data_preprocessor``. Without ``mean`` and ``std``,
-            values are intensities from 0 to 255. Without ``bgr_to_rgb`` (MMDetection)
-            or ``to_rgb`` (MMPretrain), three channels are BGR, as loaded.
+        preprocessor: What :func:`picture_settings` returns. Without ``mean`` and
+            ``std``, values are intensities from 0 to 255. Three channels are BGR if
+            image files are loaded, RGB with ``loads_rgb``; ``bgr_to_rgb``,
+            ``rgb_to_bgr`` (MMDetection) and ``to_rgb`` (MMPretrain) swap them.
 
     Returns:
         The RGB picture, ``[height, width, 3]``, uint8.
 
     Raises:
-        ValueError: If the number of channels is not 1, 2 or 3.
+        ValueError: If the number of channels is neither 1, 3 nor even.
     """
     cfg = preprocessor or {}
     frames = image.values[..., : image.height, : image.width].astype(np.float64)
     frames = frames if frames.ndim == 4 else frames[None]
     channels = frames.shape[1]
-    if channels not in (1, 2, 3):
+    if channels not in (1, 3) and channels % 2:
         raise ValueError(
-            'pictures are made of images with 1 or 3 channels and of events with 2, '
-            f'but the input has {channels}'
+            'pictures are made of images with 1 or 3 channels and of events with an '
+            f'even number, but the input has {channels}'
         )
     if cfg.get('mean') is not None:
         # preprocessors have one number for all channels or one per channel
         mean, std = (np.reshape(cfg[key], (-1, 1, 1)) for key in ('mean', 'std'))
         frames = frames * std + mean
-    if channels == 2:
-        return _draw_events(frames.sum(0))
+    if channels % 2 == 0:
+        return draw_events(frames)
     pixels = frames.mean(0).transpose(1, 2, 0)
-    if channels == 3 and not (cfg.get('bgr_to_rgb') or cfg.get('to_rgb')):
+    swapped = any(cfg.get(key) for key in ('bgr_to_rgb', 'rgb_to_bgr', 'to_rgb'))
+    if channels == 3 and swapped == bool(cfg.get('loads_rgb')):
         pixels = pixels[..., ::-1]
     pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
     return pixels.round().clip(0, 255).astype(np.uint8)
 
 
-def _draw_events(counts: np.ndarray) -> np.ndarray:
-    """Draw the numbers of OFF and ON events, ``[2, H, W]``."""
+def draw_events(frames: np.ndarray) -> np.ndarray:
+    """Draw the sum of event frames, ON events in red and OFF events in blue, on white.
+
+    Args:
+        frames: Numbers of events ``[T, 2 * bins, H, W]``; channel ``2 * bin`` is of OFF
+            events, the next one of ON events.
+
+    Returns:
+        The RGB picture, ``[H, W, 3]``, uint8.
+    """
+    counts = frames.reshape(-1, 2, *frames.shape[2:]).sum(0)
     positive = counts[counts > 0]
     full = np.percentile(positive, 95) if positive.size else 1.0
     off, on = np.clip(counts / full, 0, 1)[..., None]

@@ -180,7 +180,7 @@ def draw_firing_maps(
     Args:
         layer: The spikes of a layer after a convolution.
         image: The network's input.
-        preprocessor: The config's ``data_preprocessor``, see :func:`restore_image`.
+        preprocessor: See :func:`restore_image`.
         num_channels: Maximum number of channels to draw.
 
     Raises:
@@ -232,7 +232,7 @@ def draw_step_map(
         layer: The spikes of a layer after a convolution.
         image: The network's input.
         step: The time step, from 1 to T.
-        preprocessor: The config's ``data_preprocessor``, see :func:`restore_image`.
+        preprocessor: See :func:`restore_image`.
 
     Raises:
         ValueError: If the spikes are not feature maps, there is no such time step, or

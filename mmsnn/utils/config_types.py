@@ -1,6 +1,6 @@
 """Types and data preprocessors in configs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -10,9 +10,17 @@ def class_name(config: Any) -> str:
     return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
 
 
+def loads_image_files(pipeline: Sequence[Any]) -> bool:
+    """Return whether a pipeline starts by loading an image file, which gives BGR.
+
+    Otherwise the data set itself holds the images, which are RGB.
+    """
+    return bool(pipeline) and class_name(pipeline[0]).startswith('LoadImage')
+
+
 def preprocessor_settings(cfg: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the settings of a config's data preprocessor, None if there are none."""
     return cfg['model'].get('data_preprocessor') or cfg.get('data_preprocessor')
 
 
-__all__ = ['class_name', 'preprocessor_settings']
+__all__ = ['class_name', 'loads_image_files', 'preprocessor_settings']

@@ -119,12 +119,13 @@ def _check_length(split: str, loader: DataLoader) -> None:
     if split == 'train' and not len(loader):
         raise UserError(
             f'train_dataloader has no batch: there are {samples} samples for '
-            f'{get_world_size()} processes with batches of {_batch_size(loader)}, of '
+            f'{get_world_size()} processes with batches of {batch_size_of(loader)}, of '
             'which an incomplete one is dropped'
         )
 
 
-def _batch_size(loader: DataLoader) -> Any:
+def batch_size_of(loader: DataLoader) -> Any:
+    """Return the size of a loader's batches; None if its batch sampler has none."""
     size = loader.batch_size
     return getattr(loader.batch_sampler, 'batch_size', size) if size is None else size
 

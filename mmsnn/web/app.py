@@ -171,7 +171,9 @@ class Page:
 def sample_picture(served: ServedModel, number: int) -> bytes:
     """Return a sample of a model as a PNG."""
     values = np.asarray(choose_sample(served, str(number))['inputs'][0])
-    pixels = restore_image(InputImage(values, *values.shape[-2:]))
+    # samples are not normalised yet
+    order = {'loads_rgb': served.preprocessor['loads_rgb']}
+    pixels = restore_image(InputImage(values, *values.shape[-2:]), order)
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, 'PNG')
     return buffer.getvalue()

@@ -17,9 +17,9 @@ from mmsnn.analysis.model_inputs import (
 )
 from mmsnn.analysis.model_parts import named_neurons
 from mmsnn.models.neurons import BaseNeuron
+from mmsnn.reporting import picture_settings
 from mmsnn.utils.class_checks import classes_of_test_set
 from mmsnn.utils.config_files import load_config
-from mmsnn.utils.config_types import preprocessor_settings
 from mmsnn.utils.errors import UserError
 
 SAMPLES = Path(__file__).parent / 'samples'
@@ -88,9 +88,9 @@ class ServedModel:
         return max((neuron.num_steps for neuron in self.neurons.values()), default=1)
 
     @property
-    def preprocessor(self) -> Mapping[str, Any] | None:
-        """The settings that normalise the images."""
-        return preprocessor_settings(self.cfg)
+    def preprocessor(self) -> Mapping[str, Any]:
+        """The settings that turn the network's inputs back into pictures."""
+        return picture_settings(self.cfg)
 
     @cached_property
     def samples(self) -> Sequence[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from PIL import Image
 from test_tools.tiny_coco import CONFIGS, write_coco
 
 from mmsnn.analysis.model_inputs import InputSource, build_model, make_batches
+from mmsnn.datasets.transforms import FrameLoader
 from mmsnn.utils.errors import UserError
 
 CLASSIFIER = 'digits/sg-r10-asd_1xb64-30e_digits.py'
@@ -18,6 +19,9 @@ TWO_STAGES = (
     'spiking_faster_rcnn/spiking-faster-rcnn_sg-r18-asd_fpn_8xb2-amp-72e_coco.py'
 )
 EVENTS = 'dvs128_gesture/sew-add-7b_1xb16-amp-192e_dvs128-gesture.py'
+EVENT_DETECTOR = (
+    'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-16e_event-digits.py'
+)
 IMAGENET = 'imagenet/sg-r18-asd_8xb32-amp-320e_imagenet.py'
 CIFAR = 'cifar10/sg-r10-asd_1xb32-amp-200e_cifar10.py'
 GREY = 'fashion_mnist/sg-r10-asd_1xb64-8e_fashion-mnist.py'
@@ -215,9 +219,42 @@ def test_folder_without_images(folder: Path, tmp_path: Path) -> None:
             make_batches(cfg, InputSource('folder', folder=path), 1)
 
 
-def test_folder_for_an_event_model(folder: Path) -> None:
+@pytest.mark.parametrize('name', [EVENTS, EVENT_DETECTOR])
+def test_folder_for_an_event_model(name: str, folder: Path) -> None:
     with pytest.raises(UserError, match='is for event frames'):
-        make_batches(config(EVENTS), InputSource('folder', folder=folder), 1)
+        make_batches(config(name), InputSource('folder', folder=folder), 1)
+
+
+class LoadPolarities(FrameLoader):
+    """A loader of another package, of three frames with as many channels as asked."""
+
+    num_steps = 3
+
+    def __init__(self, channels: int) -> None:
+        self.num_channels = channels
+
+    def load(self, results: dict) -> np.ndarray:
+        raise AssertionError('no file is read')
+
+    def add_frames(self, results: dict, frames: np.ndarray) -> dict:
+        return {**results, 'frames': frames.astype(np.uint8)}
+
+
+class FrameSize:
+    output_size = (6, 7)
+
+
+def test_noise_for_an_outside_loader() -> None:
+    cfg = config(EVENTS)
+    dataset = cfg.test_dataloader.dataset
+    dataset.pipeline[0] = dict(type=LoadPolarities, channels=5)
+    (batch,) = make_batches(cfg, RANDOM, 1)
+    # DVS128 Gesture states its size
+    assert batch['inputs'][0].shape == (3, 5, 128, 128)
+    assert batch['inputs'][0].dtype == torch.uint8
+    dataset.pipeline.insert(1, dict(type=FrameSize))
+    (batch,) = make_batches(cfg, RANDOM, 1)
+    assert batch['inputs'][0].shape == (3, 5, 6, 7)
 
 
 def test_mistakes() -> None:

@@ -6,6 +6,12 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
+from test_datasets.test_event_detection.rvt import (
+    GEN1,
+    MEGAPIXEL,
+    random_histograms,
+    write_rvt,
+)
 from test_datasets.test_event_detection.test_data_sets import box, write_recording
 from test_tools.conftest import separate_run
 
@@ -14,10 +20,11 @@ from test_configs.runs import quick_first
 
 PATHS = sorted(
     str(path.relative_to(CONFIGS))
-    for data in ('event-digits', 'gen1', '1mpx', 'pedro')
+    for data in ('event-digits', 'gen1', 'gen1-rvt', '1mpx', '1mpx-rvt', 'pedro')
     for path in CONFIGS.glob(f'*/*e_{data}.py')
 )
 SIZES = {'event-digits': (128, 128), 'gen1': (240, 304), '1mpx': (720, 1280)}
+RVT = {'gen1-rvt': (GEN1, (240, 304)), '1mpx-rvt': (MEGAPIXEL, (360, 640))}
 QUICK = (
     'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-16e_event-digits.py',
     'whole_spiking_retinanet/'
@@ -39,18 +46,21 @@ def write_pedro(root: Path, split: str) -> None:
 
 
 def test_all_data_sets_have_a_config() -> None:
-    assert len(PATHS) == 7
+    assert len(PATHS) == 9
 
 
 @pytest.mark.parametrize('name', quick_first(PATHS, QUICK))
 def test_training_and_testing(name: str, tmp_path: Path, monkeypatch) -> None:
     data = name.rpartition('_')[2].removesuffix('.py')
     root = tmp_path / 'data' / data.replace('-', '_')
+    boxes = [box(t, w=60, h=70) for t in (600_000, 700_000)]
     for split in ('train', 'val', 'test'):
         if data == 'pedro':
             write_pedro(root, split)
+        elif data in RVT:
+            file, size = RVT[data]
+            write_rvt(root / split / 'a', boxes, random_histograms(14, size), file)
         else:
-            boxes = [box(t, w=60, h=70) for t in (600_000, 700_000)]
             write_recording(root / split, 'a', boxes, SIZES[data], 800_000)
     monkeypatch.chdir(tmp_path)
     cfg = Config.fromfile(CONFIGS / name)

@@ -2,20 +2,28 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import pyplot
 from matplotlib.colors import to_rgba
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from PIL import Image
+from test_tools.tiny_coco import CONFIGS
 
+from mmsnn.analysis.model_inputs import make_file_batches
 from mmsnn.analysis.recorders.one_image import InputImage
 from mmsnn.analysis.recorders.spike_recorder import LayerSpikes, PotentialTrace
 from mmsnn.reporting import (
     draw_firing_maps,
     draw_potentials,
     draw_raster,
+    picture_settings,
     restore_image,
 )
+from mmsnn.utils.config_types import preprocessor_settings
 
 T, C, H, W = 4, 6, 5, 4
 MEAN, STD = [10.0, 20.0, 30.0], [2.0, 4.0, 5.0]
@@ -128,7 +136,7 @@ def test_neurons_without_places() -> None:
     assert draw_raster(layer).axes[0].get_ylabel().startswith('neuron')
 
 
-@pytest.mark.parametrize('order', ['bgr_to_rgb', 'to_rgb', None])
+@pytest.mark.parametrize('order', ['bgr_to_rgb', 'to_rgb', None, 'loads_rgb'])
 def test_restores_the_image(order: str | None) -> None:
     picture = np.random.default_rng(2).integers(0, 256, (32, 26, 3), dtype=np.uint8)
     seen = picture if order else picture[..., ::-1]
@@ -137,6 +145,24 @@ def test_restores_the_image(order: str | None) -> None:
     cfg = dict(mean=MEAN, std=STD) | ({order: True} if order else {})
     image = InputImage(values.astype(np.float32), 32, 26)
     assert (restore_image(image, cfg) == picture).all()
+
+
+def test_red_stays_red_in_every_config(tmp_path: Path) -> None:
+    """Images of CIFAR are RGB in memory; files are loaded as BGR."""
+    for name in (
+        'cifar10/sg-r10-asd_1xb32-amp-200e_cifar10.py',
+        'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py',
+        'imagenet/sg-r18-asd_8xb32-amp-320e_imagenet.py',
+    ):
+        cfg = Config.fromfile(CONFIGS / name)
+        Image.new('RGB', (64, 64), (200, 10, 60)).save(tmp_path / 'red.png')
+        (batch,) = make_file_batches(cfg, [tmp_path / 'red.png'])
+        settings = {**preprocessor_settings(cfg)}
+        settings.setdefault('type', 'mmpretrain.ClsDataPreprocessor')
+        inputs = MODELS.build(settings)(batch)['inputs'][0].numpy()
+        image = InputImage(inputs, *inputs.shape[1:])
+        pixels = restore_image(image, picture_settings(cfg))
+        assert np.abs(pixels.astype(int) - (200, 10, 60)).max() <= 1, name
 
 
 def test_restores_grey_frames_and_raw_values() -> None:
@@ -160,11 +186,16 @@ def test_events() -> None:
     # as many in all, as strong a colour
     assert off[0] < 64 and on[1] < 64
     assert restore_image(InputImage(np.zeros_like(frames), 1, 3)).min() == 255
+    # two bins of two polarities
+    bins = np.concatenate([frames, frames], 1)
+    assert restore_image(InputImage(bins, 1, 3))[0].tolist() == [
+        pixel.tolist() for pixel in (off, on, none)
+    ]
 
 
 def test_other_channels() -> None:
-    with pytest.raises(ValueError, match=re.escape('but the input has 4')):
-        restore_image(make_image(4))
+    with pytest.raises(ValueError, match=re.escape('but the input has 5')):
+        restore_image(make_image(5))
 
 
 def test_style_is_left_as_it_was() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import BaseDataset
 from PIL import Image
 from test_datasets.event_files import write_dvs128_gesture
 
@@ -60,8 +61,7 @@ def test_flops_of_vgg(folder: Path, call_tool: Call) -> None:
 
 
 def test_flops_of_a_spiking_classifier(call_tool: Call) -> None:
-    printed, errors = call_tool(FLOPS, DIGITS, '--num-images', 3, '--table')
-    assert '3 of the 359' in printed
+    printed, errors = call_tool(FLOPS, DIGITS, '--table')
     assert 'Input shape: 3x8x8\n' in printed
     assert 'backbone.stages.0.0' in printed
     assert 'this is the dense count' in errors
@@ -72,6 +72,24 @@ def test_flops_of_a_spiking_classifier(call_tool: Call) -> None:
 def test_flops_of_a_detector(detector: Path, call_tool: Call) -> None:
     printed = call_tool(FLOPS, detector, '--shape', 64, 96).out
     assert 'Input shape: 3x64x96\n' in printed
+
+
+@pytest.mark.parametrize(
+    ('name', 'shape'),
+    [
+        ('cifar10/sg-r10-asd_1xb32-amp-200e_cifar10.py', '3x32x32'),
+        ('fashion_mnist/sg-r10-asd_1xb64-8e_fashion-mnist.py', '1x28x28'),
+        ('dvs128_gesture/plain-7b_1xb16-amp-192e_dvs128-gesture.py', '16x2x128x128'),
+    ],
+)
+def test_flops_need_no_data(
+    name: str, shape: str, call_tool: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object, *args: object, **options: object) -> None:
+        raise AssertionError('a data set was built')
+
+    monkeypatch.setattr(BaseDataset, '__init__', fail)
+    assert f'Input shape: {shape}\n' in call_tool(FLOPS, CONFIGS / name).out
 
 
 # browse_dataset.py ---------------------------------------------------------------
@@ -125,6 +143,13 @@ def test_pictures_of_arrays() -> None:
     assert picture[1 + 3, 1 + 4].tolist() == [255, 0, 0]
     assert picture[1, 7 + 1].tolist() == [0, 0, 0]
     assert (picture[1:5, 15:20] == 255).all()
+    # of a detector: two bins of two polarities, summed
+    events = torch.zeros(3, 4, 2, 2)
+    events[0, 0, 0, 0] = events[1, 2, 0, 0] = events[2, 3, 1, 1] = 1
+    summed = to_image(events, rgb=False, summed=True).astype(int)
+    assert summed.shape == (2, 2, 3)
+    assert summed[0, 0, 2] > summed[0, 0, 0] and summed[1, 1, 0] > summed[1, 1, 2]
+    assert summed[0, 1].tolist() == [255] * 3
     blue = torch.tensor([200, 10, 0], dtype=torch.uint8).view(3, 1, 1)
     assert to_image(blue, rgb=False).tolist() == [[[0, 10, 200]]]
     assert to_image(blue, rgb=True).tolist() == [[[200, 10, 0]]]
@@ -153,6 +178,22 @@ def test_speed_of_inference(detector: Path, call_tool: Call) -> None:
     assert result['peak_memory_mib']['ram'] > 50
     assert 'repetition 2: ' in printed
     assert 'peak memory: RAM ' in printed
+
+
+def test_batches_of_a_batch_sampler(call_tool: Call, fail_tool: Fail) -> None:
+    sampler = 'test_dataloader.batch_sampler'
+    options = few('--task', 'dataloader', '--cfg-options')
+    line = fail_tool(SPEED, DIGITS, *options, f'{sampler}=x')
+    assert 'test_dataloader of config' in line and 'mutually exclusive' in line
+    kind = f'{sampler}.type=torch.utils.data.BatchSampler'
+    options += [kind, f'{sampler}.drop_last=False', f'{sampler}.batch_size=7']
+    call_tool(SPEED, DIGITS, *options)
+    assert saved()['images_per_iteration'] == 7
+    # it needs sizes of the images, which the data set does not state
+    unfit = [f'{sampler}.type=mmdet.AspectRatioBatchSampler']
+    options = few('--task', 'dataloader', '--cfg-options', *unfit)
+    line = fail_tool(SPEED, DIGITS, *options)
+    assert line.startswith('a batch cannot be loaded: KeyError: width')
 
 
 def test_speed_of_data(detector: Path, call_tool: Call) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from types import SimpleNamespace
 from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -17,6 +18,7 @@ from PIL import Image
 
 from mmsnn.cli.main import main
 from mmsnn.web import uploads
+from mmsnn.web.app import sample_picture
 from mmsnn.web.served_models import SAMPLES
 
 FIGURES = (
@@ -237,3 +239,14 @@ def test_mistake_is_one_line(address, capsys, monkeypatch, words, part) -> None:
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith('error: ') and part in line
+
+
+@pytest.mark.parametrize('loads_rgb', [True, False])
+def test_samples_keep_their_colours(loads_rgb):
+    red = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    red[0 if loads_rgb else 2] = 200
+    served = SimpleNamespace(
+        samples=[{'inputs': [red]}], preprocessor={'loads_rgb': loads_rgb}
+    )
+    picture = Image.open(BytesIO(sample_picture(served, 0)))
+    assert picture.getpixel((0, 0)) == (200, 0, 0)

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mmsnn.analysis.model_inputs import InputSource
@@ -84,20 +84,22 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     add_cfg_options(parser)
 
 
-def add_shape_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the shape of noise that replaces the test set's images."""
+def add_shape_option(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the option for the shape of noise; ``default`` is for the help."""
     parser.add_argument(
         '--shape',
         nargs='+',
         type=int,
         metavar='PIXELS',
-        help='take noise of HEIGHT WIDTH, or of one number for both, in place of the '
-        "test set's images",
+        help='take noise of HEIGHT WIDTH, or of one number for both (default: '
+        f'{default})',
     )
 
 
-def get_source(shape: list[int] | None) -> 'InputSource':
-    """Return the source of the images.
+def get_source(
+    shape: list[int] | None, kind: Literal['dataset', 'random']
+) -> 'InputSource':
+    """Return the source of the images: noise of a shape, else the given kind.
 
     Raises:
         UserError: If the shape is invalid.
@@ -106,7 +108,7 @@ def get_source(shape: list[int] | None) -> 'InputSource':
     from mmsnn.utils.errors import UserError
 
     if shape is None:
-        return InputSource('dataset')
+        return InputSource(kind)
     if len(shape) > 2 or min(shape) < 1:
         raise UserError(
             '--shape takes one number or HEIGHT WIDTH, each at least 1, but got '

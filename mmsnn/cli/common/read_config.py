@@ -29,12 +29,3 @@ def read_config(args: argparse.Namespace) -> 'Config':
     register_all_modules(init_default_scope=False)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     return cfg
-
-
-def pipeline_of(cfg: 'Config', split: str) -> list[str]:
-    """Return the names, without scope, of the transforms of a data set."""
-    from mmsnn.utils.config_types import class_name
-    from mmsnn.utils.preflight import innermost_dataset
-
-    dataset = innermost_dataset(cfg[f'{split}_dataloader'].dataset)
-    return [class_name(step) for step in dataset.get('pipeline') or ()]

@@ -43,6 +43,11 @@ class DigitsClassification(BaseDataset):
 
     METAINFO: ClassVar[dict[str, Any]] = {'classes': CLASSES}
 
+    @classmethod
+    def image_size(cls) -> tuple[int, int]:
+        """Return the height and width of the images."""
+        return 8, 8
+
     def __init__(
         self,
         split: str,

@@ -12,6 +12,7 @@ from mmsnn.utils import NamedRows, check_choice, describe
 from mmsnn.utils.errors import UserError, first_line
 
 from .files import EventFile
+from .values import SENSOR_SIZE
 
 SPLITS = ('train', 'test')
 
@@ -50,6 +51,11 @@ class EventDataset(BaseDataset):
         super().__init_subclass__()
         if 'NAME' in vars(cls):
             EVENT_DATASETS.register(cls.NAME, cls)
+
+    @classmethod
+    def image_size(cls) -> tuple[int, int]:
+        """Return the height and width of the frames."""
+        return SENSOR_SIZE
 
     def __init__(
         self,

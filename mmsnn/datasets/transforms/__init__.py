@@ -5,6 +5,7 @@ for detectors.
 """
 
 from .event_windows import LoadEventWindow, PackEventDetInputs, RandomEventNoise
+from .frame_loader import FrameLoader
 from .frames import (
     RandomFlipFrames,
     RandomRollFrames,
@@ -14,6 +15,7 @@ from .frames import (
 from .loading import LoadEventFrames
 
 __all__ = [
+    'FrameLoader',
     'LoadEventFrames',
     'LoadEventWindow',
     'PackEventDetInputs',

@@ -13,10 +13,12 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import PackDetInputs
 
-from mmsnn.datasets.events.detection.recordings import RECORDINGS, count_events
+from mmsnn.datasets.events.detection.recordings import RECORDINGS
 from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_number, check_positive_int
 from mmsnn.utils.errors import UserError
+
+from .frame_loader import FrameLoader
 
 _META_KEYS = (
     *('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip'),
@@ -25,7 +27,7 @@ _META_KEYS = (
 
 
 @TRANSFORMS.register_module()
-class LoadEventWindow(BaseTransform):
+class LoadEventWindow(FrameLoader):
     """Loads a window of a recording as T frames of event counts.
 
     The window is divided into ``num_steps * num_bins`` slices of equal duration.
@@ -50,14 +52,20 @@ class LoadEventWindow(BaseTransform):
     def __init__(self, num_steps: int, num_bins: int = 1) -> None:
         self.num_steps = check_positive_int('num_steps', num_steps)
         self.num_bins = check_positive_int('num_bins', num_bins)
+        self.num_channels = 2 * self.num_bins
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add the frames of a sample."""
-        window, size = results['window'], (results['height'], results['width'])
-        events = RECORDINGS[results['layout']](Path(results['img_path']), window, size)
-        frames = count_events(events, window, self.num_steps, self.num_bins, size)
+    def load(self, results: dict[str, Any]) -> np.ndarray:
+        """Return the frames of a sample, ``[T, 2 * num_bins, H, W]``."""
+        read = RECORDINGS[results['layout']]
+        size = results['height'], results['width']
+        path, window = Path(results['img_path']), results['window']
+        return read(path, window, self.num_steps, self.num_bins, size)
+
+    def add_frames(self, results: dict[str, Any], frames: np.ndarray) -> dict[str, Any]:
+        """Add frames to the results as an image of T * C channels."""
+        size = frames.shape[-2:]
         image = frames.reshape(-1, *size).transpose(1, 2, 0)
-        results['img'] = np.ascontiguousarray(image)
+        results['img'] = np.ascontiguousarray(image, np.float32)
         results['num_steps'] = self.num_steps
         results['ori_shape'] = results['img_shape'] = size
         results['scale_factor'] = (1.0, 1.0)

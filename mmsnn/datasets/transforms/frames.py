@@ -194,6 +194,11 @@ class ResizeFrames(MovingTransform):
         check_choice('interpolation', interpolation, ('nearest', 'bilinear', 'sum'))
         self.interpolation = interpolation
 
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the frames after the transform."""
+        return self.height, self.width
+
     def move(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resize the frames."""
         frames = results['frames']

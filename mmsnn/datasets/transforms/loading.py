@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmsnn.datasets.events.files import EventFile
 from mmsnn.datasets.events.frames import CACHE_FOLDER, FrameCache, integrate_sample
@@ -13,9 +12,11 @@ from mmsnn.datasets.events.readers import read_events
 from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_bool, check_positive_int, describe
 
+from .frame_loader import FrameLoader
+
 
 @TRANSFORMS.register_module()
-class LoadEventFrames(BaseTransform):
+class LoadEventFrames(FrameLoader):
     """Loads the T frames of a sample from the cache, or integrates its events.
 
     ``frame[p, y, x]`` is the number of events with polarity p at column x and row y in
@@ -41,6 +42,8 @@ class LoadEventFrames(BaseTransform):
             (:class:`~mmsnn.utils.errors.UserError`).
     """
 
+    num_channels = 2
+
     def __init__(
         self,
         num_steps: int,
@@ -55,20 +58,21 @@ class LoadEventFrames(BaseTransform):
         self.cache_dir = cache_dir
         self.use_cache = check_bool('use_cache', use_cache)
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add the frames of a sample."""
-        file, key = results['event_file'], results['event_key']
-        frames = self._load(file, key)
-        results['frames'] = frames.astype(np.float32)
-        results['ori_shape'] = results['img_shape'] = frames.shape[-2:]
-        return results
-
-    def _load(self, file: EventFile, key: str) -> np.ndarray:
+    def load(self, results: dict[str, Any]) -> np.ndarray:
+        """Return the frames of a sample, ``[T, 2, H, W]``."""
+        file: EventFile = results['event_file']
+        key = results['event_key']
         if not self.use_cache:
             events = read_events(file.path, file.layout)
             return integrate_sample(file, key, events, self.num_steps)
         root = self.cache_dir or Path(file.data_root, CACHE_FOLDER)
         return FrameCache(root, file.dataset, self.num_steps).load(file, key)
+
+    def add_frames(self, results: dict[str, Any], frames: np.ndarray) -> dict[str, Any]:
+        """Add frames and their size to the results."""
+        results['frames'] = frames.astype(np.float32)
+        results['ori_shape'] = results['img_shape'] = frames.shape[-2:]
+        return results
 
     def __repr__(self) -> str:
         return (

@@ -7,6 +7,7 @@ from .film import make_event_digits
 from .pedro import PEDRoDetection
 from .prophesee import EventDigitsDetection, Gen1Detection, MegapixelDetection
 from .recordings import RECORDINGS, count_events
+from .rvt import RVTGen1Detection, RVTMegapixelDetection
 
 __all__ = [
     'BOX',
@@ -19,6 +20,8 @@ __all__ = [
     'MegapixelDetection',
     'PEDRoDetection',
     'RECORDINGS',
+    'RVTGen1Detection',
+    'RVTMegapixelDetection',
     'clip_boxes',
     'count_events',
     'make_event_digits',

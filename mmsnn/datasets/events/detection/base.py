@@ -78,6 +78,11 @@ class EventDetectionDataset(BaseDetDataset):
             lazy_init=lazy_init,
         )
 
+    @classmethod
+    def image_size(cls) -> tuple[int, int]:
+        """Return the height and width of the samples before the pipeline."""
+        return cls.SENSOR_SIZE
+
     @abstractmethod
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the samples of the split."""
@@ -98,7 +103,7 @@ class EventDetectionDataset(BaseDetDataset):
             boxes: Structured array with fields x, y, w, h, cropped to the sensor, and
                 ``label``, the index of the class.
         """
-        height, width = self.SENSOR_SIZE
+        height, width = self.image_size()
         if not self.test_mode:
             boxes = boxes[boxes['w'] <= _MAX_WIDTH * width]
             if not len(boxes):

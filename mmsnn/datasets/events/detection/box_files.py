@@ -45,7 +45,7 @@ def read_boxes(path: str | os.PathLike[str]) -> np.ndarray:
             stored = np.lib.format.read_array(file, allow_pickle=False)
             if file.read(1):
                 raise ValueError('it has more bytes than its header says')
-        return _convert(stored)
+        return to_boxes(stored)
     except (OSError, ValueError, EOFError) as error:
         reason = str(error) if type(error) is ValueError else first_line(error)
         raise UserError(
@@ -53,7 +53,13 @@ def read_boxes(path: str | os.PathLike[str]) -> np.ndarray:
         ) from error
 
 
-def _convert(stored: np.ndarray) -> np.ndarray:
+def to_boxes(stored: np.ndarray) -> np.ndarray:
+    """Return stored boxes as ``BOX``, by the names of their fields, in temporal order.
+
+    Raises:
+        ValueError: If a field is missing, a coordinate is not finite, or a time is
+            negative. The message calls the source of the boxes "it".
+    """
     names = stored.dtype.names or ()
     boxes = np.zeros(stored.size, BOX)
     for name in BOX.names or ():

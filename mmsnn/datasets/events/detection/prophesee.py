@@ -41,11 +41,17 @@ class ProphesseeDataset(EventDetectionDataset):
         CLASS_IDS: Ids of the classes in the files. Boxes of other ids in
             ``OTHER_IDS`` are dropped.
         FILTER: Which boxes count.
+        DURATION_UNIT: Time in microseconds of which ``duration`` is a multiple.
+
+    Raises:
+        ValueError: If ``duration`` is not; see :class:`.base.EventDetectionDataset` for
+            others.
     """
 
     CLASS_IDS: ClassVar[tuple[int, ...]]
     OTHER_IDS: ClassVar[tuple[int, ...]] = ()
     FILTER: ClassVar[BoxFilter]
+    DURATION_UNIT: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -55,6 +61,11 @@ class ProphesseeDataset(EventDetectionDataset):
         **options: Any,
     ) -> None:
         self.duration = check_positive_int('duration', duration)
+        if duration % self.DURATION_UNIT:
+            raise ValueError(
+                f'duration must be a multiple of {self.DURATION_UNIT} us, but got '
+                f'{duration}'
+            )
         super().__init__(data_root, split, **options)
 
     def load_data_list(self) -> list[dict[str, Any]]:
@@ -69,13 +80,22 @@ class ProphesseeDataset(EventDetectionDataset):
         skipped: Counter[str] = Counter()
         for name in names:
             path = folder / name
-            boxes = self._read_boxes(folder / (name.removesuffix(_EVENTS) + _BOXES))
+            labels = folder / (name.removesuffix(_EVENTS) + _BOXES)
+            boxes = self.choose_boxes(read_boxes(labels), labels)
             samples += self._list_samples(path, boxes, skipped)
         return self.finish(samples, skipped)
 
-    def _read_boxes(self, path: Path) -> np.ndarray:
-        """Return the boxes that count, with the index of their class as ``label``."""
-        boxes = clip_boxes(read_boxes(path), self.SENSOR_SIZE)
+    def choose_boxes(self, boxes: np.ndarray, path: Path) -> np.ndarray:
+        """Return the boxes that count, with the index of their class as ``label``.
+
+        Args:
+            boxes: Boxes in pixels of the sensor.
+            path: Their file.
+
+        Raises:
+            UserError: If a class is unknown.
+        """
+        boxes = clip_boxes(boxes, self.SENSOR_SIZE)
         unknown = set(np.unique(boxes['class_id']).tolist()).difference(
             self.CLASS_IDS, self.OTHER_IDS
         )

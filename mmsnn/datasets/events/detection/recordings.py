@@ -1,4 +1,4 @@
-"""Reading of a window of events from a recording, by its file format."""
+"""Frames of a window of a recording, by its file format."""
 
 import os
 from collections.abc import Callable
@@ -11,15 +11,25 @@ from mmsnn.utils.errors import UserError, first_line
 
 from ..values import Events, check_events
 from .dat_files import DatFile
+from .rvt_files import read_histograms
 
-WindowReader = Callable[[Path, tuple[int, int], tuple[int, int]], Events]
-"""Function of a path, a window and a sensor size that returns events."""
+FrameReader = Callable[[Path, tuple[int, int], int, int, tuple[int, int]], np.ndarray]
+"""Function that returns the frames of a window of a recording.
+
+Its arguments are the path, the window, ``num_steps``, ``num_bins`` and the height and
+width, as in :func:`count_events`, and so is what it returns.
+"""
 
 
 def _read_dat(
-    path: Path, window: tuple[int, int], sensor_size: tuple[int, int]
-) -> Events:
-    return DatFile(path).read(*window, sensor_size)
+    path: Path,
+    window: tuple[int, int],
+    num_steps: int,
+    num_bins: int,
+    size: tuple[int, int],
+) -> np.ndarray:
+    events = DatFile(path).read(*window, size)
+    return count_events(events, window, num_steps, num_bins, size)
 
 
 def read_npy(path: str | os.PathLike[str], sensor_size: tuple[int, int]) -> Events:
@@ -55,17 +65,22 @@ def read_npy(path: str | os.PathLike[str], sensor_size: tuple[int, int]) -> Even
 
 
 def _read_npy_window(
-    path: Path, window: tuple[int, int], sensor_size: tuple[int, int]
-) -> Events:
-    """Return all events; the window is the file's, from its first event."""
-    events = read_npy(path, sensor_size)
-    return {**events, 't': events['t'] - events['t'][0] + window[0]}
+    path: Path,
+    window: tuple[int, int],
+    num_steps: int,
+    num_bins: int,
+    size: tuple[int, int],
+) -> np.ndarray:
+    """Count all events; the window is the file's, from its first event."""
+    events = read_npy(path, size)
+    events = {**events, 't': events['t'] - events['t'][0] + window[0]}
+    return count_events(events, window, num_steps, num_bins, size)
 
 
-RECORDINGS: NamedRows[WindowReader] = NamedRows(
+RECORDINGS: NamedRows[FrameReader] = NamedRows(
     'recording format',
     object,
-    {'dat': _read_dat, 'npy': _read_npy_window},
+    {'dat': _read_dat, 'npy': _read_npy_window, 'rvt': read_histograms},
 )
 """Readers by name; ``RECORDINGS.register(name, reader)`` adds one."""
 
