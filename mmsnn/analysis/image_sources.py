@@ -1,4 +1,4 @@
-"""Samples from image files or random noise, packed by a test pipeline."""
+"""Samples from files or random noise, packed by a test pipeline."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,7 +17,9 @@ from mmsnn.datasets.events.values import SENSOR_SIZE
 from mmsnn.datasets.guarded_pipeline import GuardedPipeline
 from mmsnn.utils.config_types import class_name
 from mmsnn.utils.errors import UserError
-from mmsnn.utils.preflight import innermost_dataset
+from mmsnn.utils.preflight import find_class, innermost_dataset
+
+from .recording_files import LoadRecording
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 # Size of random images if the config does not define one.
@@ -97,33 +99,38 @@ class NoiseSamples(Dataset):
 
 
 class FileSamples(Dataset):
-    """Image files processed by a config's test pipeline, with random labels.
+    """Files processed by a config's test pipeline, with random labels.
 
-    For data sets that are kept in memory, files are resized to the size of their
-    images.
+    The files are images or, for models of event data, recordings. For data sets that
+    are kept in memory, images are resized to the size of their images.
 
     Args:
         cfg: A full config.
-        files: The images.
+        files: The files.
         seed: Seed of the labels and boxes.
+        max_events: Largest number of events of a recording; None is no limit.
 
     Raises:
-        UserError: If the config has no test pipeline or one for event frames, or, when
-            a sample is read, if its file is not an image.
+        UserError: If the config has no test pipeline or, when a sample is read, if its
+            file is not an image or a recording.
     """
 
-    def __init__(self, cfg: Config, files: Sequence[Path], seed: int) -> None:
+    def __init__(
+        self,
+        cfg: Config,
+        files: Sequence[Path],
+        seed: int,
+        max_events: int | None = None,
+    ) -> None:
         pipeline = _pipeline(cfg)
-        if _event_steps(pipeline):
-            raise UserError(
-                f'config {cfg.filename!r} is for event frames, which image files do '
-                'not hold: use its data set or random input'
-            )
         steps = [step for step in pipeline if 'Annotations' not in class_name(step)]
         self.files = files
         self.seed = seed
         transforms = [TRANSFORMS.build(step) for step in steps]
-        if not class_name(steps[0]).startswith('LoadImage'):
+        self._load: LoadRecording | None = None
+        if takes_events(cfg):
+            self._load = LoadRecording(cfg, transforms.pop(0), max_events)
+        elif not class_name(steps[0]).startswith('LoadImage'):
             size, channels = _made_size(cfg), _channels(cfg)
             transforms.insert(0, partial(_load_small, size=size, channels=channels))
         self._pack = transforms.pop()
@@ -135,12 +142,26 @@ class FileSamples(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = str(self.files[index])
-        results = self._prepare(dict(img_path=path, img_id=index, sample_idx=index))
+        loaded: dict[str, Any] = dict(img_path=path, img_id=index, sample_idx=index)
+        if self._load is not None:
+            loaded = self._load(loaded)
+        results = self._prepare(loaded)
         if results is None:
             raise UserError(f'image {path!r} is left out by the test pipeline')
         rng = np.random.default_rng((self.seed, index))
-        size = results['img'].shape[:2]
+        size = results['img_shape'][:2]
         return self._pack(results | _targets(rng, size, self._num_classes))
+
+
+def takes_events(cfg: Config) -> bool:
+    """Return whether a config's test pipeline begins with events, not with images.
+
+    Raises:
+        UserError: If the config has no test pipeline.
+    """
+    scope = cfg.get('default_scope')
+    first = find_class(TRANSFORMS, _pipeline(cfg)[0]['type'], scope)
+    return hasattr(first, 'add_frames')
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -251,4 +272,10 @@ def _made_size(cfg: Config) -> tuple[int, int]:
     return _IN_MEMORY.get(class_name(dataset), DEFAULT_SIZE)
 
 
-__all__ = ['SUFFIXES', 'FileSamples', 'NoiseSamples', 'find_images']
+__all__ = [
+    'SUFFIXES',
+    'FileSamples',
+    'NoiseSamples',
+    'find_images',
+    'takes_events',
+]

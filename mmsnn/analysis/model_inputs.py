@@ -29,7 +29,13 @@ from mmsnn.utils.failures import explain_building
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
 from .batches import Batches
-from .image_sources import SUFFIXES, FileSamples, NoiseSamples, find_images
+from .image_sources import (
+    SUFFIXES,
+    FileSamples,
+    NoiseSamples,
+    find_images,
+    takes_events,
+)
 
 
 @dataclass(frozen=True)
@@ -196,21 +202,24 @@ def make_batches(
     )
 
 
-def make_file_batches(cfg: Config, files: Sequence[Path]) -> Batches:
-    """Make batches of one image each from image files.
+def make_file_batches(
+    cfg: Config, files: Sequence[Path], max_events: int | None = None
+) -> Batches:
+    """Make batches of one sample each from image files or event recordings.
 
     Args:
-        cfg: A full config of a detector or classifier of images.
-        files: The images, processed by the config's test pipeline.
+        cfg: A full config of a detector or classifier.
+        files: The images or, for a model of event data, ``.dat`` or ``.npy`` files,
+            processed by the config's test pipeline.
+        max_events: Largest number of events of a recording; None is no limit.
 
     Raises:
-        UserError: If the config is not for images; during iteration, if a file is
-            missing or not an image.
+        UserError: During iteration, if a file is missing, or not an image or recording.
     """
     _check_sections(cfg)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     return Batches(
-        FileSamples(cfg, files, seed=0),
+        FileSamples(cfg, files, 0, max_events),
         num_images=len(files),
         requested=len(files),
         batch_size=1,
@@ -283,6 +292,11 @@ def _from_folder(
     Raises:
         UserError: If the folder is missing or empty, or the config is not for images.
     """
+    if takes_events(cfg):
+        raise UserError(
+            f'config {cfg.filename!r} is for event frames, which image files do not '
+            'hold: use its data set or random input'
+        )
     files = find_images(folder)
     chosen = [files[index] for index in _spread(len(files), num_images)]
     text = f'{len(chosen)} of the {len(files)} in {folder}'
@@ -298,4 +312,5 @@ __all__ = [
     'make_batches',
     'make_file_batches',
     'open_dataset',
+    'takes_events',
 ]

@@ -1,4 +1,4 @@
-// Sends the chosen picture, shows the result, and asks for its pictures anew when a
+// Sends the chosen file, shows the result, and asks for its pictures anew when a
 // slider or list changes. All numbers and pictures come from the server.
 'use strict';
 
@@ -35,7 +35,13 @@ async function showModel() {
   const turn = latest;
   try {
     const html = await request(`models/${model.value}`);
-    if (turn === latest) about.innerHTML = html;
+    if (turn === latest) {
+      about.innerHTML = html;
+      const told = about.querySelector('[data-ask]').dataset;
+      document.getElementById('ask').textContent = told.ask;
+      document.getElementById('limits').textContent = told.limits;
+      file.accept = told.accept;
+    }
   } catch (error) {
     if (turn === latest) tell(error.message);
   }

@@ -62,6 +62,7 @@ def test_report(
         ([DETECTOR, '--iou', 2], 'iou must be in (0, 1], but got 2'),
         ([DETECTOR, '--costs', 'TPU'], 'one of SG, GAC'),
         ([CLASSIFIER], 'no boxes'),
+        ([DETECTOR], 'finds nothing in any image'),
     ],
 )
 def test_mistakes(

@@ -14,13 +14,14 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import PackDetInputs
 
 from mmsnn.datasets.events.detection.recordings import RECORDINGS, count_events
+from mmsnn.datasets.events.values import Events
 from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_number, check_positive_int
 from mmsnn.utils.errors import UserError
 
 _META_KEYS = (
     *('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip'),
-    *('flip_direction', 'recording', 'event_time', 'instances'),
+    *('flip_direction', 'recording', 'window', 'event_time', 'instances'),
 )
 
 
@@ -55,6 +56,16 @@ class LoadEventWindow(BaseTransform):
         """Add the frames of a sample."""
         window, size = results['window'], (results['height'], results['width'])
         events = RECORDINGS[results['layout']](Path(results['img_path']), window, size)
+        return self.add_frames(results, events)
+
+    def add_frames(self, results: dict[str, Any], events: Events) -> dict[str, Any]:
+        """Add the frames of events that have been read.
+
+        Args:
+            results: See the required keys; ``img_path`` and ``layout`` are not used.
+            events: The events in the window.
+        """
+        window, size = results['window'], (results['height'], results['width'])
         frames = count_events(events, window, self.num_steps, self.num_bins, size)
         image = frames.reshape(-1, *size).transpose(1, 2, 0)
         results['img'] = np.ascontiguousarray(image)

@@ -8,8 +8,14 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmsnn.datasets.events.files import EventFile
-from mmsnn.datasets.events.frames import CACHE_FOLDER, FrameCache, integrate_sample
+from mmsnn.datasets.events.frames import (
+    CACHE_FOLDER,
+    FrameCache,
+    integrate,
+    integrate_sample,
+)
 from mmsnn.datasets.events.readers import read_events
+from mmsnn.datasets.events.values import Events
 from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_bool, check_positive_int, describe
 
@@ -58,7 +64,13 @@ class LoadEventFrames(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the frames of a sample."""
         file, key = results['event_file'], results['event_key']
-        frames = self._load(file, key)
+        return self._add(results, self._load(file, key))
+
+    def add_frames(self, results: dict[str, Any], events: Events) -> dict[str, Any]:
+        """Add the frames of events that have been read; no key is required."""
+        return self._add(results, integrate(events, self.num_steps, 'the recording'))
+
+    def _add(self, results: dict[str, Any], frames: np.ndarray) -> dict[str, Any]:
         results['frames'] = frames.astype(np.float32)
         results['ori_shape'] = results['img_shape'] = frames.shape[-2:]
         return results
