@@ -52,7 +52,7 @@ def _frames(result: Result, query: Query) -> Figure:
 
 def _each_step(result: Result, query: Query) -> Figure:
     if result.each_step is None:
-        raise UserError('the model has no boxes after each time step')
+        raise UserError('there are no boxes after each time step')
     found, image = result.each_step, result.image
     step, last = _number(query, 'steps', int, 1), len(found.detections)
     if not 1 <= step <= last:

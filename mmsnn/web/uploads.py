@@ -44,7 +44,7 @@ def read_upload(served: ServedModel, content: bytes) -> Mapping[str, Any]:
         try:
             return served.read_file(path)
         except UserError as error:
-            text = str(error).replace(f'event file {str(path)!r}', 'the recording')
+            text = str(error).replace(f'event file {str(path)!r}', 'the file')
             raise UserError(text) from error
 
 
