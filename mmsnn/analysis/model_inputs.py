@@ -4,10 +4,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -18,7 +17,7 @@ from torch import nn
 from torch.utils.data import Dataset, Subset
 
 from mmsnn.datasets.guarded_pipeline import guard_dataset
-from mmsnn.utils import check_choice, check_positive_int
+from mmsnn.utils import check_positive_int
 from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
 from mmsnn.utils.checkpoint_readers import always_safe
 from mmsnn.utils.checkpoints import read_with_classes
@@ -28,7 +27,7 @@ from mmsnn.utils.errors import UserError, first_line
 from mmsnn.utils.failures import explain_building
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
-from .batches import Batches
+from .batches import Batches, InputSource
 from .image_sources import (
     SUFFIXES,
     FileSamples,
@@ -36,39 +35,6 @@ from .image_sources import (
     find_images,
     takes_events,
 )
-
-
-@dataclass(frozen=True)
-class InputSource:
-    """Source of the images.
-
-    Attributes:
-        kind: ``'dataset'``: the config's test set; ``'folder'``: image files, processed
-            by the config's test pipeline; ``'random'``: noise.
-        folder: Folder of the images for ``'folder'``; subfolders are included.
-        size: Height and width for ``'random'``; None uses the size that the config's
-            test pipeline defines, otherwise 224x224.
-
-    Raises:
-        ValueError: If ``kind`` is unknown, or ``folder`` or ``size`` does not fit it.
-    """
-
-    kind: Literal['dataset', 'folder', 'random'] = 'dataset'
-    folder: Path | None = None
-    size: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        check_choice('kind', self.kind, ('dataset', 'folder', 'random'))
-        if (self.folder is not None) != (self.kind == 'folder'):
-            given = f'kind {self.kind!r} and folder {self.folder!r}'
-            raise ValueError(f"a folder belongs to kind 'folder', but got {given}")
-        if self.size is not None:
-            if self.kind != 'random':
-                raise ValueError(
-                    f"a size belongs to kind 'random', but got kind {self.kind!r}"
-                )
-            for side in self.size:
-                check_positive_int('size', side)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 
 
 def loaded(page: Any) -> None:
-    page.wait_for_function(LOADED, timeout=WAIT)
+    page.wait_for_function(LOADED, timeout=WAIT, polling=50)
 
 
 def shown(page: Any, figure: str) -> list[int]:
