@@ -13,13 +13,12 @@ from mmengine.dataset import Compose
 from mmengine.registry import TRANSFORMS
 from torch.utils.data import Dataset
 
-from mmsnn.datasets.events.values import SENSOR_SIZE
 from mmsnn.datasets.guarded_pipeline import GuardedPipeline
 from mmsnn.utils.config_types import class_name
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import find_class, innermost_dataset
 
-from .recording_files import LoadRecording
+from .recording_files import LoadRecording, sensor_size
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 # Size of random images if the config does not define one.
@@ -67,7 +66,8 @@ class NoiseSamples(Dataset):
         self.size = size or _made_size(cfg)
         self.seed = seed
         self.channels = _channels(cfg)
-        self.num_steps = _event_steps(pipeline)
+        events = takes_events(cfg)
+        self.num_steps: int = pipeline[0]['num_steps'] if events else 0
         self._num_classes = _num_classes(cfg.model)
         self._pack = TRANSFORMS.build(pipeline[-1])
 
@@ -78,12 +78,14 @@ class NoiseSamples(Dataset):
         rng = np.random.default_rng((self.seed, index))
         results = dict(img_id=index, sample_idx=index, img_path='')
         if self.num_steps:
-            frames = rng.poisson(EVENT_RATE, (self.num_steps, 2, *self.size))
-            results |= dict(frames=frames.astype(np.float32))
-            results |= dict(img_shape=self.size, ori_shape=self.size)
+            shape = (self.num_steps, self.channels, *self.size)
+            frames = rng.poisson(EVENT_RATE, shape).astype(np.float32)
+            # as the transforms of classifiers and of detectors load them
+            results |= _image(frames.reshape(-1, *self.size).transpose(1, 2, 0))
+            results |= dict(frames=frames, num_steps=self.num_steps)
         else:
-            shape = (*self.size, self.channels)
-            results |= _image(rng.integers(0, 256, shape, dtype=np.uint8))
+            pixels = (*self.size, self.channels)
+            results |= _image(rng.integers(0, 256, pixels, dtype=np.uint8))
         return self._pack(results | _targets(rng, self.size, self._num_classes))
 
     def __str__(self) -> str:
@@ -229,16 +231,10 @@ def _pipeline(cfg: Config) -> list[Mapping[str, Any]]:
     return list(pipeline)
 
 
-def _event_steps(pipeline: Sequence[Mapping[str, Any]]) -> int:
-    """Return the number of event frames per sample; 0 for images."""
-    steps = [
-        step['num_steps'] for step in pipeline if class_name(step) == 'LoadEventFrames'
-    ]
-    return steps[0] if steps else 0
-
-
 def _channels(cfg: Config) -> int:
-    """Return the number of channels of the model's images."""
+    """Return the number of channels of the model's images or event frames."""
+    if takes_events(cfg):
+        return 2 * _pipeline(cfg)[0].get('num_bins', 1)
     mean = (cfg.model.get('data_preprocessor') or {}).get('mean') or (0, 0, 0)
     return (cfg.model.get('backbone') or {}).get('in_channels', len(mean))
 
@@ -266,8 +262,8 @@ def _made_size(cfg: Config) -> tuple[int, int]:
         if isinstance(size, Sequence) and len(size) == 2:
             first, second = int(size[0]), int(size[1])
             return (second, first) if width_first else (first, second)
-    if _event_steps(pipeline):
-        return SENSOR_SIZE
+    if takes_events(cfg):
+        return sensor_size(cfg)
     dataset = innermost_dataset(cfg.test_dataloader.dataset)
     return _IN_MEMORY.get(class_name(dataset), DEFAULT_SIZE)
 

@@ -25,10 +25,9 @@ class LoadRecording:
     """
 
     def __init__(self, cfg: Config, transform: Any, max_events: int | None) -> None:
+        self.size = sensor_size(cfg)
         dataset = innermost_dataset(cfg.test_dataloader.dataset)
-        class_ = find_class(DATASETS, dataset.type, cfg.get('default_scope'))
-        self.size: tuple[int, int] = getattr(class_, 'SENSOR_SIZE', SENSOR_SIZE)
-        default = getattr(class_, 'DURATION', None)
+        default = getattr(_dataset_class(cfg), 'DURATION', None)
         self.duration: int | None = dataset.get('duration', default)
         self.transform = transform
         self.max_events = max_events
@@ -53,4 +52,15 @@ class LoadRecording:
         return found
 
 
-__all__ = ['LoadRecording']
+def sensor_size(cfg: Config) -> tuple[int, int]:
+    """Return height and width of the sensor of the config's data set in pixels."""
+    size: tuple[int, int] = getattr(_dataset_class(cfg), 'SENSOR_SIZE', SENSOR_SIZE)
+    return size
+
+
+def _dataset_class(cfg: Config) -> type | None:
+    dataset = innermost_dataset(cfg.test_dataloader.dataset)
+    return find_class(DATASETS, dataset.type, cfg.get('default_scope'))
+
+
+__all__ = ['LoadRecording', 'sensor_size']
