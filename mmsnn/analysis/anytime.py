@@ -112,6 +112,8 @@ def measure_anytime(
 ) -> Anytime:
     """Evaluate a detector after each of its time steps.
 
+    Evaluators of MMDetection return no metrics without a detection: they are 0 then.
+
     Args:
         detector: A detector of MMDetection in evaluation mode.
         batches: Batches for its ``test_step``.
@@ -122,7 +124,7 @@ def measure_anytime(
 
     Raises:
         ValueError: If the detector has no spiking neurons or a part that cannot stream,
-            or does not predict boxes.
+            or does not predict boxes, or if it finds nothing in any image.
     """
     num_steps = max(
         (m.num_steps for m in detector.modules() if isinstance(m, BaseNeuron)),
@@ -134,13 +136,20 @@ def measure_anytime(
     counters = [OperationCounter(detector) for _ in range(num_steps)]
     stops: list[int] = []
     for batch in batches:
-        runs = [_detect(detector, batch, t + 1, counters[t]) for t in range(num_steps)]
-        ends = [_end(samples, stopping) for samples in zip(*runs, strict=True)]
+        runs = []
+        for t, counter in enumerate(counters, start=1):
+            with counter:
+                runs.append(detect_after(detector, batch, t))
+        ends = [stopping_step(samples, stopping) for samples in zip(*runs, strict=True)]
         early = [runs[end - 1][i] for i, end in enumerate(ends)]
         for evaluator, samples in zip(evaluators, [*runs, early], strict=True):
             evaluator.process(samples, batch)
         stops += ends
     metrics = [evaluator.evaluate(len(stops)) for evaluator in evaluators]
+    names = next(filter(None, metrics), None)
+    if names is None:
+        raise ValueError('the detector finds nothing in any image, at any time step')
+    metrics = [found or dict.fromkeys(names, 0.0) for found in metrics]
     operations = [counter.result() for counter in counters]
 
     def energy(counted: Operations) -> float:
@@ -168,17 +177,28 @@ def measure_anytime(
 
 
 @torch.no_grad()
-def _detect(
-    detector: Any,
-    batch: Mapping[str, Any],
-    num_steps: int,
-    counter: OperationCounter,
-) -> list[Any]:
-    """Return the detections of a batch after some time steps from rest."""
+def detect_after(
+    detector: Any, batch: Mapping[str, Any], num_steps: int
+) -> Sequence[Any]:
+    """Return the detections of a batch after some time steps from rest.
+
+    Args:
+        detector: A detector of MMDetection in evaluation mode.
+        batch: A batch for its ``test_step``, which is not changed. Of frames
+            ``[T, C, H, W]``, the first ``num_steps`` are used.
+        num_steps: Number of time steps.
+
+    Returns:
+        One ``DetDataSample`` per image, with ``pred_instances``.
+
+    Raises:
+        ValueError: If the detector has a part that cannot stream, or predicts no boxes.
+    """
     # detectors write their predictions into the samples
     data = detector.data_preprocessor(copy.deepcopy(dict(batch)), False)
-    with counter:
-        samples, _ = step(detector, **data, mode='predict', num_steps=num_steps)
+    if data['inputs'].dim() == 5:
+        data['inputs'] = data['inputs'][:, :num_steps]
+    samples, _ = step(detector, **data, mode='predict', num_steps=num_steps)
     if any(getattr(sample, 'pred_instances', None) is None for sample in samples):
         raise ValueError(
             f'{type(detector).__name__} predicts no boxes: it is not a detector'
@@ -186,8 +206,13 @@ def _detect(
     return samples
 
 
-def _end(samples: Sequence[Any], rule: StoppingRule) -> int:
-    """Return the time step at which an image stops, given its detections."""
+def stopping_step(samples: Sequence[Any], rule: StoppingRule) -> int:
+    """Return the time step at which an image stops.
+
+    Args:
+        samples: Its detections after 1, 2, ... time steps.
+        rule: The rule.
+    """
     found = [sample.pred_instances for sample in samples]
     for t, (before, now) in enumerate(zip(found, found[1:], strict=False), start=2):
         if rule.same(now, before):
@@ -221,4 +246,11 @@ def _each(runs: Sequence[Operations], images: Sequence[int]) -> list[Operations]
     return chosen
 
 
-__all__ = ['Anytime', 'StepResult', 'StoppingRule', 'measure_anytime']
+__all__ = [
+    'Anytime',
+    'StepResult',
+    'StoppingRule',
+    'detect_after',
+    'measure_anytime',
+    'stopping_step',
+]

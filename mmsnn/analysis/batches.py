@@ -1,10 +1,47 @@
-"""Batches of a model's inputs."""
+"""Batches of a model's inputs, and where they come from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+
+from mmsnn.utils import check_choice, check_positive_int
+
+
+@dataclass(frozen=True)
+class InputSource:
+    """Source of the images.
+
+    Attributes:
+        kind: ``'dataset'``: the config's test set; ``'folder'``: image files, processed
+            by the config's test pipeline; ``'random'``: noise.
+        folder: Folder of the images for ``'folder'``; subfolders are included.
+        size: Height and width for ``'random'``; None uses the size that the config's
+            test pipeline defines, otherwise 224x224.
+
+    Raises:
+        ValueError: If ``kind`` is unknown, or ``folder`` or ``size`` does not fit it.
+    """
+
+    kind: Literal['dataset', 'folder', 'random'] = 'dataset'
+    folder: Path | None = None
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        check_choice('kind', self.kind, ('dataset', 'folder', 'random'))
+        if (self.folder is not None) != (self.kind == 'folder'):
+            given = f'kind {self.kind!r} and folder {self.folder!r}'
+            raise ValueError(f"a folder belongs to kind 'folder', but got {given}")
+        if self.size is not None:
+            if self.kind != 'random':
+                raise ValueError(
+                    f"a size belongs to kind 'random', but got kind {self.kind!r}"
+                )
+            for side in self.size:
+                check_positive_int('size', side)
 
 
 class Batches:
@@ -53,3 +90,6 @@ class Batches:
                 generator=torch.Generator(),
             )
         )
+
+
+__all__ = ['Batches', 'InputSource']

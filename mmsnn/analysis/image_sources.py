@@ -1,4 +1,4 @@
-"""Samples from image files or random noise, packed by a test pipeline."""
+"""Samples from files or random noise, packed by a test pipeline."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,6 +18,8 @@ from mmsnn.datasets.transforms import FrameLoader
 from mmsnn.utils.config_types import class_name, loads_image_files
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import find_class, innermost_dataset
+
+from .recording_files import LoadRecording
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 # Size of random images if the config does not define one.
@@ -80,8 +82,8 @@ class NoiseSamples(Dataset):
             frames = rng.poisson(EVENT_RATE, (self.loader.num_steps, *frame))
             results = self.loader.add_frames(results, frames)
         else:
-            shape = (*self.size, self.channels)
-            results |= _image(rng.integers(0, 256, shape, dtype=np.uint8))
+            pixels = (*self.size, self.channels)
+            results |= _image(rng.integers(0, 256, pixels, dtype=np.uint8))
         return self._pack(results | _targets(rng, self.size, self._num_classes))
 
     def __str__(self) -> str:
@@ -97,33 +99,40 @@ class NoiseSamples(Dataset):
 
 
 class FileSamples(Dataset):
-    """Image files processed by a config's test pipeline, with random labels.
+    """Files processed by a config's test pipeline, with random labels.
 
-    For data sets that are kept in memory, files are resized to the size of their
-    images.
+    The files are images or, for models of event data, recordings. For data sets that
+    are kept in memory, images are resized to the size of their images.
 
     Args:
         cfg: A full config.
-        files: The images.
+        files: The files.
         seed: Seed of the labels and boxes.
+        max_events: Largest number of events of a recording; None is no limit.
 
     Raises:
-        UserError: If the config has no test pipeline or one for event frames, or, when
-            a sample is read, if its file is not an image.
+        UserError: If the config has no test pipeline or, when a sample is read, if its
+            file is not an image or a recording.
     """
 
-    def __init__(self, cfg: Config, files: Sequence[Path], seed: int) -> None:
+    def __init__(
+        self,
+        cfg: Config,
+        files: Sequence[Path],
+        seed: int,
+        max_events: int | None = None,
+    ) -> None:
         pipeline = _pipeline(cfg)
-        if _frame_loader(pipeline) is not None:
-            raise UserError(
-                f'config {cfg.filename!r} is for event frames, which image files do '
-                'not hold: use its data set or random input'
-            )
         steps = [step for step in pipeline if 'Annotations' not in class_name(step)]
         self.files = files
         self.seed = seed
         transforms = [TRANSFORMS.build(step) for step in steps]
-        if not loads_image_files(steps):
+        self._load: LoadRecording | None = None
+        loaders = [one for one in transforms if isinstance(one, FrameLoader)]
+        if loaders:
+            self._load = LoadRecording(cfg, loaders[0], max_events)
+            del transforms[: transforms.index(loaders[0]) + 1]
+        elif not loads_image_files(steps):
             size, channels = _made_size(cfg), _channels(cfg)
             transforms.insert(0, partial(_load_small, size=size, channels=channels))
         self._pack = transforms.pop()
@@ -135,12 +144,24 @@ class FileSamples(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = str(self.files[index])
-        results = self._prepare(dict(img_path=path, img_id=index, sample_idx=index))
+        loaded: dict[str, Any] = dict(img_path=path, img_id=index, sample_idx=index)
+        if self._load is not None:
+            loaded = self._load(loaded)
+        results = self._prepare(loaded)
         if results is None:
             raise UserError(f'image {path!r} is left out by the test pipeline')
         rng = np.random.default_rng((self.seed, index))
-        size = results['img'].shape[:2]
+        size = results['img_shape'][:2]
         return self._pack(results | _targets(rng, size, self._num_classes))
+
+
+def takes_events(cfg: Config) -> bool:
+    """Return whether a config's test pipeline loads events, not images.
+
+    Raises:
+        UserError: If the config has no test pipeline.
+    """
+    return _frame_loader(_pipeline(cfg)) is not None
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -254,4 +275,10 @@ def _made_size(cfg: Config) -> tuple[int, int]:
     return _IN_MEMORY.get(class_name(dataset), DEFAULT_SIZE)
 
 
-__all__ = ['SUFFIXES', 'FileSamples', 'NoiseSamples', 'find_images']
+__all__ = [
+    'SUFFIXES',
+    'FileSamples',
+    'NoiseSamples',
+    'find_images',
+    'takes_events',
+]

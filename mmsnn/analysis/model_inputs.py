@@ -4,10 +4,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -18,7 +17,7 @@ from torch import nn
 from torch.utils.data import Dataset, Subset
 
 from mmsnn.datasets.guarded_pipeline import guard_dataset
-from mmsnn.utils import check_choice, check_positive_int
+from mmsnn.utils import check_positive_int
 from mmsnn.utils.checkpoint_fit import check_fit, judge_fit
 from mmsnn.utils.checkpoint_readers import always_safe
 from mmsnn.utils.checkpoints import read_with_classes
@@ -28,41 +27,14 @@ from mmsnn.utils.errors import UserError, first_line
 from mmsnn.utils.failures import explain_building
 from mmsnn.utils.preflight import check_data, check_pretrained, explain_downloads
 
-from .batches import Batches
-from .image_sources import SUFFIXES, FileSamples, NoiseSamples, find_images
-
-
-@dataclass(frozen=True)
-class InputSource:
-    """Source of the images.
-
-    Attributes:
-        kind: ``'dataset'``: the config's test set; ``'folder'``: image files, processed
-            by the config's test pipeline; ``'random'``: noise.
-        folder: Folder of the images for ``'folder'``; subfolders are included.
-        size: Height and width for ``'random'``; None uses the size that the config's
-            test pipeline defines, otherwise 224x224.
-
-    Raises:
-        ValueError: If ``kind`` is unknown, or ``folder`` or ``size`` does not fit it.
-    """
-
-    kind: Literal['dataset', 'folder', 'random'] = 'dataset'
-    folder: Path | None = None
-    size: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        check_choice('kind', self.kind, ('dataset', 'folder', 'random'))
-        if (self.folder is not None) != (self.kind == 'folder'):
-            given = f'kind {self.kind!r} and folder {self.folder!r}'
-            raise ValueError(f"a folder belongs to kind 'folder', but got {given}")
-        if self.size is not None:
-            if self.kind != 'random':
-                raise ValueError(
-                    f"a size belongs to kind 'random', but got kind {self.kind!r}"
-                )
-            for side in self.size:
-                check_positive_int('size', side)
+from .batches import Batches, InputSource
+from .image_sources import (
+    SUFFIXES,
+    FileSamples,
+    NoiseSamples,
+    find_images,
+    takes_events,
+)
 
 
 @contextmanager
@@ -196,21 +168,24 @@ def make_batches(
     )
 
 
-def make_file_batches(cfg: Config, files: Sequence[Path]) -> Batches:
-    """Make batches of one image each from image files.
+def make_file_batches(
+    cfg: Config, files: Sequence[Path], max_events: int | None = None
+) -> Batches:
+    """Make batches of one sample each from image files or event recordings.
 
     Args:
-        cfg: A full config of a detector or classifier of images.
-        files: The images, processed by the config's test pipeline.
+        cfg: A full config of a detector or classifier.
+        files: The images or, for a model of event data, ``.dat`` or ``.npy`` files,
+            processed by the config's test pipeline.
+        max_events: Largest number of events of a recording; None is no limit.
 
     Raises:
-        UserError: If the config is not for images; during iteration, if a file is
-            missing or not an image.
+        UserError: During iteration, if a file is missing, or not an image or recording.
     """
     _check_sections(cfg)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     return Batches(
-        FileSamples(cfg, files, seed=0),
+        FileSamples(cfg, files, 0, max_events),
         num_images=len(files),
         requested=len(files),
         batch_size=1,
@@ -283,6 +258,11 @@ def _from_folder(
     Raises:
         UserError: If the folder is missing or empty, or the config is not for images.
     """
+    if takes_events(cfg):
+        raise UserError(
+            f'config {cfg.filename!r} is for event frames, which image files do not '
+            'hold: use its data set or random input'
+        )
     files = find_images(folder)
     chosen = [files[index] for index in _spread(len(files), num_images)]
     text = f'{len(chosen)} of the {len(files)} in {folder}'
@@ -298,4 +278,5 @@ __all__ = [
     'make_batches',
     'make_file_batches',
     'open_dataset',
+    'takes_events',
 ]

@@ -15,7 +15,6 @@ from functools import partial
 
 from .common.options import add_config_options
 from .common.progress import track
-from .common.quiet_imports import import_frameworks
 from .common.reports import finish, load
 
 
@@ -57,7 +56,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Evaluate after each time step, print and save the report."""
-    import_frameworks()
     from mmsnn.analysis import CountingRules
     from mmsnn.analysis.anytime import StoppingRule, measure_anytime
     from mmsnn.analysis.energy.energy_models import find_energy_model

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from .common.options import OutputFolder
 from .common.progress import track, working
-from .common.quiet_imports import import_frameworks
 from .common.shipped import DETECTOR
 
 if TYPE_CHECKING:
@@ -66,7 +65,6 @@ def main(args: argparse.Namespace) -> None:
     Raises:
         UserError: If an option is wrong, or something cannot be written.
     """
-    import_frameworks()
     from mmengine.logging import MMLogger
 
     from mmsnn.datasets import make_digits_detection

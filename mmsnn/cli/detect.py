@@ -29,7 +29,6 @@ from .common.deploy_options import add_deploy_options, check_deploy_options, dep
 from .common.exit_codes import note
 from .common.options import OutputFolder, add_cfg_options
 from .common.progress import track_rate, working
-from .common.quiet_imports import import_frameworks
 from .common.shipped import DETECTOR
 
 if TYPE_CHECKING:
@@ -88,7 +87,6 @@ def main(args: argparse.Namespace) -> None:
         UserError: If the inputs, the config, the checkpoint or the options are wrong.
         SystemExit: With code 1, if a file cannot be read.
     """
-    import_frameworks()
     check_options(args)
     words, config, checkpoint = split_words(args.words)
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from .common.exit_codes import note
 from .common.options import OutputFolder, add_config_options
 from .common.progress import progress
-from .common.quiet_imports import import_frameworks
 from .common.reports import describe_run, finish
 
 if TYPE_CHECKING:
@@ -73,7 +72,6 @@ def main(args: argparse.Namespace) -> None:
     Raises:
         UserError: If the options do not fit the model or the images.
     """
-    import_frameworks()
     import mmsnn  # noqa: F401
     from mmsnn.analysis.gradcam import explain_prediction
     from mmsnn.analysis.model_inputs import build_model, make_file_batches

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from .common.exit_codes import note
 from .common.options import add_cfg_options
-from .common.quiet_imports import import_frameworks
 
 if TYPE_CHECKING:
     from mmsnn.web.served_models import ServedModel
@@ -52,7 +51,6 @@ def main(args: argparse.Namespace) -> None:
         UserError: If the packages of the page are missing, or the model or the address
             cannot be used.
     """
-    import_frameworks()
     import mmsnn  # noqa: F401
     from mmsnn.utils.errors import UserError
 

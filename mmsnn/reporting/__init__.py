@@ -12,6 +12,7 @@ from .attention_pictures import (
 )
 from .box_pictures import draw_boxes
 from .detection_pictures import draw_detections
+from .event_pictures import draw_event_frames
 from .gradcam_pictures import draw_gradcam
 from .image_overlay import picture_settings, restore_image
 from .spike_pictures import (
@@ -25,6 +26,7 @@ __all__ = [
     'draw_boxes',
     'draw_channel_attention',
     'draw_detections',
+    'draw_event_frames',
     'draw_firing_maps',
     'draw_gate',
     'draw_gradcam',

@@ -11,7 +11,7 @@ from mmengine.visualization import Visualizer
 from mmsnn.datasets.palettes import with_colors
 from mmsnn.utils.errors import UserError
 
-from .image_overlay import draw_events
+from .image_overlay import draw_events, sum_bins
 
 # Minimum length of the shorter side in pixels, so that labels are legible.
 LEGIBLE = 320
@@ -33,7 +33,7 @@ def to_image(inputs: Any, rgb: bool, summed: bool = False) -> np.ndarray:
     """
     array = inputs.numpy()
     if array.ndim == 4:
-        return draw_events(array) if summed else tile_frames(array)
+        return draw_events(sum_bins(array).sum(0)) if summed else tile_frames(array)
     image = array.transpose(1, 2, 0)
     if image.shape[2] == 1:
         image = image.repeat(3, axis=2)

@@ -33,10 +33,9 @@ def restore_image(
 ) -> np.ndarray:
     """Return the original picture of a network's input.
 
-    Undoes the normalisation and crops the padding. Frames of events, with an even
-    number of channels of which every second one is of ON events, are summed over time
-    and bins and drawn on white, ON events in red and OFF events in blue; other frames
-    are averaged.
+    Undoes the normalisation and crops the padding. Frames of events, with two channels
+    (polarities) per bin, are summed over time and drawn on white, ON events in red and
+    OFF events in blue; other frames are averaged.
 
     Args:
         image: The network's input.
@@ -49,7 +48,7 @@ def restore_image(
         The RGB picture, ``[height, width, 3]``, uint8.
 
     Raises:
-        ValueError: If the number of channels is neither 1, 3 nor even.
+        ValueError: If the number of channels is not 1, 3 or even.
     """
     cfg = preprocessor or {}
     frames = image.values[..., : image.height, : image.width].astype(np.float64)
@@ -57,15 +56,15 @@ def restore_image(
     channels = frames.shape[1]
     if channels not in (1, 3) and channels % 2:
         raise ValueError(
-            'pictures are made of images with 1 or 3 channels and of events with an '
-            f'even number, but the input has {channels}'
+            'pictures are made of images with 1 or 3 channels and of events with 2 per '
+            f'bin, but the input has {channels}'
         )
     if cfg.get('mean') is not None:
         # preprocessors have one number for all channels or one per channel
         mean, std = (np.reshape(cfg[key], (-1, 1, 1)) for key in ('mean', 'std'))
         frames = frames * std + mean
     if channels % 2 == 0:
-        return draw_events(frames)
+        return draw_events(sum_bins(frames).sum(0))
     pixels = frames.mean(0).transpose(1, 2, 0)
     swapped = any(cfg.get(key) for key in ('bgr_to_rgb', 'rgb_to_bgr', 'to_rgb'))
     if channels == 3 and swapped == bool(cfg.get('loads_rgb')):
@@ -74,20 +73,32 @@ def restore_image(
     return pixels.round().clip(0, 255).astype(np.uint8)
 
 
-def draw_events(frames: np.ndarray) -> np.ndarray:
-    """Draw the sum of event frames, ON events in red and OFF events in blue, on white.
+def sum_bins(frames: np.ndarray) -> np.ndarray:
+    """Return the numbers of OFF and ON events in all bins of each frame.
 
     Args:
-        frames: Numbers of events ``[T, 2 * bins, H, W]``; channel ``2 * bin`` is of OFF
-            events, the next one of ON events.
+        frames: ``[T, 2 * num_bins, H, W]``; channel ``2 * bin + polarity``.
 
     Returns:
-        The RGB picture, ``[H, W, 3]``, uint8.
+        ``[T, 2, H, W]``.
     """
-    counts = frames.reshape(-1, 2, *frames.shape[2:]).sum(0)
+    num_steps, channels, height, width = frames.shape
+    return frames.reshape(num_steps, channels // 2, 2, height, width).sum(1)
+
+
+def draw_events(counts: np.ndarray) -> np.ndarray:
+    """Draw numbers of OFF and ON events, with one scale of colours.
+
+    Args:
+        counts: ``[..., 2, H, W]``.
+
+    Returns:
+        RGB pictures, ``[..., H, W, 3]``, uint8.
+    """
     positive = counts[counts > 0]
     full = np.percentile(positive, 95) if positive.size else 1.0
-    off, on = np.clip(counts / full, 0, 1)[..., None]
+    shares = np.clip(counts / full, 0, 1)[..., None]
+    off, on = shares[..., 0, :, :, :], shares[..., 1, :, :, :]
     white = 1 - on * (1 - _ON) - off * (1 - _OFF)
     return (255 * white.clip(0, 1)).round().astype(np.uint8)
 

@@ -1,11 +1,11 @@
 """The server of the page, a Starlette application."""
 
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
@@ -27,8 +27,8 @@ from mmsnn.utils.failures import explain
 from . import summary
 from .figures import FIGURES, render
 from .results import Result, Results, measure
-from .served_models import ServedModel
-from .uploads import MAX_BYTES, MAX_SIDE, save_picture
+from .served_models import MAX_EVENTS, ServedModel
+from .uploads import MAX_BYTES, MAX_SIDE, read_upload
 
 FOLDER = Path(__file__).parent
 ASSETS = {
@@ -36,7 +36,7 @@ ASSETS = {
     'page.js': (FOLDER / 'page.js', 'text/javascript'),
     'tables.css': (FOLDER.parent / 'reporting' / 'report.css', 'text/css'),
 }
-EXPIRED = 'This result is no longer kept: choose the picture again.'
+EXPIRED = 'This result is no longer kept: choose the sample or file again.'
 LOCAL = ('127.0.0.1', 'localhost', '::1', '[::1]')
 """Names of this machine that only it can use."""
 
@@ -83,7 +83,7 @@ class Page:
 
     def index(self, request: Request) -> Response:
         """Return the page."""
-        return self._html('page.html.j2', models=self.models, max_side=MAX_SIDE)
+        return self._html('page.html.j2', models=self.models)
 
     def asset(self, request: Request) -> Response:
         """Return a style sheet or script."""
@@ -100,12 +100,19 @@ class Page:
         return self.models[int(number)]
 
     def model(self, request: Request) -> Response:
-        """Return what the page shows of a model before a picture is chosen."""
+        """Return what the page shows of a model before a sample is chosen."""
         served = self._served(request.path_params['model'])
         with self._computing:
             samples = len(served.samples)
         number = request.path_params['model']
-        return self._html('model.html.j2', served=served, number=number, count=samples)
+        return self._html(
+            'model.html.j2',
+            served=served,
+            number=number,
+            count=samples,
+            max_side=MAX_SIDE,
+            max_events=MAX_EVENTS,
+        )
 
     def sample(self, request: Request) -> Response:
         """Return a sample as a picture."""
@@ -115,8 +122,8 @@ class Page:
         return Response(picture, media_type='image/png')
 
     async def create(self, request: Request) -> Response:
-        """Measure a model on a picture that is sent, or on a sample."""
-        if request.headers.get('sec-fetch-site') not in (None, 'same-origin', 'none'):
+        """Measure a model on a file that is sent, or on a sample."""
+        if _is_foreign(request):
             return PlainTextResponse('requests of other pages are refused', 403)
         content = bytearray()
         async for chunk in request.stream():
@@ -192,16 +199,13 @@ def choose_sample(served: ServedModel, text: str) -> Mapping[str, Any]:
     return served.samples[int(text)]
 
 
-def read_upload(served: ServedModel, content: bytes) -> Mapping[str, Any]:
-    """Return the batch of a picture that was sent.
-
-    Raises:
-        UserError: If it is not a picture, or the model takes none.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, 'picture.png')
-        save_picture(content, path)
-        return served.read_file(path)
+def _is_foreign(request: Request) -> bool:
+    """Return whether a page of another site sends a request."""
+    site = request.headers.get('sec-fetch-site', 'same-origin')
+    origin = request.headers.get('origin')
+    # browsers that do not send the first header send the second one
+    other = origin is not None and urlsplit(origin).netloc != request.headers['host']
+    return site not in ('same-origin', 'none') or other
 
 
 async def _explain(request: Request, error: Exception) -> Response:

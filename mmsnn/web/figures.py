@@ -1,6 +1,7 @@
 """The pictures of a result, by the names under which the page asks for them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from mmsnn.analysis import ClassScores, ImageAttention
 from mmsnn.reporting import (
     draw_boxes,
     draw_channel_attention,
+    draw_event_frames,
     draw_firing_maps,
     draw_gate,
     draw_gradcam,
@@ -39,6 +41,30 @@ def _boxes(result: Result, query: Query) -> Figure:
         result.served.preprocessor,
         result.served.classes,
         _number(query, 'score', float, 0.5),
+    )
+
+
+def _frames(result: Result, query: Query) -> Figure:
+    found = result.prediction
+    boxes = None if isinstance(found, ClassScores) else found
+    return draw_event_frames(result.image, boxes, _number(query, 'score', float, 0.5))
+
+
+def _each_step(result: Result, query: Query) -> Figure:
+    if result.each_step is None:
+        raise UserError('there are no boxes after each time step')
+    found, image = result.each_step, result.image
+    step, last = _number(query, 'steps', int, 1), len(found.detections)
+    if not 1 <= step <= last:
+        raise UserError(f'steps must be from 1 to {last}, but got {step}')
+    if image.values.ndim == 4:  # frames of events, of which it has seen these
+        image = replace(image, values=image.values[:step])
+    return draw_boxes(
+        found.detections[step - 1],
+        image,
+        result.served.preprocessor,
+        result.served.classes,
+        found.rule.score,
     )
 
 
@@ -106,6 +132,8 @@ def _energy(result: Result, query: Query) -> Figure:
 
 FIGURES: Mapping[str, Callable[[Result, Query], Figure]] = {
     'boxes': _boxes,
+    'frames': _frames,
+    'each_step': _each_step,
     'raster': _raster,
     'potentials': _potentials,
     'step_map': _step_map,
@@ -127,7 +155,7 @@ def render(name: str, result: Result, query: Query) -> bytes:
         name: A name in ``FIGURES``.
         result: The result.
         query: What the visitor has chosen: ``score``, ``layer``, ``step``, ``target``,
-            ``level``, ``gate``.
+            ``level``, ``gate``, ``steps``.
 
     Raises:
         UserError: If a choice is not valid for the result.

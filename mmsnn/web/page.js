@@ -1,4 +1,4 @@
-// Sends the chosen picture, shows the result, and asks for its pictures anew when a
+// Sends the chosen file, shows the result, and asks for its pictures anew when a
 // slider or list changes. All numbers and pictures come from the server.
 'use strict';
 
@@ -35,7 +35,13 @@ async function showModel() {
   const turn = latest;
   try {
     const html = await request(`models/${model.value}`);
-    if (turn === latest) about.innerHTML = html;
+    if (turn === latest) {
+      about.innerHTML = html;
+      const told = about.querySelector('[data-ask]').dataset;
+      document.getElementById('ask').textContent = told.ask;
+      document.getElementById('limits').textContent = told.limits;
+      file.accept = told.accept;
+    }
   } catch (error) {
     if (turn === latest) tell(error.message);
   }
@@ -61,29 +67,39 @@ async function analyse(query, body) {
   }
 }
 
-// The pictures of a section; only those that depend on the control with a name.
+// The pictures of a section that depend on the changed control with a name; by default
+// all of them.
 function refresh(section, name) {
+  const query = choices(section);
+  section.querySelectorAll('img[data-src]').forEach((img) => {
+    if (name && !paramsOf(img).includes(name)) return;
+    if (img.closest('details:not([open])')) {
+      img.dataset.stale = 'yes';
+      return;
+    }
+    load(img, query);
+  });
+  filterBoxes(section, Number(query.get('score')));
+}
+
+// What is chosen in a section; also shown beside the sliders.
+function choices(section) {
   const query = new URLSearchParams();
   section.querySelectorAll('[name]').forEach((control) => {
     query.set(control.name, control.value);
     const output = control.parentElement.querySelector('output');
     if (output) output.textContent = control.value;
   });
-  section.querySelectorAll('img[data-src]').forEach((img) => {
-    const params = img.dataset.params.split(' ').filter(Boolean);
-    if (name && !params.includes(name)) return;
-    if (img.closest('details:not([open])')) {
-      img.dataset.stale = 'yes';
-      return;
-    }
-    load(img, params, query);
-  });
-  filterBoxes(section, Number(query.get('score')));
+  return query;
 }
 
-function load(img, params, query) {
+function paramsOf(img) {
+  return img.dataset.params.split(' ').filter(Boolean);
+}
+
+function load(img, query) {
   const chosen = new URLSearchParams();
-  params.forEach((param) => {
+  paramsOf(img).forEach((param) => {
     const [name, value] = param.split('=');
     chosen.set(name, value ?? query.get(name));
   });
@@ -129,9 +145,9 @@ result.addEventListener('input', (event) => {
 });
 result.addEventListener('toggle', (event) => {
   const section = event.target.closest('section');
-  if (section && event.target.open && event.target.querySelector('img[data-src]')) {
-    refresh(section);
-  }
+  if (!section || !event.target.open) return;
+  const query = choices(section);
+  event.target.querySelectorAll('img[data-stale]').forEach((img) => load(img, query));
 }, true);
 for (const name of ['dragover', 'dragleave', 'drop']) {
   drop.addEventListener(name, (event) => {

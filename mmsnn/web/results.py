@@ -1,4 +1,4 @@
-"""What is measured of a model on one picture, and kept for its page."""
+"""What is measured of a model on one picture or recording, and kept for its page."""
 
 import secrets
 import threading
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from mmsnn.analysis import (
     AttentionCapture,
@@ -27,7 +27,8 @@ from mmsnn.analysis import (
     has_attention,
     without_spikes,
 )
-from mmsnn.analysis.predictions import Prediction, read_prediction
+from mmsnn.analysis.anytime import StoppingRule, detect_after, stopping_step
+from mmsnn.analysis.predictions import Detections, Prediction, read_prediction
 from mmsnn.analysis.recorders.one_image import OneImage
 from mmsnn.utils.dry_run import predict
 
@@ -43,8 +44,23 @@ class _Input(OneImage):
 
 
 @dataclass(frozen=True, eq=False)
+class EachStep:
+    """What a detector finds after each time step.
+
+    Attributes:
+        detections: The boxes after 1, 2, ..., T time steps.
+        stop: Time step at which it would stop.
+        rule: The rule of stopping.
+    """
+
+    detections: tuple[Detections, ...]
+    stop: int
+    rule: StoppingRule
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
-    """A model's prediction and measurements for one picture.
+    """A model's prediction and measurements for one picture or recording.
 
     Attributes:
         served: The model.
@@ -55,6 +71,8 @@ class Result:
         attention: Attention weights; None if the model has no attention.
         firing: Firing rates; None if the network does not spike.
         operations: Operations of the prediction.
+        each_step: Boxes after each time step; None for classifiers, models with one
+            time step and those with a part that cannot stream.
     """
 
     served: ServedModel
@@ -65,6 +83,7 @@ class Result:
     attention: ImageAttention | None
     firing: Firing | None
     operations: Operations
+    each_step: EachStep | None
     _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     @property
@@ -113,14 +132,14 @@ def _record_spikes(result: Result, layer: str) -> ImageSpikes:
 
 
 def measure(served: ServedModel, batch: Mapping[str, Any]) -> Result:
-    """Run a model on a picture and measure it.
+    """Run a model on a picture or recording and measure it.
 
     Args:
         served: The model.
-        batch: The input of its ``test_step``, with one picture.
+        batch: The input of its ``test_step``, with one sample.
 
     Raises:
-        UserError: If the model does not accept the picture.
+        UserError: If the model does not accept the sample.
     """
     model = served.model
     # alone, so that only the network's own operations are counted
@@ -149,7 +168,22 @@ def measure(served: ServedModel, batch: Mapping[str, Any]) -> Result:
         attention,
         firing,
         counter.result(),
+        _detect_each_step(served, batch),
     )
+
+
+def _detect_each_step(served: ServedModel, batch: Mapping[str, Any]) -> EachStep | None:
+    if served.num_steps == 1:
+        return None
+    samples: list[Any] = []
+    try:
+        for t in range(1, served.num_steps + 1):
+            samples += detect_after(served.model, batch, t)
+    except ValueError:
+        return None
+    rule = StoppingRule()
+    found = tuple(cast(Detections, read_prediction(sample)) for sample in samples)
+    return EachStep(found, stopping_step(samples, rule), rule)
 
 
 class Results:

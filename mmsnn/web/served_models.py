@@ -1,4 +1,4 @@
-"""The models that the page offers, and their sample pictures."""
+"""The models that the page offers, and their samples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from mmsnn.analysis.model_inputs import (
     build_model,
     make_batches,
     make_file_batches,
+    takes_events,
 )
 from mmsnn.analysis.model_parts import named_neurons
 from mmsnn.models.neurons import BaseNeuron
@@ -24,6 +25,8 @@ from mmsnn.utils.errors import UserError
 
 SAMPLES = Path(__file__).parent / 'samples'
 NUM_SAMPLES = 6
+MAX_EVENTS = 2_000_000
+"""Largest number of events of a recording."""
 
 
 @dataclass(frozen=True)
@@ -93,27 +96,29 @@ class ServedModel:
         return picture_settings(self.cfg)
 
     @cached_property
+    def takes_events(self) -> bool:
+        """Whether the model takes event recordings, not pictures."""
+        return takes_events(self.cfg)
+
+    @cached_property
     def samples(self) -> Sequence[Mapping[str, Any]]:
-        """Batches of one sample each: of the test set, else the bundled pictures.
+        """Batches of one sample each: of the test set, else the bundled files.
 
         Raises:
-            UserError: If the model takes event frames and there is no test set.
+            UserError: If they do not fit the model.
         """
-        bundled = sorted(SAMPLES.glob('*.jpg'))
         try:
             batches = make_batches(self.cfg, InputSource('dataset'), NUM_SAMPLES)
-        except UserError as missing:
-            try:
-                batches = make_file_batches(self.cfg, bundled)
-            except UserError:
-                raise missing from None
+        except UserError:
+            bundled = SAMPLES.glob('*.dat' if self.takes_events else '*.jpg')
+            batches = make_file_batches(self.cfg, sorted(bundled))
         return list(batches)
 
     def read_file(self, path: Path) -> Mapping[str, Any]:
-        """Return a batch of one image file.
+        """Return a batch of one image file or recording.
 
         Raises:
-            UserError: If the model takes event frames, or the file cannot be read.
+            UserError: If the file cannot be read, or has more than ``MAX_EVENTS``.
         """
-        (batch,) = make_file_batches(self.cfg, [path])
+        (batch,) = make_file_batches(self.cfg, [path], MAX_EVENTS)
         return batch

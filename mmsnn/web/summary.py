@@ -25,12 +25,22 @@ def headline(result: Result) -> dict[str, str]:
     """Return the few numbers that matter most, by what they are."""
     energy, twin = (x.total.energy_pj for x in (result.energy, result.twin))
     found = {'Prediction': f'{1000 * result.seconds:.0f} ms'}
+    if (window := _window(result)) is not None:
+        begin, end = (1e-6 * t for t in window)
+        found['Part of the recording'] = f'{begin:.3f} to {end:.3f} s'
     if result.firing is not None:
         rate = result.firing.firing_rate
         found['Spikes per neuron per time step'] = f'{rate:.3f}'
-    found['Energy of this picture'] = f'{energy / 1e6:.4g} µJ'
+    found['Energy'] = f'{energy / 1e6:.4g} µJ'
     found['Without spikes'] = f'{twin / 1e6:.4g} µJ'
     found['Times less energy'] = f'{twin / energy:.2f}'
+    return found
+
+
+def _window(result: Result) -> tuple[int, int] | None:
+    """Return begin and end of the events in microseconds, None if there are none."""
+    (sample,) = result.batch['data_samples']
+    found: tuple[int, int] | None = sample.metainfo.get('window')
     return found
 
 
@@ -121,6 +131,8 @@ def to_data(result: Result) -> dict[str, Any]:
             seconds=result.seconds,
             scores=found.scores if scores else None,
             boxes=None if scores else found,
+            window_us=_window(result),
+            each_step=result.each_step,
             firing=result.firing,
             attention=result.attention
             and dict(decoders=result.attention.decoders, gates=result.attention.gates),

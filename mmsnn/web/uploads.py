@@ -1,18 +1,51 @@
-"""Pictures that visitors send: checked, limited in size, and written anew."""
+"""Pictures and recordings that visitors send, checked and limited in size."""
 
+import tempfile
 import warnings
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmsnn.utils.errors import UserError
+
+from .served_models import ServedModel
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 1024
 """Larger pictures are reduced to this number of pixels in height and width."""
 FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'WEBP')
+
+
+def read_upload(served: ServedModel, content: bytes) -> Mapping[str, Any]:
+    """Return the batch of a picture or recording.
+
+    Args:
+        served: The model; its config decides which of them it takes.
+        content: The file that was sent.
+
+    Raises:
+        UserError: If it is neither, is damaged or too large.
+    """
+    if len(content) > MAX_BYTES:
+        raise UserError(
+            f'the file has {len(content)} bytes, but at most {MAX_BYTES} are allowed'
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        if not served.takes_events:
+            path = Path(folder, 'picture.png')
+            save_picture(content, path)
+            return served.read_file(path)
+        path = Path(folder, 'recording')
+        path.write_bytes(content)
+        try:
+            return served.read_file(path)
+        except UserError as error:
+            text = str(error).replace(f'event file {str(path)!r}', 'the file')
+            raise UserError(text) from error
 
 
 def save_picture(content: bytes, path: Path) -> None:
@@ -25,10 +58,6 @@ def save_picture(content: bytes, path: Path) -> None:
     Raises:
         UserError: If it is no picture of a known format, damaged or too large.
     """
-    if len(content) > MAX_BYTES:
-        raise UserError(
-            f'the file has {len(content)} bytes, but at most {MAX_BYTES} are allowed'
-        )
     try:
         with warnings.catch_warnings():
             # the size is limited below, before anything is decoded

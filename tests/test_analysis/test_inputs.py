@@ -9,7 +9,13 @@ from mmengine.config import Config
 from PIL import Image
 from test_tools.tiny_coco import CONFIGS, write_coco
 
-from mmsnn.analysis.model_inputs import InputSource, build_model, make_batches
+from mmsnn.analysis.model_inputs import (
+    InputSource,
+    build_model,
+    make_batches,
+    make_file_batches,
+)
+from mmsnn.datasets.events.detection import write_dat
 from mmsnn.datasets.transforms import FrameLoader
 from mmsnn.utils.errors import UserError
 
@@ -18,6 +24,7 @@ DETECTOR = 'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py
 TWO_STAGES = (
     'spiking_faster_rcnn/spiking-faster-rcnn_sg-r18-asd_fpn_8xb2-amp-72e_coco.py'
 )
+SPIKING = 'spiking_retinanet/spiking-retinanet_sg-{}-asd_fpn'
 EVENTS = 'dvs128_gesture/sew-add-7b_1xb16-amp-192e_dvs128-gesture.py'
 EVENT_DETECTOR = (
     'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-16e_event-digits.py'
@@ -255,6 +262,38 @@ def test_noise_for_an_outside_loader() -> None:
     dataset.pipeline.insert(1, dict(type=FrameSize))
     (batch,) = make_batches(cfg, RANDOM, 1)
     assert batch['inputs'][0].shape == (3, 5, 6, 7)
+
+
+@pytest.mark.parametrize(
+    ('name', 'shape', 'duration'),
+    [
+        (EVENTS, (16, 2, 128, 128), None),
+        (
+            SPIKING.format('r10') + '_1xb8-16e_event-digits.py',
+            (4, 4, 128, 128),
+            100_000,
+        ),
+        (SPIKING.format('r18') + '_8xb8-12e_gen1.py', (5, 4, 240, 304), 100_000),
+        (SPIKING.format('r18') + '_8xb8-12e_pedro.py', (5, 4, 260, 346), 40_000),
+    ],
+)
+def test_recordings_of_event_models(
+    tmp_path: Path, name: str, shape: tuple[int, ...], duration: int | None
+) -> None:
+    t = np.concatenate([np.arange(0, 10**6, 10_000), np.arange(500_000, 530_000, 100)])
+    t.sort()
+    events = dict(t=t, x=t % 128, y=t % 127, p=t // 100 % 2)
+    write_dat(tmp_path / 'a.dat', events, (128, 128))
+    (noise,) = make_batches(config(name), RANDOM, 1)
+    assert noise['inputs'][0].shape == shape
+    (batch,) = make_file_batches(config(name), [tmp_path / 'a.dat'])
+    assert batch['inputs'][0].shape == shape
+    if duration is None:
+        assert batch['inputs'][0].sum() == len(t)
+        return
+    begin, end = batch['data_samples'][0].window
+    inside = (t >= begin) & (t < end)
+    assert end - begin == duration and inside.sum() == batch['inputs'][0].sum() > 300
 
 
 def test_mistakes() -> None:

@@ -49,7 +49,8 @@ def module_of(command: str) -> str:
 
 def examples() -> Iterator[list[str]]:
     """The command lines in the docstrings of all commands."""
-    names = [*map(module_of, COMMANDS), 'datasets.digits_detection', 'datasets.events']
+    names = [*map(module_of, COMMANDS)]
+    names += ['datasets.digits_detection', 'datasets.event_digits', 'datasets.events']
     for name in names:
         text = import_module(f'mmsnn.cli.{name}').__doc__.partition('Examples:\n')[2]
         lines = text.replace('\\\n', ' ').strip().splitlines()
@@ -65,6 +66,28 @@ def test_example(
     assert words[0] == 'mmsnn'
     args = make_parser().parse_args(words[1:])
     assert args.command.__module__.startswith(f'mmsnn.cli.{module_of(words[1])}')
+
+
+@pytest.mark.parametrize('words', list(examples()), ids=' '.join)
+def test_imports_of_every_command_are_quiet(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+    call: Call,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = sys.modules[make_parser().parse_args(words[1:]).command.__module__]
+    (tmp_path / 'noisy.py').write_text(
+        "print('Could not import OneDL. Skipping OneDL datasets.')\nprint('kept')"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'noisy', raising=False)
+    monkeypatch.setattr('mmsnn.cli.common.quiet_imports._NOISY', ('noisy',))
+    monkeypatch.setattr(sys, 'meta_path', sys.meta_path[:])
+    monkeypatch.setattr(command, 'main', lambda args: import_module('noisy'))
+    assert call(*words[1:]) == 0
+    assert capsys.readouterr().out == 'kept\n'
 
 
 def test_help_is_a_line_per_command(

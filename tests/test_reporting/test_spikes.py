@@ -14,9 +14,11 @@ from PIL import Image
 from test_tools.tiny_coco import CONFIGS
 
 from mmsnn.analysis.model_inputs import make_file_batches
+from mmsnn.analysis.predictions import Detections
 from mmsnn.analysis.recorders.one_image import InputImage
 from mmsnn.analysis.recorders.spike_recorder import LayerSpikes, PotentialTrace
 from mmsnn.reporting import (
+    draw_event_frames,
     draw_firing_maps,
     draw_potentials,
     draw_raster,
@@ -196,6 +198,28 @@ def test_events() -> None:
 def test_other_channels() -> None:
     with pytest.raises(ValueError, match=re.escape('but the input has 5')):
         restore_image(make_image(5))
+
+
+def test_bins_of_events_are_summed() -> None:
+    frames = np.zeros((1, 4, 1, 2), np.float32)  # OFF and ON of two bins
+    frames[0, 0, 0, 0] = frames[0, 2, 0, 0] = frames[0, 3, 0, 1] = 1
+    off, on = restore_image(InputImage(frames, 1, 2))[0].astype(int)
+    assert off[2] > off[0] and on[0] > on[2]
+
+
+def test_event_frames_have_one_scale_and_the_boxes() -> None:
+    frames = np.zeros((3, 2, 4, 8), np.float32)
+    frames[0, 1, 0, 0], frames[2, 1, 0, 0] = 4, 1
+    boxes = Detections(
+        np.array([[1, 1, 4, 3], [0, 0, 8, 4]]), np.array([0.9, 0.2]), np.array([3, 1])
+    )
+    axes = draw_event_frames(InputImage(frames, 4, 8), boxes).axes
+    assert [one.get_title(loc='left') for one in axes] == ['t = 1', 't = 2', 't = 3']
+    first, none, last = (one.images[0].get_array()[0, 0].tolist() for one in axes)
+    assert none == [255] * 3 and first[1] < last[1] < 255
+    assert [len(one.patches) for one in axes] == [1, 1, 1]
+    with pytest.raises(ValueError, match=re.escape('[3, 40, 32]')):
+        draw_event_frames(make_image())
 
 
 def test_style_is_left_as_it_was() -> None:

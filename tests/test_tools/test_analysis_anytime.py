@@ -55,6 +55,15 @@ def test_report(
     assert Path('out/anytime.png').stat().st_size > 1000
 
 
+def test_steps_that_find_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_digits_detection(num_train=1, num_val=3)
+    least = ['--cfg-options', 'model.test_cfg.score_thr=0.976']
+    assert run(monkeypatch, DETECTOR, WEIGHTS, '--out-dir', 'out', *least) == 0
+    data = json.loads(Path('out/report.json').read_text(encoding='utf-8'))['data']
+    found = [step['metrics']['coco/bbox_mAP'] for step in data['steps']]
+    assert found[0] == 0 and found[3] > 0
+
+
 @pytest.mark.parametrize(
     ('words', 'told'),
     [
@@ -62,6 +71,10 @@ def test_report(
         ([DETECTOR, '--iou', 2], 'iou must be in (0, 1], but got 2'),
         ([DETECTOR, '--costs', 'TPU'], 'one of SG, GAC'),
         ([CLASSIFIER], 'no boxes'),
+        (
+            [DETECTOR, '--cfg-options', 'model.test_cfg.score_thr=1.0'],
+            'finds nothing in any',
+        ),
     ],
 )
 def test_mistakes(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mmsnn.web.served_models import SAMPLES
@@ -55,18 +56,18 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
+def keep_screenshot(page: Any, name: str, **options: bool) -> None:
+    """Save a picture of the page if a folder for it is given: it takes a second."""
+    if 'MMSNN_SCREENSHOTS' in os.environ:
+        path = Path(os.environ['MMSNN_SCREENSHOTS'], f'{name}.png')
+        page.screenshot(path=path, **options)
+
+
 @pytest.fixture
-def screenshots(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get('MMSNN_SCREENSHOTS', tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture(params=['light', 'dark'])
-def page(request: Any, browser: Any, address: str) -> Iterator[Any]:
+def page(browser: Any, address: str) -> Iterator[Any]:
     """The page, which may not ask other servers for anything or log errors."""
     size = dict(width=1440, height=1000)
-    found = browser.new_page(viewport=size, color_scheme=request.param)
+    found = browser.new_page(viewport=size, color_scheme='light')
     found.set_default_timeout(WAIT)
     outside, errors = [], []
     found.on('request', lambda sent: outside.append(sent.url))
@@ -81,7 +82,7 @@ def page(request: Any, browser: Any, address: str) -> Iterator[Any]:
 
 
 def loaded(page: Any) -> None:
-    page.wait_for_function(LOADED, timeout=WAIT)
+    page.wait_for_function(LOADED, timeout=WAIT, polling=50)
 
 
 def shown(page: Any, figure: str) -> list[int]:
@@ -96,17 +97,18 @@ def move(page: Any, name: str, value: str) -> None:
     loaded(page)
 
 
-def test_picture_from_upload_to_screenshot(page: Any, screenshots: Path) -> None:
+def test_picture_from_upload_to_screenshot(page: Any) -> None:
     page.set_input_files('#file', SAMPLES / 'digits_1.jpg')
     loaded(page)
     expect(page.locator('#count')).to_have_text('6')
     assert page.locator('#box-table tbody tr:visible').count() == 6
-    scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    name = 'dark' if scheme else 'light'
-    page.screenshot(path=screenshots / f'page_{name}.png')
-    page.screenshot(path=screenshots / f'page_{name}_full.png', full_page=True)
-    if name == 'dark':
-        return
+    grounds = set()
+    for scheme in ('dark', 'light'):
+        page.emulate_media(color_scheme=scheme)
+        keep_screenshot(page, f'page_{scheme}')
+        keep_screenshot(page, f'page_{scheme}_full', full_page=True)
+        grounds.add(page.evaluate('getComputedStyle(document.body).backgroundColor'))
+    assert len(grounds) == 2
 
     before = shown(page, 'boxes')
     move(page, 'score', '0.9')
@@ -117,6 +119,12 @@ def test_picture_from_upload_to_screenshot(page: Any, screenshots: Path) -> None
     move(page, 'step', '4')
     expect(page.locator('[name=step] + output')).to_have_text('4')
     assert shown(page, 'step_map') != before
+
+    before = shown(page, 'each_step')
+    assert int(page.locator('#stop').inner_text()) in (2, 3, 4)
+    move(page, 'steps', '2')
+    expect(page.locator('[name=steps] + output')).to_have_text('2')
+    assert shown(page, 'each_step') != before
 
     before = shown(page, 'raster')
     page.locator('[name=layer]').select_option(index=3)
@@ -140,7 +148,33 @@ def test_picture_from_upload_to_screenshot(page: Any, screenshots: Path) -> None
     assert download.value.suggested_filename == 'result.json'
 
 
-@pytest.mark.parametrize('page', ['light'], indirect=True)
+def test_event_recording(page: Any, tmp_path: Path) -> None:
+    page.locator('#model').select_option('2')
+    expect(page.locator('#ask')).to_have_text('Drop an event recording here')
+    expect(page.locator('[data-sample]')).to_have_count(1)
+    page.set_input_files('#file', SAMPLES / 'event_digits.dat')
+    loaded(page)
+    assert page.locator('#box-table tbody tr:visible').count() > 0
+    expect(page.locator('#frames img')).to_be_visible()
+    expect(page.locator('.headline')).to_contain_text('0.500 to 0.600 s')
+    keep_screenshot(page, 'page_events', full_page=True)
+
+    for name, figure in (('steps', 'each_step'), ('step', 'step_map')):
+        before = shown(page, figure)
+        move(page, name, '4')
+        assert shown(page, figure) != before
+
+    pickled = tmp_path / 'pickled.npy'
+    np.save(pickled, np.array([{}], object), allow_pickle=True)
+    for file, told in (
+        (pickled, 'Python objects'),
+        (SAMPLES / 'digits_1.jpg', 'the file is not a recording that can be read'),
+    ):
+        page.set_input_files('#file', file)
+        expect(page.locator('#message')).to_contain_text(told)
+        assert not page.locator('#result section').count()
+
+
 def test_broken_file_and_other_model(page: Any, tmp_path: Path) -> None:
     broken = tmp_path / 'broken.png'
     broken.write_bytes(b'not a picture')

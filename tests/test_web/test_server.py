@@ -88,6 +88,8 @@ def test_numbers_are_those_of_the_detector(result: str) -> None:
     assert scores == sorted(scores, reverse=True)
     assert 0 < found['firing']['firing_rate'] < 1
     assert len(found['attention']['decoders']) == 4
+    assert len(found['each_step']['detections']) == 4
+    assert found['each_step']['stop'] in (2, 3, 4)
     spiking, twin = found['energy_total'], found['energy_without_spikes']
     assert spiking['energy_pj'] < twin['energy_pj']
     assert any('3.1 pJ a MAC' in line for line in found['assumptions'])
@@ -110,6 +112,7 @@ def test_picture(result: str, figure: str) -> None:
     [
         ('boxes', 'score=0.3', 'score=0.95'),
         ('step_map', 'step=1', 'step=4'),
+        ('each_step', 'steps=1', 'steps=4'),
         ('gradcam', 'target=box-0', 'target=category-2'),
     ],
 )
@@ -124,6 +127,8 @@ def test_choices_change_the_picture(result, figure, one, other) -> None:
         ('boxes.png?score=much', "score must be a number, but got 'much'"),
         ('step_map.png?step=0', 'from 1 to 4, but got 0'),
         ('step_map.png?step=5', 'from 1 to 4, but got 5'),
+        ('each_step.png?steps=5', 'from 1 to 4, but got 5'),
+        ('frames.png', 'frames of events'),
         ('raster.png?layer=nothing', "'nothing'"),
         ('gradcam.png?target=box-999', 'index 999'),
         ('gradcam.png?target=picture-1', "'picture'"),
@@ -182,6 +187,26 @@ def test_broken_upload_is_one_line(address: str, body: bytes) -> None:
     assert answer.text and '\n' not in answer.text
 
 
+RECORDING = (SAMPLES / 'event_digits.dat').read_bytes()
+BROKEN_RECORDINGS = {
+    'nothing': b'',
+    'picture': PICTURES[0].read_bytes(),
+    'pickle': pickled(),
+    'cut off': RECORDING[:-3],
+    'no events': RECORDING[: RECORDING.rindex(b'128\n') + 6],
+    'another sensor': RECORDING[:-4] + b'\xff\xff\xff\x0f',
+    'damaged array': b'\x93NUMPY\x01\x00' + RECORDING[:300],
+}
+
+
+@pytest.mark.parametrize('body', BROKEN_RECORDINGS.values(), ids=BROKEN_RECORDINGS)
+def test_broken_recording_is_one_line(address: str, body: bytes) -> None:
+    answer = ask(f'{address}/results?model=2', body)
+    assert answer.status == 422
+    assert answer.text.startswith('the file ') and '\n' not in answer.text
+    assert '/tmp' not in answer.text
+
+
 def test_upload_that_is_too_large(address: str) -> None:
     body = bytes(uploads.MAX_BYTES + 1)
     answer = ask(f'{address}/results?model=0', body)
@@ -212,6 +237,11 @@ def test_pictures_at_the_same_time(address: str) -> None:
 def test_other_pages_are_refused(address: str) -> None:
     url = f'{address}/results?model=0&sample=0'
     assert ask(url, b'', Sec_Fetch_Site='cross-site').status == 403
+    assert ask(url, b'', Origin='http://example.org').status == 403
+    assert ask(url, b'', Origin='null').status == 403
+    assert ask(f'{address}/results?sample=99', b'', Origin=address).status == 422
+    for name in ('localhost', '[::1]:80'):
+        assert ask(f'{address}/', Host=name).status == 200
     assert ask(f'{address}/', Host='example.org').status == 400
 
 

@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 from mmsnn._compat import check_dependencies
 
+from .quiet_imports import quiet_imports
+
 
 class Parser(argparse.ArgumentParser):
     """Parser whose help text keeps its line breaks and whose errors are one line."""
@@ -60,6 +62,7 @@ def execute(parser: Parser, arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     options = vars(args)
     command = options.pop('command')
+    quiet_imports()
     if options.pop('needs_frameworks'):
         check_dependencies()
     command(args)

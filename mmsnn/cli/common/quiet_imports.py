@@ -1,35 +1,71 @@
-"""Imports of the frameworks without what they print."""
+"""Modules of the frameworks without what they print."""
 
 import contextlib
-import importlib
 import io
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
+_NOISY = ('mmdet.datasets', 'mmpretrain.datasets')
 _NOISE = 'Could not import OneDL'
+_SILENT = ('pycocotools.coco', 'pycocotools.cocoeval')
 
 
-def import_frameworks() -> None:
-    """Import MMDetection's and MMPretrain's data sets.
+def quiet_imports() -> None:
+    """Keep messages of modules that are imported later out of the output.
 
-    Their messages about packages of data sets that mmsnn does not use, which MMEngine
-    prints although they are of level DEBUG, are dropped; other output is kept.
+    MMDetection's and MMPretrain's data sets name packages that mmsnn does not use when
+    they are imported, which MMEngine prints although these messages are of level DEBUG;
+    their other output is kept. pycocotools prints while it reads annotations and
+    evaluates. Nothing is imported before it is needed, and further calls have no
+    effect.
     """
+    for name in sys.modules.keys() & {*_SILENT}:
+        _silence(sys.modules[name])
+    if not any(isinstance(finder, _QuietFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _QuietFinder())
+
+
+class _QuietFinder(MetaPathFinder):
+    """Finds what the other finders find, and makes these modules quiet."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if fullname not in (*_NOISY, *_SILENT):
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            if spec is not None and spec.loader is not None:
+                loader: Any = spec.loader
+                loader.exec_module = partial(_run_quietly, loader.exec_module)
+                return spec
+        return None
+
+
+def _run_quietly(run: Callable[[ModuleType], None], module: ModuleType) -> None:
+    """Run a module that is imported; print what it prints without the noise."""
+    if module.__name__ in _SILENT:
+        _silence(module)
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        for name in ('mmdet.datasets', 'mmpretrain.datasets'):
-            # a missing package is reported where it is needed
-            with contextlib.suppress(ModuleNotFoundError):
-                importlib.import_module(name)
-    for line in printed.getvalue().splitlines():
-        if not line.startswith(_NOISE):
-            print(line)
+    try:
+        with contextlib.redirect_stdout(printed):
+            run(module)
+    finally:
+        for line in printed.getvalue().splitlines():
+            if not line.startswith(_NOISE):
+                print(line)
 
 
-def silence_pycocotools() -> None:
-    """Drop what pycocotools prints while it reads annotations and evaluates."""
-    for name in ('pycocotools.coco', 'pycocotools.cocoeval'):
-        module: Any = importlib.import_module(name)
-        module.print = _ignore  # in place of the built-in function, in that module
+def _silence(module: Any) -> None:
+    module.print = _ignore  # in place of the built-in function, in that module
 
 
 def _ignore(*_: object) -> None:

@@ -4,7 +4,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .progress import working
-from .quiet_imports import import_frameworks, silence_pycocotools
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -17,8 +16,6 @@ def read_config(args: argparse.Namespace) -> 'Config':
     Raises:
         UserError: If it is missing or broken, or an option does not fit into it.
     """
-    import_frameworks()
-    silence_pycocotools()
     from mmdet.utils import register_all_modules
     from mmengine.registry import init_default_scope
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from .exit_codes import is_first, note
 from .options import add_cfg_options
 from .progress import working
-from .quiet_imports import import_frameworks, silence_pycocotools
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -57,7 +56,6 @@ def load(args: argparse.Namespace, mode: str) -> 'Config':
         UserError: If the config is missing, broken or lacks what ``mode`` needs, or if
             no launcher has started the process of a distributed run.
     """
-    import_frameworks()
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
     import mmsnn  # noqa: F401
@@ -156,7 +154,6 @@ def build_runner(cfg: 'Config', verbose: bool) -> 'Runner':
     with explain_building(f'config {cfg.filename!r}'):
         if verbose or kind is None:  # RUNNERS explains a missing one
             return RUNNERS.build(cfg)
-        silence_pycocotools()
         runner = make_quiet(kind).from_cfg(cfg)
     runner.register_hook(ConsoleHook())
     return runner

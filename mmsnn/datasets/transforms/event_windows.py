@@ -13,7 +13,8 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import PackDetInputs
 
-from mmsnn.datasets.events.detection.recordings import RECORDINGS
+from mmsnn.datasets.events.detection.recordings import RECORDINGS, count_events
+from mmsnn.datasets.events.values import Events
 from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_number, check_positive_int
 from mmsnn.utils.errors import UserError
@@ -22,7 +23,7 @@ from .frame_loader import FrameLoader
 
 _META_KEYS = (
     *('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip'),
-    *('flip_direction', 'recording', 'event_time', 'instances'),
+    *('flip_direction', 'recording', 'window', 'event_time', 'instances'),
 )
 
 
@@ -60,6 +61,12 @@ class LoadEventWindow(FrameLoader):
         size = results['height'], results['width']
         path, window = Path(results['img_path']), results['window']
         return read(path, window, self.num_steps, self.num_bins, size)
+
+    def integrate(self, results: dict[str, Any], events: Events) -> np.ndarray:
+        """Return the frames of the events in the window of a sample."""
+        size = results['height'], results['width']
+        window = results['window']
+        return count_events(events, window, self.num_steps, self.num_bins, size)
 
     def add_frames(self, results: dict[str, Any], frames: np.ndarray) -> dict[str, Any]:
         """Add frames to the results as an image of T * C channels."""

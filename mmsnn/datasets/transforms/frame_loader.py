@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmsnn.datasets.events.values import Events
+from mmsnn.utils.errors import UserError
+
 
 class FrameLoader(BaseTransform):
     """Loads the T frames of a sample, ``[T, C, H, W]``.
@@ -28,6 +31,18 @@ class FrameLoader(BaseTransform):
     @abstractmethod
     def load(self, results: dict[str, Any]) -> np.ndarray:
         """Return the frames of a sample, ``[T, C, H, W]``."""
+
+    def integrate(self, results: dict[str, Any], events: Events) -> np.ndarray:
+        """Return the frames of events that have been read from a recording.
+
+        Args:
+            results: The window, and the height and width of the sensor.
+            events: The events in the window.
+
+        Raises:
+            UserError: If the loader has no use for single events.
+        """
+        raise UserError(f'{type(self).__name__} makes no frames of event recordings')
 
     @abstractmethod
     def add_frames(self, results: dict[str, Any], frames: np.ndarray) -> dict[str, Any]:

@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 
 from mmsnn.datasets.events.files import EventFile
-from mmsnn.datasets.events.frames import CACHE_FOLDER, FrameCache, integrate_sample
+from mmsnn.datasets.events.frames import (
+    CACHE_FOLDER,
+    FrameCache,
+    integrate,
+    integrate_sample,
+)
 from mmsnn.datasets.events.readers import read_events
+from mmsnn.datasets.events.values import Events
 from mmsnn.registry import TRANSFORMS
 from mmsnn.utils import check_bool, check_positive_int, describe
 
@@ -57,6 +63,10 @@ class LoadEventFrames(FrameLoader):
             )
         self.cache_dir = cache_dir
         self.use_cache = check_bool('use_cache', use_cache)
+
+    def integrate(self, results: dict[str, Any], events: Events) -> np.ndarray:
+        """Return the frames of all events of a recording."""
+        return integrate(events, self.num_steps, 'the recording')
 
     def load(self, results: dict[str, Any]) -> np.ndarray:
         """Return the frames of a sample, ``[T, 2, H, W]``."""

@@ -1,13 +1,24 @@
 """The simulated event camera, and the set that is filmed with it."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import mmsnn
 from mmsnn.datasets import EventDigitsDetection, make_event_digits
 from mmsnn.datasets.digits.making import load_materials
-from mmsnn.datasets.events.detection import DatFile, read_boxes
+from mmsnn.datasets.events.detection import DatFile, read_boxes, write_dat
 from mmsnn.datasets.events.detection.camera import CameraSettings, EventCamera
 
+SAMPLES = Path(mmsnn.__file__).parent / 'web/samples'
+CHECKSUMS = {
+    '0000_bbox.npy': '4fdb056774cfdca5a5432ba78fb35baa944f5d16e4991937e4835b1156281ebf',
+    '0000_td.dat': 'cda15140e8be5f31579afcbc13cc899137b0ef0c14f56f4bd25247720cfb4cf6',
+    '0001_bbox.npy': '3d27a22832b1f2a9c4c9e82fed68481bf23b03fbb449d60c34a7bf3ff05f5313',
+    '0001_td.dat': '607f79ffc395cd351c868aebd897dbfb045b4cda0480495f7df1b643334492aa',
+}
 QUIET = CameraSettings(threshold=0.2, mismatch=0, refractory=0, noise_rate=0)
 
 
@@ -65,6 +76,23 @@ def test_it_is_left_alone_or_made_anew(folder, tmp_path):
     assert list(folder.parent.iterdir()) == [folder]
     make_event_digits(tmp_path / 'b', 1, 1, seed=1)
     assert content(tmp_path / 'b')['0000_td.dat'] != before['0000_td.dat']
+
+
+def test_the_content_is_pinned(folder):
+    """Another generator needs another ``_VERSION``, and other checksums here."""
+    found = {
+        name: hashlib.sha256(data).hexdigest()
+        for name, data in content(folder / 'train').items()
+    }
+    assert found == CHECKSUMS
+
+
+def test_the_sample_of_the_page_is_cut_from_it(folder, tmp_path):
+    recording = DatFile(folder / 'val/0000_td.dat')
+    events = recording.read(500_000, 600_000, (128, 128))
+    write_dat(tmp_path / 'cut.dat', events, (128, 128))
+    sample = SAMPLES / 'event_digits.dat'
+    assert sample.read_bytes() == (tmp_path / 'cut.dat').read_bytes()
 
 
 def test_foreign_folders_are_kept(tmp_path):

@@ -46,6 +46,8 @@ class EventDetectionDataset(BaseDetDataset):
 
     Attributes:
         SENSOR_SIZE: Height and width of the sensor in pixels.
+        DURATION: Usual length of a window in microseconds; 100 ms is common for spiking
+            networks (Cordone et al. 2022).
 
     Raises:
         TypeError: If ``data_root`` is not a path.
@@ -54,6 +56,7 @@ class EventDetectionDataset(BaseDetDataset):
     """
 
     SENSOR_SIZE: ClassVar[tuple[int, int]]
+    DURATION: ClassVar[int] = 100_000
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from mmsnn.utils.errors import UserError, first_line
 
 from ..values import Events, check_events
 
-_COMMENT = b'% '
+COMMENT = b'% '
 _EVENT = np.dtype([('t', '<u4'), ('packed', '<u4')])
 _X_BITS = _Y_BITS = 14
 _MASK = (1 << _X_BITS) - 1
@@ -110,7 +110,7 @@ def _find_events(path: Path) -> int:
         )
     with path.open('rb') as file:
         position = file.tell()
-        while file.readline(4096).startswith(_COMMENT):
+        while file.readline(4096).startswith(COMMENT):
             position = file.tell()
         if position == 0:
             raise ValueError("it does not begin with a comment line, '% '")

@@ -33,8 +33,7 @@ class ProphesseeDataset(EventDetectionDataset):
     Args:
         data_root: Folder that contains the folders of the splits.
         split: ``'train'``, ``'val'`` or ``'test'``.
-        duration: Length of the window in microseconds; 100 ms is common for spiking
-            networks (Cordone et al. 2022).
+        duration: Length of the window in microseconds.
         **options: See :class:`.base.EventDetectionDataset`.
 
     Attributes:
@@ -57,7 +56,7 @@ class ProphesseeDataset(EventDetectionDataset):
         self,
         data_root: str | os.PathLike[str],
         split: str = 'train',
-        duration: int = 100_000,
+        duration: int = EventDetectionDataset.DURATION,
         **options: Any,
     ) -> None:
         self.duration = check_positive_int('duration', duration)

@@ -10,8 +10,10 @@ from mmsnn.utils import NamedRows
 from mmsnn.utils.errors import UserError, first_line
 
 from ..values import Events, check_events
-from .dat_files import DatFile
+from .dat_files import COMMENT, DatFile
 from .rvt_files import read_histograms
+
+_NPY = b'\x93NUMPY'
 
 FrameReader = Callable[[Path, tuple[int, int], int, int, tuple[int, int]], np.ndarray]
 """Function that returns the frames of a window of a recording.
@@ -32,21 +34,29 @@ def _read_dat(
     return count_events(events, window, num_steps, num_bins, size)
 
 
-def read_npy(path: str | os.PathLike[str], sensor_size: tuple[int, int]) -> Events:
+def read_npy(
+    path: str | os.PathLike[str],
+    sensor_size: tuple[int, int],
+    max_events: int | None = None,
+) -> Events:
     """Read all events of a NumPy file, as in PEDRo.
 
     Args:
         path: File with a structured array with fields t, x, y and p, or an array of
             these columns, ``[num_events, 4]``.
         sensor_size: Height and width of the sensor in pixels.
+        max_events: Largest number of events; None is no limit.
 
     Raises:
-        UserError: If the file cannot be read, has another format, has no events, or
-            they have invalid values.
+        UserError: If the file cannot be read, has another format, has no or too many
+            events, or they have invalid values.
     """
     try:
-        with Path(path).open('rb') as file:
-            stored = np.lib.format.read_array(file, allow_pickle=False)
+        # refuses pickles and files that are shorter than their header states, before
+        # memory is allocated
+        mapped = np.lib.format.open_memmap(path, mode='r')
+        _check_number(len(mapped), max_events)
+        stored = np.array(mapped)
         if stored.dtype.names is None:
             if stored.ndim != 2 or stored.shape[1] != 4:
                 raise ValueError(
@@ -57,11 +67,71 @@ def read_npy(path: str | os.PathLike[str], sensor_size: tuple[int, int]) -> Even
         else:
             columns = {name: stored[name] for name in stored.dtype.names}
         return check_events(columns, sensor_size)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:
+        # NumPy raises various exceptions for damaged headers
         reason = str(error) if type(error) is ValueError else first_line(error)
         raise UserError(
             f'event file {os.fspath(path)!r} cannot be read as npy: {reason}'
         ) from error
+
+
+def read_recording(
+    path: Path, sensor_size: tuple[int, int], max_events: int | None = None
+) -> Events:
+    """Read all events of a ``.dat`` or ``.npy`` file, which its first bytes tell apart.
+
+    Args:
+        path: The file.
+        sensor_size: Height and width of the sensor in pixels.
+        max_events: Largest number of events; None is no limit.
+
+    Raises:
+        UserError: If the file cannot be read, has another format, has no or too many
+            events, or they have invalid values.
+    """
+    try:
+        with path.open('rb') as file:
+            start = file.read(len(_NPY))
+    except OSError as error:
+        raise UserError(
+            f'event file {str(path)!r} cannot be read: {first_line(error)}'
+        ) from error
+    if start == _NPY:
+        return read_npy(path, sensor_size, max_events)
+    if not start.startswith(COMMENT):
+        raise UserError(
+            f'event file {str(path)!r} is not a recording that can be read: .dat '
+            '(Prophesee), .npy'
+        )
+    recording = DatFile(path)
+    try:
+        _check_number(len(recording), max_events)
+    except ValueError as error:
+        raise UserError(f'event file {str(path)!r} cannot be used: {error}') from error
+    return recording.read(recording.first, recording.last + 1, sensor_size)
+
+
+def _check_number(number: int, max_events: int | None) -> None:
+    if max_events is not None and number > max_events:
+        raise ValueError(
+            f'it has {number} events, but at most {max_events} are allowed'
+        )
+
+
+def busiest_window(events: Events, duration: int) -> tuple[int, int]:
+    """Return the window of a recording with the most events, the earliest if several.
+
+    Args:
+        events: All events of the recording, at least one.
+        duration: Length of the window in microseconds.
+
+    Returns:
+        Begin (inclusive), the time of an event, and end (exclusive) in microseconds.
+    """
+    t = events['t'].astype(np.int64)
+    numbers = np.searchsorted(t, t + duration) - np.arange(len(t))
+    begin = int(t[numbers.argmax()])
+    return begin, begin + duration
 
 
 def _read_npy_window(
