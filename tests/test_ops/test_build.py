@@ -159,7 +159,7 @@ def link_away(folder: Path) -> None:
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (lambda folder: folder.chmod(0o777), 'can be written by others'),
+        (lambda folder: folder.chmod(0o702), 'can be written by others'),
         (lambda folder: folder.chmod(0o770), 'can be written by others'),
         (link_away, 'is a link'),
     ],
