@@ -1,6 +1,5 @@
 """Pictures of spikes, and of the image that a network saw."""
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -66,8 +65,6 @@ def test_raster_of_few_neurons() -> None:
     labels = [label.get_text() for label in raster.get_yticklabels()]
     assert labels == [str(channel) for channel in range(C)]
     assert raster.get_yticks().tolist() == [channel + 0.5 for channel in range(C)]
-    with pytest.raises(ValueError, match='max_neurons'):
-        draw_raster(layer, max_neurons=0)
 
 
 def test_silent_layer() -> None:
@@ -76,8 +73,6 @@ def test_silent_layer() -> None:
     assert rates.get_ylim() == (0, 1.1)
     assert counts.patches[0].get_width() == 100
     draw_firing_maps(layer, make_image()).canvas.draw()
-    with pytest.raises(ValueError, match="'quiet' has no traces"):
-        draw_potentials(layer)
 
 
 def test_potentials() -> None:
@@ -122,10 +117,7 @@ def test_firing_maps() -> None:
 
 
 def test_neurons_without_places() -> None:
-    layer = make_layer((T, C))
-    with pytest.raises(ValueError, match=r"\[T, C, H, W\], but 'a.b' has \[4, 6\]"):
-        draw_firing_maps(layer, make_image())
-    assert draw_raster(layer).axes[0].get_ylabel().startswith('neuron')
+    assert draw_raster(make_layer((T, C))).axes[0].get_ylabel().startswith('neuron')
 
 
 @pytest.mark.parametrize('order', ['bgr_to_rgb', 'to_rgb', None])
@@ -160,11 +152,6 @@ def test_events() -> None:
     # as many in all, as strong a colour
     assert off[0] < 64 and on[1] < 64
     assert restore_image(InputImage(np.zeros_like(frames), 1, 3)).min() == 255
-
-
-def test_other_channels() -> None:
-    with pytest.raises(ValueError, match=re.escape('but the input has 4')):
-        restore_image(make_image(4))
 
 
 def test_style_is_left_as_it_was() -> None:
