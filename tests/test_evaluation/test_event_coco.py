@@ -86,6 +86,7 @@ def test_nothing_labelled_and_nothing_found():
         ('min_diagonal', -1, 'min_diagonal must not be negative, but got -1'),
         ('min_side', -1, 'min_side must not be negative, but got -1'),
         ('tolerance', 0, 'tolerance'),
+        ('min_time', -2, 'min_time must be at least -1, but got -2'),
     ],
 )
 def test_mistakes(name, value, message):
