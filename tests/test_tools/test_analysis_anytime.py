@@ -7,7 +7,7 @@ import pytest
 from mmsnn.datasets import make_digits_detection
 
 from .reports import measure
-from .tiny_coco import DETECTOR, ROOT, Call
+from .tiny_coco import CONFIGS, DETECTOR, ROOT, Call, Fail
 
 WEIGHTS = ROOT / 'mmsnn' / 'weights' / DETECTOR.with_suffix('.pth').name
 
@@ -34,3 +34,9 @@ def test_report(call_tool: Call, folder: Path) -> None:
     assert steps[3]['metrics']['coco/bbox_mAP'] > steps[0]['metrics']['coco/bbox_mAP']
     assert 'stopping early' in printed.out and 'IoU >= 0.5' in printed.out
     assert Path('out/anytime.png').stat().st_size > 1000
+
+
+def test_a_network_without_spikes(fail_tool: Fail, folder: Path) -> None:
+    make_digits_detection(num_train=1, num_val=1)
+    config = CONFIGS / 'retinanet' / 'retinanet_r10_fpn_1xb8-8e_digits.py'
+    assert 'no spiking neurons' in fail_tool('anytime', config)

@@ -57,7 +57,6 @@ inference --threads 0 | --threads must be at least 1, but got 0
 inference --images 0 | --images must be at least 1, but got 0
 inference --size 0 | --size must be at least 1, but got 0
 inference --steps 0 | --steps must be at least 1, but got 0
-anytime {ANN} | '{ANN}': the model has no spiking neurons
 anytime {DETECTOR} --iou 2 | iou must be in (0, 1], but got 2
 anytime {DETECTOR} --costs TPU | one of SG, GAC
 anytime {ATTENTIVE} | no boxes

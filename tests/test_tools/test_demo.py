@@ -57,7 +57,7 @@ def test_with_time_for_many_steps_images_are_not_crowded(
 ) -> None:
     monkeypatch.setattr(demo, 'step_seconds', lambda data: 1e-9)
     data = make_digits_detection(**SETTINGS['NUM_IMAGES']).out_dir
-    args = Namespace(minutes=0.01, seed=3, work_dir='run')
+    args = Namespace(minutes=0.03, seed=3, work_dir='run')
     assert Path(demo.train(args, data, 4)).is_file()
     assert not Path('run/crowded_images').exists()
 
