@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmsnn.analysis import FiringRates, OperationCounter, Operations
-from mmsnn.models import DirectStem, SpikeDecoder  # noqa: F401
 
 from .nets import Holder, TwoLayers, count, layer_of, make_classifier
 
@@ -83,7 +82,6 @@ def test_accumulations_equal_a_convolution_with_ones(conv: nn.Module) -> None:
 
 
 def test_other_dimensions_and_matrix_products() -> None:
-    """Convolutions of sequences and volumes, linear layers, matrix products."""
     spikes = (torch.rand(2, 3, 8, 5) < 0.4).float()
 
     class Model(nn.Module):
@@ -168,7 +166,6 @@ def test_input_ranges_are_what_the_family_promises(family: str) -> None:
 
 
 def test_agrees_with_spikingjelly_on_binary_spikes() -> None:
-    """Where its rules are ours: synaptic operations and MACs of spiking layers."""
     image = torch.randn(2, 3, 32, 32)
     backbone = calibrate(make_backbone('SG-BSG'), image).eval()
     synops, macs = SynOpCounter(), MACCounter()
@@ -186,7 +183,6 @@ def test_agrees_with_spikingjelly_on_binary_spikes() -> None:
 
 
 def test_classifier_parts_and_products() -> None:
-    """ASD's attention, its products, and the gate of gated attention coding."""
     operations = count(make_classifier(stem='gac-cifar'), torch.randn(2, 3, 16, 16))
     parts = {layer.name: layer.part for layer in operations.layers}
     assert parts['backbone.stem.encode.conv'] == 'encoder'
@@ -228,7 +224,6 @@ def test_a_failed_batch_counts_nothing() -> None:
 
 
 def test_what_is_not_counted_is_said() -> None:
-    """A module with weights and no known operation is named."""
 
     class Odd(nn.Module):
         def __init__(self) -> None:

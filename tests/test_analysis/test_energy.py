@@ -91,7 +91,6 @@ def test_table_5(table_5_operations) -> None:
 
 
 def test_layers_add_up_to_the_total(table_5_operations) -> None:
-    """By every rule, layers make parts and parts make the total."""
     for rules in (
         CountingRules(),
         CountingRules(spikes='exact', norms=True, neuron_updates=True),
