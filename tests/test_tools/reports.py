@@ -38,7 +38,7 @@ def save_weights(
     for option in options:
         key, value = option.split('=')
         cfg.merge_from_dict({key: literal_eval(value)})
-    with DefaultScope.overwrite_default_scope('mmdet'):
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
         state = MODELS.build(cfg.model).state_dict()
     kept = {name: state[name] for name in state if not name.startswith(drop)}
     torch.save({'state_dict': kept}, path)
