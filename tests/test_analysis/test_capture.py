@@ -56,6 +56,10 @@ def test_by_hand() -> None:
     assert less.fired == (False, False, False, True)
     assert none.potentials_after == none.potentials == (-1.0, -2.0, -3.0, -4.0)
     assert (half.v_threshold, half.v_reset, half.rest) == (1.0, 0.0, 0.0)
+    assert layer.spikes.dtype == bool
+    with capture:
+        model(0 * image)
+    assert not capture.result().image.values.any()
 
 
 def test_soft_reset() -> None:
@@ -97,24 +101,6 @@ def test_an_image_of_a_batch(frames: bool) -> None:
             assert [h >= 1 for h in trace.potentials] == list(trace.fired)
 
 
-def test_no_side_effects() -> None:
-    model = small()
-    image = torch.randn(1, 3, 32, 32, requires_grad=True)
-    before = model(image)[-1]
-    with SpikeCapture(model, 'stem') as capture:
-        during = model(image)[-1]
-    assert torch.equal(before, during) and during.requires_grad
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
-    held = capture.result()
-    # outside, nothing is seen any more
-    model(torch.zeros(1, 3, 32, 32))
-    assert capture.result().layers[0] is held.layers[0]
-    assert isinstance(held.layers[0].spikes[0, 0, 0, 0].item(), bool)
-    with capture:
-        model(torch.zeros(1, 3, 32, 32))
-    assert not capture.result().image.values.any()
-
-
 class Detector(nn.Module):
     """Called as MMDetection's are."""
 
@@ -143,37 +129,6 @@ def test_names() -> None:
     assert names[0] == 'stem.neuron'
     assert len(names) == 4 and all(name.startswith('stages.1.') for name in names[1:])
     assert choose_neurons(model, 'stem.neuron')[0][1] is model.stem.neuron
-    with pytest.raises(ValueError, match=r"begins with 'stem.neurom'.*'stem.neuron'"):
-        choose_neurons(model, 'stem.neurom')
-    # a prefix ends at a dot
-    with pytest.raises(ValueError, match=r"'st'; there are \['stem.neuron', 'stages"):
-        choose_neurons(model, 'st')
-    with pytest.raises(ValueError, match='at least one'):
-        choose_neurons(model, [])
-    with pytest.raises(ValueError, match='no spiking neurons'):
-        SpikeCapture(nn.Conv2d(1, 1, 1), 'stem')
-
-
-def test_misuse() -> None:
-    model = small()
-    with pytest.raises(ValueError, match='image must be an index.*-1'):
-        SpikeCapture(model, 'stem', image=-1)
-    with pytest.raises(ValueError, match='traces'):
-        SpikeCapture(model, 'stem', traces=0)
-    with pytest.raises(RuntimeError, match='was not called'):
-        SpikeCapture(model, 'stem').result()
-    image = torch.randn(2, 3, 32, 32)
-    with (
-        SpikeCapture(model, 'stem', image=2),
-        pytest.raises(ValueError, match='image 2 was asked for, but the batch has 2'),
-    ):
-        model(image)
-    for index in [(4, 0, 0), (0, 0), (0, -1, 0)]:
-        with (
-            SpikeCapture(model, 'stem', traces=[index]),
-            pytest.raises(ValueError, match=r'indices below \(4, 16, 16\)'),
-        ):
-            model(image)
 
 
 def test_only_traced_neurons_have_potentials_computed(

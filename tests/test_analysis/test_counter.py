@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmsnn.analysis import FiringRates, OperationCounter, Operations
-from mmsnn.models import DirectStem, SpikeDecoder  # noqa: F401
 
 from .nets import Holder, TwoLayers, count, layer_of, make_classifier
 
@@ -83,7 +82,6 @@ def test_accumulations_equal_a_convolution_with_ones(conv: nn.Module) -> None:
 
 
 def test_other_dimensions_and_matrix_products() -> None:
-    """Convolutions of sequences and volumes, linear layers, matrix products."""
     spikes = (torch.rand(2, 3, 8, 5) < 0.4).float()
 
     class Model(nn.Module):
@@ -115,29 +113,6 @@ def test_other_dimensions_and_matrix_products() -> None:
     product = layer_of(operations, '')
     assert (product.kind, product.values) == ('linear', 'analog')
     assert product.mean.dense == 3 * 8 * 8 * 7
-
-
-def test_an_image_costs_the_same_in_any_batch_and_twice() -> None:
-    """Counts of an image alone, inside a batch of eight, and once more."""
-    model = make_classifier()
-    images = torch.randn(8, 3, 16, 16)
-    together = count(model, images)
-    single = count(model, *images.split(1))
-    again = count(model, images)
-    assert together == again
-    assert together.num_images == single.num_images == 8
-    assert any(
-        layer.part == 'backbone' and layer.mean.spikes_in for layer in together.layers
-    )
-    for one, all_ in zip(single.layers, together.layers, strict=True):
-        assert one.images == all_.images, one.name
-        assert (one.steps, one.inputs, one.outputs) == (
-            all_.steps,
-            all_.inputs,
-            all_.outputs,
-        )
-    for one, all_ in zip(single.neurons, together.neurons, strict=True):
-        assert one == all_
 
 
 def test_dense_counts_do_not_depend_on_the_mode() -> None:
@@ -191,7 +166,6 @@ def test_input_ranges_are_what_the_family_promises(family: str) -> None:
 
 
 def test_agrees_with_spikingjelly_on_binary_spikes() -> None:
-    """Where its rules are ours: synaptic operations and MACs of spiking layers."""
     image = torch.randn(2, 3, 32, 32)
     backbone = calibrate(make_backbone('SG-BSG'), image).eval()
     synops, macs = SynOpCounter(), MACCounter()
@@ -209,7 +183,6 @@ def test_agrees_with_spikingjelly_on_binary_spikes() -> None:
 
 
 def test_classifier_parts_and_products() -> None:
-    """ASD's attention, its products, and the gate of gated attention coding."""
     operations = count(make_classifier(stem='gac-cifar'), torch.randn(2, 3, 16, 16))
     parts = {layer.name: layer.part for layer in operations.layers}
     assert parts['backbone.stem.encode.conv'] == 'encoder'
@@ -242,34 +215,15 @@ def test_zeros_are_silence_only_where_spikes_travel() -> None:
     assert block.mean.binary.accumulations == 0
 
 
-def test_leaves_the_model_as_it_was() -> None:
-    """No hook is left, by an exception neither; a failed batch counts nothing."""
-    model = TwoLayers()
+def test_a_failed_batch_counts_nothing() -> None:
+    model, image = TwoLayers(), torch.ones(1, 1, 4, 4)
     with pytest.raises(RuntimeError, match='size'), OperationCounter(model) as counter:
-        model(torch.ones(1, 1, 4, 4))
+        model(image)
         model(torch.ones(1, 5, 4, 4))
-    assert not any(
-        module._forward_hooks or module._forward_pre_hooks for module in model.modules()
-    )
-    assert counter.result().num_images == 1
-    assert counter.result() == count(model, torch.ones(1, 1, 4, 4))
-    with counter, pytest.raises(RuntimeError, match='entered already'), counter:
-        pass
-
-
-def test_goes_on_adding_up() -> None:
-    """A counter that is entered again counts further images."""
-    model = TwoLayers()
-    counter = OperationCounter(model)
-    for _ in range(2):
-        with counter:
-            model(torch.rand(3, 1, 4, 4))
-    assert counter.result().num_images == 6
-    assert len(counter.result().layers[1].images) == 6
+    assert counter.result() == count(model, image)
 
 
 def test_what_is_not_counted_is_said() -> None:
-    """A module with weights and no known operation is named."""
 
     class Odd(nn.Module):
         def __init__(self) -> None:
@@ -283,26 +237,11 @@ def test_what_is_not_counted_is_said() -> None:
     assert count(model, torch.rand(1, 1, 4, 4)).uncounted == ('1',)
 
 
-def test_promised_errors() -> None:
-    """Not called, or not with images."""
-    counter = OperationCounter(TwoLayers())
-    with pytest.raises(ValueError, match='TwoLayers was not called'):
-        counter.result()
-    with counter, pytest.raises(ValueError, match='a batch of images'):
-        counter.model(torch.ones(4))
-
-
 def test_agrees_with_the_firing_rates() -> None:
-    """Two collectors at once see the same spikes."""
     model = make_classifier()
     images = torch.randn(3, 3, 16, 16)
-    with (
-        torch.no_grad(),
-        OperationCounter(model) as counter,
-        FiringRates(model) as rates,
-    ):
+    with torch.no_grad(), OperationCounter(model) as counter, FiringRates(model) as r:
         model(images)
     counted = {n.name: n.firing_rate for n in counter.result().neurons}
-    assert counted == pytest.approx(
-        {n.name: n.firing_rate for n in rates.result().neurons}
-    )
+    expected = {n.name: n.firing_rate for n in r.result().neurons}
+    assert counted == pytest.approx(expected) and any(counted.values())

@@ -1,6 +1,5 @@
 """Memory traffic, by hand."""
 
-import pytest
 import torch
 
 from mmsnn.analysis import estimate_memory
@@ -23,12 +22,3 @@ def test_two_layers_by_hand() -> None:
     assert estimate_memory(operations).energy_pj('sram-8kB') == 1.25 * total
     halved = estimate_memory(operations, word_bits=16).total.total_bytes
     assert halved == (total - 8) / 2 + 8
-
-
-def test_promised_errors() -> None:
-    """An unknown memory, and words of no bits."""
-    operations = count(TwoLayers(), torch.rand(1, 1, 4, 4))
-    with pytest.raises(ValueError, match='sram-8kB.*flash'):
-        estimate_memory(operations).energy_pj('flash')
-    with pytest.raises(ValueError, match='word_bits'):
-        estimate_memory(operations, 0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from mmdet.evaluation import CocoMetric
 from mmengine.config import Config
 from mmengine.registry import METRICS, DefaultScope
@@ -25,6 +26,8 @@ DEFAULT_ITEMS = ['mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l']
 RECALLS = ['AR@1000', 'AR_s@1000', 'AR_m@1000', 'AR_l@1000']
 # pycocotools' order of its twelve numbers, with its default limits of detections.
 STATS = dict(mAP=0, AP50=1, AP_S=3, AP_M=4, AP_L=5, mAR=8, AR_S=9, AR_M=10, AR_L=11)
+
+KEYS = ('bboxes', 'labels', 'scores')
 
 
 def make_config(evaluator: Any) -> Config:
@@ -114,30 +117,15 @@ def make_predictions(path: Path) -> list[dict[str, Any]]:
         boxes = np.array([a['bbox'] for a in truth], dtype=float)
         boxes[:, 2:] += boxes[:, :2]
         shift = rng.uniform(0, 0.2, (len(boxes), 1)) * (boxes[:, 2:3] - boxes[:, :1])
-        boxes = np.concatenate(
-            [boxes + shift, rng.uniform(0, 50, (5, 4)) + [0, 0, 50, 50]]
+        false = rng.uniform(0, 50, (5, 4)) + [0, 0, 50, 50]
+        instances = dict(
+            bboxes=np.concatenate([boxes + shift, false]),
+            scores=rng.uniform(size=len(boxes) + 5),
+            labels=[a['category_id'] - 1 for a in truth] + [0] * 5,
         )
-        labels = [a['category_id'] - 1 for a in truth] + [0] * 5
-        samples.append(
-            dict(
-                img_id=image,
-                ori_shape=(300, 300),
-                pred_instances=dict(
-                    bboxes=boxes, scores=rng.uniform(size=len(boxes)), labels=labels
-                ),
-            )
-        )
+        tensors = {key: torch.as_tensor(value) for key, value in instances.items()}
+        samples.append(dict(img_id=image, ori_shape=(300, 300), pred_instances=tensors))
     return samples
-
-
-class AsTensor(np.ndarray):
-    """What CocoMetric reads of a tensor."""
-
-    def cpu(self) -> 'AsTensor':
-        return self
-
-    def numpy(self) -> np.ndarray:
-        return np.asarray(self)
 
 
 def evaluate(path: Path) -> tuple[CocoColumns, np.ndarray]:
@@ -145,34 +133,23 @@ def evaluate(path: Path) -> tuple[CocoColumns, np.ndarray]:
     cfg = make_config(dict(type='CocoMetric', ann_file=str(path)))
     (table,) = request_columns(cfg)
     samples = make_predictions(path)
-    detections = [
-        (
-            sample['img_id'],
-            1 + label,
-            *box[:2],
-            *(box[2:] - box[:2]),
-            score,
+    results = [
+        dict(
+            image_id=sample['img_id'],
+            category_id=1 + label,
+            bbox=[x1, y1, x2 - x1, y2 - y1],
+            score=score,
         )
         for sample in samples
-        for box, label, score in zip(
-            *(sample['pred_instances'][key] for key in ('bboxes', 'labels', 'scores')),
-            strict=True,
+        for (x1, y1, x2, y2), label, score in zip(
+            *(sample['pred_instances'][key].tolist() for key in KEYS), strict=True
         )
     ]
     truth = COCO(str(path))
-    results = [
-        dict(image_id=d[0], category_id=d[1], bbox=list(d[2:6]), score=d[6])
-        for d in detections
-    ]
     reference = COCOeval(truth, truth.loadRes(results), 'bbox')
     reference.evaluate()
     reference.accumulate()
     reference.summarize()
-
-    for sample in samples:
-        instances = sample['pred_instances']
-        for key, value in instances.items():
-            instances[key] = np.asarray(value).view(AsTensor)
     with DefaultScope.overwrite_default_scope('mmdet'):
         metric = METRICS.build(cfg.test_evaluator)
     metric.dataset_meta = dict(classes=('a', 'b'))

@@ -61,7 +61,12 @@ def test_integer_neurons(dtype, normalize) -> None:
 def test_exported_network_needs_no_operator_of_ours(neuron) -> None:
     torch.manual_seed(0)
     network = SGResNet(
-        depth=10, base_channels=16, num_steps=2, out_indices=(0, 1), neuron=neuron
+        10,
+        base_channels=16,
+        num_steps=2,
+        out_indices=(0, 1),
+        neuron=neuron,
+        stem='cifar',
     ).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

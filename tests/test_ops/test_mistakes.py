@@ -1,25 +1,35 @@
 """Arguments that operators do not take give one error with what is allowed."""
 
+# ruff: noqa: E501 - a row is a line
+
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
+from mistakes import check_mistake
 from torch.profiler import profile
 
-from mmsnn.models.neurons import IF, ATan
+from mmsnn.models.neurons import IF, ATan, Surrogate
 from mmsnn.ops import (
     Dynamics,
+    SurrogateKind,
     gate,
     integer_multi_step,
+    integer_multi_step_from,
     multi_step,
+    multi_step_from,
     potentials,
     spike_bytes,
+    surrogate_slope,
 )
 
 X = torch.rand(2, 3)
 DYNAMICS = Dynamics(1.0, 0.0, False, ATan())
 META = torch.rand(2, 3, device='meta')
 BYTES = torch.arange(4, dtype=torch.uint8)
+HALF = torch.tensor(0.5)
+F32 = torch.float32
 
 
 def raw(*args, **settings):
@@ -39,125 +49,88 @@ def raw(*args, **settings):
     return torch.ops.mmsnn.multi_step(*args, **{**defaults, **settings})
 
 
-MISTAKES = {
-    'integers': (lambda: multi_step(X.int(), None, DYNAMICS), TypeError, 'torch.int32'),
-    'complex': (lambda: potentials(X * 1j, None, DYNAMICS), TypeError, 'complex64'),
-    'float8': (
-        lambda: multi_step(X.to(torch.float8_e5m2), None, DYNAMICS),
-        TypeError,
-        'one of torch.float32, .* but got torch.float8',
-    ),
-    'sparse': (
-        lambda: multi_step(X.to_sparse(), None, DYNAMICS),
-        NotImplementedError,
-        'strided',
-    ),
-    'no dimension': (
-        lambda: multi_step(torch.ones(()), None, DYNAMICS),
-        ValueError,
-        r'\[T, ...\]',
-    ),
-    'no step': (
-        lambda: spike_bytes(X[:0], None, DYNAMICS),
-        ValueError,
-        r'at least one step, but got shape \(0, 3\)',
-    ),
-    'decays': (
-        lambda: multi_step(X, torch.ones(3), DYNAMICS),
-        ValueError,
-        r'learned_decay must have shape \(\), but got \(3,\)',
-    ),
-    'decay elsewhere': (
-        lambda: multi_step(X, META[0, 0], DYNAMICS),
-        ValueError,
-        'learned_decay must be on the device of x_seq, cpu, but is on meta',
-    ),
-    'two decays': (
-        lambda: raw(X, learned_decay=torch.tensor(0.5), decay=0.5),
-        ValueError,
-        'decay must be None with a learned decay, but got 0.5',
-    ),
-    'dtype of a decay': (
-        lambda: raw(X, learned_decay=torch.tensor(0.5).double()),
-        TypeError,
-        'learned_decay must be torch.float32',
-    ),
-    'no surrogate': (lambda: raw(X, surrogate=9), ValueError, 'surrogate .* 9'),
-    'no gradient': (
-        lambda: raw(X.clone().requires_grad_()),
-        ValueError,
-        'keep=True',
-    ),
-    'gate of shapes': (
-        lambda: gate(X, X[:1]),
-        ValueError,
-        r'shortcut must have shape \(2, 3\), but got \(1, 3\)',
-    ),
-    'gate of dtypes': (
-        lambda: gate(X, X.bfloat16()),
-        TypeError,
-        'shortcut must be torch.float32 .* but got torch.bfloat16',
-    ),
-    'gate of bytes of shapes': (
-        lambda: gate(X.byte(), X[:1].byte()),
-        ValueError,
-        r'shortcut must have shape \(2, 3\), but got \(1, 3\)',
-    ),
-    'gate of devices': (
-        lambda: gate(X, META),
-        ValueError,
-        'shortcut must be on the device of residual, cpu, but is on meta',
-    ),
-    'integer decay': (
-        lambda: integer_multi_step(X, 1.5, 4),
-        ValueError,
-        r'decay must be in \[0, 1\], but got 1.5',
-    ),
-    'NaN as decay': (
-        lambda: integer_multi_step(X, math.nan, 4),
-        ValueError,
-        'got nan',
-    ),
-    'no integer': (
-        lambda: integer_multi_step(X, 0.5, 0),
-        ValueError,
-        'max_value must be at least 1, but got 0',
-    ),
-    'packed floats': (
-        lambda: torch.ops.mmsnn.unpack_bits(X, [6], [1], torch.float32),
-        TypeError,
-        'torch.uint8, but got torch.float32',
-    ),
-    'too few bits': (
-        lambda: torch.ops.mmsnn.unpack_bits(
-            torch.zeros(1, dtype=torch.uint8), [3, 3], [3, 1], torch.float32
-        ),
-        ValueError,
-        r'2 contiguous bytes .* but got shape \(1,\)',
-    ),
-    'bits with gaps': (
-        lambda: torch.ops.mmsnn.unpack_bits(BYTES[::2], [16], [1], torch.float32),
-        ValueError,
-        r'2 contiguous bytes .* strides \(2,\)',
-    ),
-    'overlapping numbers': (
-        lambda: torch.ops.mmsnn.unpack_bytes(BYTES, [4], [0], torch.float32),
-        ValueError,
-        r'strides must fill the memory of shape \(4,\), but got \(0,\)',
-    ),
-    'numbers with gaps': (
-        lambda: torch.ops.mmsnn.unpack_bits(BYTES, [4, 8], [16, 1], torch.float32),
-        ValueError,
-        r'strides must fill the memory of shape \(4, 8\), but got \(16, 1\)',
-    ),
-}
+def unpack(kind: str, numbers, shape, strides):
+    return getattr(torch.ops.mmsnn, f'unpack_{kind}')(numbers, shape, strides, F32)
 
 
-@pytest.mark.parametrize('name', MISTAKES)
-def test_mistakes(name, implementation) -> None:
-    call, error, message = MISTAKES[name]
-    with pytest.raises(error, match=message):
-        call()
+def from_state(initial, function=multi_step_from, settings=(None, DYNAMICS)):
+    return function(X, initial, *settings)
+
+
+def from_integers(initial):
+    return from_state(initial, integer_multi_step_from, (0.5, 4))
+
+
+class Wrong:
+    def __init__(self, slope) -> None:
+        self.slope = slope
+
+    def derivative(self, x):
+        return self.slope
+
+
+def backward(slope):
+    x = X.clone().requires_grad_()
+    multi_step(x, None, Dynamics(1.0, 0.0, False, Wrong(slope))).sum().backward()
+
+
+@dataclass(frozen=True)
+class Nothing(Surrogate):
+    alpha: float = 1.0
+
+
+# What is called, and how its error begins; what lies between is at the dots.
+MISTAKES = [
+    (lambda: multi_step(X.int(), None, DYNAMICS), 'TypeError: ... torch.int32'),
+    (lambda: potentials(X * 1j, None, DYNAMICS), 'TypeError: ... complex64'),
+    (lambda: multi_step(X.to(torch.float8_e5m2), None, DYNAMICS), 'TypeError: ... one of torch.float32, ... but got torch.float8'),
+    (lambda: multi_step(X.to_sparse(), None, DYNAMICS), 'NotImplementedError: ... strided'),
+    (lambda: multi_step(torch.ones(()), None, DYNAMICS), 'ValueError: ... [T, ...]'),
+    (lambda: spike_bytes(X[:0], None, DYNAMICS), 'ValueError: ... at least one step, but got shape (0, 3)'),
+    (lambda: multi_step(X, torch.ones(3), DYNAMICS), 'ValueError: learned_decay must have shape (), but got (3,)'),
+    (lambda: multi_step(X, META[0, 0], DYNAMICS), 'ValueError: learned_decay must be on the device of x_seq, cpu, but is on meta'),
+    (lambda: raw(X, learned_decay=HALF, decay=0.5), 'ValueError: decay must be None with a learned decay, but got 0.5'),
+    (lambda: raw(X, learned_decay=HALF.double()), 'TypeError: learned_decay must be torch.float32'),
+    (lambda: raw(X, surrogate=9), 'ValueError: surrogate ... 9'),
+    (lambda: raw(X.clone().requires_grad_()), 'ValueError: ... keep=True'),
+    (lambda: gate(X, X[:1]), 'ValueError: shortcut must have shape (2, 3), but got (1, 3)'),
+    (lambda: gate(X, X.bfloat16()), 'TypeError: shortcut must be torch.float32 ... but got torch.bfloat16'),
+    (lambda: gate(X.byte(), X[:1].byte()), 'ValueError: shortcut must have shape (2, 3), but got (1, 3)'),
+    (lambda: gate(X, META), 'ValueError: shortcut must be on the device of residual, cpu, but is on meta'),
+    (lambda: integer_multi_step(X, 1.5, 4), 'ValueError: decay must be in [0, 1], but got 1.5'),
+    (lambda: integer_multi_step(X, math.nan, 4), 'ValueError: decay ... got nan'),
+    (lambda: integer_multi_step(X, 0.5, 0), 'ValueError: max_value must be at least 1, but got 0'),
+    (lambda: unpack('bits', X, [6], [1]), 'TypeError: ... torch.uint8, but got torch.float32'),
+    (lambda: unpack('bits', BYTES[:1], [3, 3], [3, 1]), 'ValueError: ... 2 contiguous bytes ... but got shape (1,)'),
+    (lambda: unpack('bits', BYTES[::2], [16], [1]), 'ValueError: ... 2 contiguous bytes ... strides (2,)'),
+    (lambda: unpack('bytes', BYTES, [4], [0]), 'ValueError: strides must fill the memory of shape (4,), but got (0,)'),
+    (lambda: unpack('bits', BYTES, [4, 8], [16, 1]), 'ValueError: strides must fill the memory of shape (4, 8), but got (16, 1)'),
+    # states
+    *(
+        row
+        for call in (from_state, from_integers)
+        for row in (
+            (lambda call=call: call(X[0, :2]), 'ValueError: initial must have shape (3,), ... (2,)'),
+            (lambda call=call: call(X[0].double()), 'TypeError: initial must be torch.float32 ... float64'),
+            (lambda call=call: call(META[0]), 'ValueError: initial must be on the device of x_seq'),
+        )
+    ),
+    # surrogates
+    (lambda: Dynamics(1.0, 0.0, False, object()), 'TypeError: ... derivative(x), but got object'),
+    (lambda: IF(2, surrogate=Surrogate(1.0)), 'TypeError: Surrogate must define derivative(x)'),
+    (lambda: Nothing(), 'TypeError: Nothing must define derivative(x)'),
+    (lambda: surrogate_slope(SurrogateKind.GIVEN, 1.0, X), 'ValueError: ... GIVEN'),
+    (lambda: backward(X[0]), 'ValueError: slope must have shape (2, 3), but got (3,)'),
+    (lambda: backward(X.double()), 'TypeError: slope must be torch.float32'),
+    (lambda: backward(META), 'ValueError: slope ... is on meta'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('mistake', 'expected'), MISTAKES, ids=[x for _, x in MISTAKES]
+)
+def test_mistake(mistake, expected, implementation) -> None:
+    check_mistake(mistake, expected)
 
 
 @pytest.mark.parametrize('function', [multi_step, gate, integer_multi_step])

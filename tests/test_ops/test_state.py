@@ -1,7 +1,6 @@
 """Neurons that continue from a state compute what they compute in one call."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -158,22 +157,3 @@ def test_potentials_that_are_not_finite(implementation) -> None:
     assert spikes[0].isnan().tolist() == [True, True, False]
     with pytest.raises(ValueError, match='NaN'):
         spike_bytes_from(torch.zeros(2, 3), v, *settings)
-
-
-X = torch.rand(2, 3)
-
-
-@pytest.mark.parametrize(
-    'function',
-    [
-        partial(multi_step_from, decay=None, dynamics=Dynamics(1.0, 0.0, True, ATan())),
-        partial(integer_multi_step_from, decay=0.5, max_value=4),
-    ],
-)
-def test_mistakes(function: Callable[..., Any]) -> None:
-    with pytest.raises(ValueError, match=r'initial must have shape \(3,\), .*\(2,\)'):
-        function(X, torch.zeros(2))
-    with pytest.raises(TypeError, match=r'initial must be torch.float32 .*float64'):
-        function(X, torch.zeros(3, dtype=torch.float64))
-    with pytest.raises(ValueError, match='initial must be on the device of x_seq'):
-        function(X, torch.zeros(3, device='meta'))

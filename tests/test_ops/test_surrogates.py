@@ -1,14 +1,13 @@
 """Which surrogates have kernels, and those that PyTorch evaluates."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
 from mmsnn.models import neurons
-from mmsnn.models.neurons import IF, PLIF, Rectangular, Sigmoid, Surrogate
+from mmsnn.models.neurons import PLIF, Rectangular, Sigmoid, Surrogate
 from mmsnn.ops import Dynamics, SurrogateKind, multi_step, surrogate_slope
 
 
@@ -110,45 +109,3 @@ def test_own_derivatives_can_be_compiled(surrogate) -> None:
     compiled = torch.compile(neuron, backend='aot_eager', fullgraph=True)
     torch.testing.assert_close(gradients(compiled), gradients(neuron), rtol=0, atol=0)
     torch._dynamo.reset()
-
-
-def test_a_surrogate_without_derivative() -> None:
-    with pytest.raises(TypeError, match=r'derivative\(x\), but got object'):
-        Dynamics(1.0, 0.0, False, object())
-    with pytest.raises(TypeError, match=r'Surrogate must define derivative'):
-        IF(2, surrogate=Surrogate(1.0))
-    with pytest.raises(ValueError, match='GIVEN'):
-        surrogate_slope(SurrogateKind.GIVEN, 1.0, torch.ones(1))
-
-
-class Wrong:
-    def __init__(self, slope: Tensor) -> None:
-        self.slope = slope
-
-    def derivative(self, x: Tensor) -> Tensor:
-        return self.slope
-
-
-@pytest.mark.parametrize(
-    ('slope', 'error', 'message'),
-    [
-        (torch.ones(3), ValueError, r'slope must have shape \(2, 3\), but got \(3,\)'),
-        (torch.ones(2, 3).double(), TypeError, r'slope must be torch.float32'),
-        (torch.ones(2, 3, device='meta'), ValueError, 'slope .* is on meta'),
-    ],
-)
-def test_a_wrong_derivative(slope, error, message) -> None:
-    x = torch.rand(2, 3, requires_grad=True)
-    spikes = multi_step(x, None, Dynamics(1.0, 0.0, False, Wrong(slope)))
-    with pytest.raises(error, match=message):
-        spikes.sum().backward()
-
-
-def test_a_surrogate_needs_a_derivative() -> None:
-    @dataclass(frozen=True)
-    class Nothing(Surrogate):
-        alpha: float = 1.0
-
-    for surrogate in (Nothing, partial(Surrogate, 1.0)):
-        with pytest.raises(TypeError, match=r'must define derivative\(x\)'):
-            surrogate()

@@ -74,11 +74,3 @@ def test_gate() -> None:
     heights = {y for line in boxes.lines for y in line.get_ydata()}
     assert heights >= {0.1, 0.3, 0.5, 0.7, 0.9, 0.35, 0.65}
     assert pyplot.get_fignums() == []
-
-
-def test_nothing_to_draw() -> None:
-    for draw in (draw_temporal_attention, draw_channel_attention):
-        with pytest.raises(ValueError, match='no attention spike decoder'):
-            draw([])
-    with pytest.raises(ValueError, match='no attention spike decoder'):
-        draw_spatial_attention([], IMAGE)

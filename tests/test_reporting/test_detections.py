@@ -41,12 +41,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Any:
     )
 
 
-def predict(dataset: Any, score: float) -> list[dict[str, Any]]:
-    """One box an image, in reverse order."""
+def predict(
+    dataset: Any, scores: list[float], labels: list[int] | None = None
+) -> list[dict[str, Any]]:
+    """Objects in one box an image, in reverse order."""
     instances = {
-        'bboxes': torch.tensor([[20.0, 30.0, 60.0, 90.0]]),
-        'labels': torch.tensor([7]),
-        'scores': torch.tensor([score]),
+        'bboxes': torch.tensor([[20.0, 30.0, 60.0, 90.0]] * len(scores)),
+        'labels': torch.tensor(labels or [7]),
+        'scores': torch.tensor(scores),
     }
     ids = [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))]
     return [{'img_id': i, 'pred_instances': instances} for i in reversed(ids)]
@@ -60,9 +62,7 @@ def test_own_classes_have_colours(dataset: Any, tmp_path: Path) -> None:
     palette = own.metainfo['palette']
     assert palette[:10] == dataset.metainfo['palette']
     assert len(set(palette)) == 12
-    predictions = predict(dataset, 0.9)
-    for prediction in predictions:
-        prediction['pred_instances']['labels'] = torch.tensor([11])
+    predictions = predict(dataset, [0.9], [11])
 
     class Few(list):
         """A data set that brings too few colours itself."""
@@ -97,7 +97,7 @@ def halves(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_truth_left_prediction_right(dataset: Any, tmp_path: Path) -> None:
-    files = draw_detections(dataset, predict(dataset, 0.9), tmp_path / 'a', 3, 2)
+    files = draw_detections(dataset, predict(dataset, [0.9]), tmp_path / 'a', 3, 2)
     assert [file.name for file in files] == [
         '000000.png',
         '000002.png',
@@ -106,7 +106,7 @@ def test_truth_left_prediction_right(dataset: Any, tmp_path: Path) -> None:
     ]
     assert Image.open(files[0]).size == (2 * 2 * 128, 2 * 128 + HEADER)
 
-    without = draw_detections(dataset, predict(dataset, 0.1), tmp_path / 'b', 3, 2)
+    without = draw_detections(dataset, predict(dataset, [0.1]), tmp_path / 'b', 3, 2)
     for some, none in zip(files[:-1], without[:-1], strict=True):
         truth, drawn = halves(some)
         same_truth, empty = halves(none)
@@ -120,33 +120,24 @@ def test_truth_left_prediction_right(dataset: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('number', 'error', 'message'),
+    ('number', 'predicted', 'error', 'message'),
     [
-        (6, ValueError, 'num_pictures must be at most 5, the size of the data set'),
-        (0, ValueError, 'num_pictures must be at least 1, but got 0'),
-        (2.0, TypeError, 'num_pictures must be an integer'),
+        (6, 5, ValueError, 'num_pictures must be at most 5, the size of the data set'),
+        (0, 5, ValueError, 'num_pictures must be at least 1, but got 0'),
+        (2.0, 5, TypeError, 'num_pictures must be an integer'),
+        (2, 2, ValueError, 'there is no prediction for image 0'),
     ],
 )
-def test_wrong_number(
-    dataset: Any, tmp_path: Path, number: Any, error: type, message: str
+def test_mistakes(
+    dataset: Any, tmp_path: Path, number: Any, predicted: int, error: type, message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        draw_detections(dataset, predict(dataset, 0.9), tmp_path, number)
-
-
-def test_missing_prediction(dataset: Any, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match='there is no prediction for image 0'):
-        draw_detections(dataset, predict(dataset, 0.9)[:2], tmp_path, 2)
+        draw_detections(dataset, predict(dataset, [0.9])[:predicted], tmp_path, number)
 
 
 def test_the_surest_label_is_on_top(dataset: Any, tmp_path: Path) -> None:
     def draw(name: str, labels: list[int], scores: list[float]) -> np.ndarray:
-        instances = {
-            'bboxes': torch.tensor([[20.0, 30.0, 60.0, 90.0]] * len(labels)),
-            'labels': torch.tensor(labels),
-            'scores': torch.tensor(scores),
-        }
-        predictions = [{**p, 'pred_instances': instances} for p in predict(dataset, 1)]
+        predictions = predict(dataset, scores, labels)
         return halves(draw_detections(dataset, predictions, tmp_path / name, 1)[0])[1]
 
     falling = draw('falling', [7, 2], [0.9, 0.6])

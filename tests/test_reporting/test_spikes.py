@@ -1,6 +1,5 @@
 """Pictures of spikes, and of the image that a network saw."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,8 +75,6 @@ def test_raster_of_few_neurons() -> None:
     labels = [label.get_text() for label in raster.get_yticklabels()]
     assert labels == [str(channel) for channel in range(C)]
     assert raster.get_yticks().tolist() == [channel + 0.5 for channel in range(C)]
-    with pytest.raises(ValueError, match='max_neurons'):
-        draw_raster(layer, max_neurons=0)
 
 
 def test_silent_layer() -> None:
@@ -86,8 +83,6 @@ def test_silent_layer() -> None:
     assert rates.get_ylim() == (0, 1.1)
     assert counts.patches[0].get_width() == 100
     draw_firing_maps(layer, make_image()).canvas.draw()
-    with pytest.raises(ValueError, match="'quiet' has no traces"):
-        draw_potentials(layer)
 
 
 def test_potentials() -> None:
@@ -132,10 +127,7 @@ def test_firing_maps() -> None:
 
 
 def test_neurons_without_places() -> None:
-    layer = make_layer((T, C))
-    with pytest.raises(ValueError, match=r"\[T, C, H, W\], but 'a.b' has \[4, 6\]"):
-        draw_firing_maps(layer, make_image())
-    assert draw_raster(layer).axes[0].get_ylabel().startswith('neuron')
+    assert draw_raster(make_layer((T, C))).axes[0].get_ylabel().startswith('neuron')
 
 
 @pytest.mark.parametrize('order', ['bgr_to_rgb', 'to_rgb', None, 'loads_rgb'])
@@ -195,11 +187,6 @@ def test_events() -> None:
     ]
 
 
-def test_other_channels() -> None:
-    with pytest.raises(ValueError, match=re.escape('but the input has 5')):
-        restore_image(make_image(5))
-
-
 def test_bins_of_events_are_summed() -> None:
     frames = np.zeros((1, 4, 1, 2), np.float32)  # OFF and ON of two bins
     frames[0, 0, 0, 0] = frames[0, 2, 0, 0] = frames[0, 3, 0, 1] = 1
@@ -218,8 +205,6 @@ def test_event_frames_have_one_scale_and_the_boxes() -> None:
     first, none, last = (one.images[0].get_array()[0, 0].tolist() for one in axes)
     assert none == [255] * 3 and first[1] < last[1] < 255
     assert [len(one.patches) for one in axes] == [1, 1, 1]
-    with pytest.raises(ValueError, match=re.escape('[3, 40, 32]')):
-        draw_event_frames(make_image())
 
 
 def test_style_is_left_as_it_was() -> None:

@@ -1,8 +1,8 @@
 """The metafiles are made from the READMEs' tables, of every config."""
 
-import importlib.util
+import runpy
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,13 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
-def tool() -> ModuleType:
+def tool() -> SimpleNamespace:
     path = ROOT / 'tools' / 'docs_tools' / 'metafiles.py'
-    spec = importlib.util.spec_from_file_location('metafiles', path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return SimpleNamespace(**runpy.run_path(str(path)))
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +26,7 @@ def models() -> list[dict[str, Any]]:
     return [model for file in files for model in file['Models']]
 
 
-def test_they_are_generated(tool: ModuleType) -> None:
+def test_they_are_generated(tool: SimpleNamespace) -> None:
     for path, content in tool.files().items():
         assert path.read_text(encoding='utf-8') == content, (
             'run python tools/docs_tools/metafiles.py'
@@ -71,7 +67,7 @@ PAGE = """
 """
 
 
-def test_tables(tool: ModuleType) -> None:
+def test_tables(tool: SimpleNamespace) -> None:
     """A config a row, its facts beside it; or networks as columns."""
     reported = {'Reported Top 1': 96.18, 'Reported Top 5': 99}
     assert tool.describe(PAGE) == {
@@ -100,6 +96,6 @@ def test_tables(tool: ModuleType) -> None:
         ),
     ],
 )
-def test_mistakes_in_tables(tool: ModuleType, page: str, message: str) -> None:
+def test_mistakes_in_tables(tool: SimpleNamespace, page: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tool.describe(page)

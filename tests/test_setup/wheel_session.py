@@ -81,7 +81,8 @@ def run_tool(tool: str, *arguments: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    one_epoch = ('--cfg-options', 'train_cfg.max_epochs=1')
+    few = [f'{split}_dataloader.dataset.indices=8' for split in ('train', 'val')]
+    one_epoch = ('--cfg-options', 'train_cfg.max_epochs=1', *few)
     steps = {
         'package': str(Path(mmsnn.__file__).parent),
         'hub': use_hub(),

@@ -1,8 +1,9 @@
 """Fixtures of the tools' tests."""
 
 import runpy
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,26 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 from mmpretrain.visualization import UniversalVisualizer
 
-from .tiny_coco import ROOT, TOOLS, Call, Fail, Printed, write_coco
+from mmsnn.cli.main import main
 
+from .mistaken_files import write_configs, write_files
+from .tiny_coco import (
+    ANN,
+    ATTENTIVE,
+    CONFIGS,
+    DETECTOR,
+    ROOT,
+    SMALL,
+    SPIKING,
+    TOOLS,
+    Call,
+    Fail,
+    Printed,
+    write_coco,
+)
+
+# Nobody can write in this file system, not even root.
+NOWHERE = '/proc/self/mmsnn'
 PATHS = {
     path.stem: path
     for folder in (ROOT / 'benchmarks', TOOLS)
@@ -76,7 +95,8 @@ def call_tool(
 ) -> Call:
     """Run a tool in this process, which spares it the imports; return what it prints.
 
-    A tool is named by its path in ``tools``, or by its name alone.
+    A tool is named by its path in ``tools``, by its name alone, or as a command of
+    ``mmsnn``.
     """
     # What the tools set in the environment ends with the test.
     monkeypatch.setenv('LOCAL_RANK', '0')
@@ -84,11 +104,15 @@ def call_tool(
     def call(name: str, *args: Any) -> Printed:
         path = PATHS.get(name, TOOLS / name)
         capfd.readouterr()
-        monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])
+        words = [name] if path.exists() else ['mmsnn', name]
+        monkeypatch.setattr(sys, 'argv', [*words, *map(str, args)])
         # the tool's own folder is on the path, as when it is run
         monkeypatch.setattr(sys, 'path', [str(path.parent), *sys.path])
         with separate_run():
-            runpy.run_path(str(path), run_name='__main__')
+            if path.exists():
+                runpy.run_path(str(path), run_name='__main__')
+            else:
+                main()
         return Printed(*capfd.readouterr())
 
     return call
@@ -110,3 +134,45 @@ def fail_tool(call_tool: Call, capfd: pytest.CaptureFixture[str]) -> Fail:
         return errors[0].removeprefix('error: ')
 
     return fail
+
+
+@pytest.fixture(scope='session')
+def names(coco_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the command lines of mistakes name: configs, and files of no use."""
+    place, bad = map(tmp_path_factory.mktemp, ('place', 'bad'))
+    (place / 'data').symlink_to(coco_dir / 'data')
+    write_files(bad)
+    return dict(
+        **write_configs(bad),
+        **dict(bad=bad, cwd=place, NOWHERE=NOWHERE, TOOLS=TOOLS, CONFIGS=CONFIGS),
+        **dict(ANN=ANN, SPIKING=SPIKING, DETECTOR=DETECTOR, ATTENTIVE=ATTENTIVE),
+        BASES=CONFIGS / '_base_',
+        FASHION=CONFIGS / 'fashion_mnist' / 'sg-r10-asd_1xb64-8e_fashion-mnist.py',
+        SMALL=' '.join(SMALL),
+        T='train_dataloader.dataset',
+        V='val_dataloader.dataset',
+    )
+
+
+@pytest.fixture
+def refuse(
+    names: dict[str, Any], fail_tool: Fail, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], None]:
+    """Run a command line with a mistake, ``COMMAND | what its line says``.
+
+    What lies between the parts of the line is at the dots.
+    """
+    monkeypatch.chdir(names['cwd'])
+    for variable in ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'):
+        monkeypatch.delenv(variable, raising=False)
+
+    def run(row: str) -> None:
+        command, expected = (part.format(**names) for part in row.split(' | '))
+        before = sorted(Path().iterdir())
+        line = fail_tool(*shlex.split(command))
+        assert not [part for part in expected.split(' ... ') if part not in line], line
+        left = {path.name for path in {*Path().iterdir()} - {*before}}
+        assert left <= {'work_dirs'}
+        assert not Path('data/digits_detection').exists()
+
+    return run

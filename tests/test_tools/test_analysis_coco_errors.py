@@ -1,7 +1,6 @@
 """tools/analysis_tools/coco_error_analysis.py on detections made by hand."""
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
-from .tiny_coco import Call, Fail
+from .tiny_coco import Call
 
 TOOL = 'coco_error_analysis'
 # boxes of three objects
@@ -102,44 +101,3 @@ def test_a_similar_object_takes_one_detection(annotated: dict, call_tool: Call) 
     assert found['cat']['all']['Oth'] == pytest.approx(1 / 3)
     # below the threshold
     assert found['car/van']['all']['BG'] == 0
-
-
-@pytest.mark.parametrize(
-    ('results', 'options', 'message'),
-    [
-        (None, [], "results 'results.json' does not exist"),
-        ('text', [], "results 'results.json' is not a JSON file"),
-        ('{}', [], 'not a list of detections with bbox, category_id, image_id, score'),
-        ('[]', [], 'hold no detection with a score of 0 or more'),
-        (
-            '[{"image_id": 7, "category_id": 1, "score": 1, "bbox": [0, 0, 1, 1]}]',
-            ['--types', 'bbox', 'segm'],
-            'segmentation, which --types segm needs',
-        ),
-        (dict(image_id=8), [], 'image_id 8 is not among those of --ann'),
-        (dict(category_id=9), [], 'category_id 9 is not among those of --ann'),
-        (dict(score=math.nan), [], 'score of detection 0 must be 1 finite numbers'),
-        (dict(score='1'), [], "must be 1 finite numbers, but got '1'"),
-        (dict(bbox=[0, 0, math.inf, 1]), [], 'bbox of detection 0 must be 4 finite'),
-        ({}, ['--score-thr', 0.99], 'no detection with a score of 0.99 or more'),
-        ({}, ['--areas', 3, 2, 1], '--areas must be three rising areas'),
-        ({}, ['--ann', 'none.json'], "annotations 'none.json' does not exist"),
-        ({}, ['--ann', 'results.json'], 'lack annotations, categories, images'),
-        ({}, ['--ann', 'bare.json'], "annotations 'bare.json' hold no object"),
-    ],
-)
-def test_mistakes_of_the_analysis(
-    annotated: dict, fail_tool: Fail, results: Any, options: list, message: str
-) -> None:
-    bare = {**annotated['truth'], 'annotations': []}
-    Path('bare.json').write_text(json.dumps(bare))
-    path = Path('results.json')
-    if results is None:
-        path.unlink()
-    elif isinstance(results, str):
-        path.write_text(results)
-    else:
-        changed = [{**each, **results} for each in annotated['results']]
-        path.write_text(json.dumps(changed))
-    given = [] if '--ann' in options else ['--ann', 'ann.json']
-    assert message in fail_tool(TOOL, 'results.json', 'out', *given, *options)

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .tiny_coco import Call, Fail
+from .tiny_coco import Call
 
 TOOL = 'analyze_logs'
 
@@ -88,32 +88,3 @@ def test_legend_and_title(run: Path, call_tool: Call, figures: list[Figure]) -> 
     assert [line.get_label() for line in axis.lines] == ['old', 'new']
     assert axis.get_ylabel() == 'loss'
     assert figures[0].get_suptitle() == 'Two runs'
-
-
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (['none.json'], "log 'none.json' does not exist"),
-        (['empty'], "'empty' has no log: it does not contain */vis_data/scalars.json"),
-        (['text.json'], 'line 2 is not a JSON object'),
-        (['list.json'], 'line 1 is not a JSON object'),
-        (['run', '--keys', 'mAP'], "has no 'mAP'; it has coco/bbox_mAP, loss, time"),
-        (['run', '--start-epoch', 3], "has no 'loss' from epoch 3 on"),
-        (['run', 'run', '--legend', 'a'], 'must name each of the 2 curves, but got 1'),
-        (['run', '--out', 'a.xyz'], "--out 'a.xyz': "),
-        (['run', '--out', 'text.json/a.png'], "--out 'text.json/a.png': "),
-    ],
-)
-def test_mistakes_of_curves(fail_tool: Fail, options: list, message: str) -> None:
-    Path('empty').mkdir()
-    Path('text.json').write_text('{"loss": 1, "iter": 1}\nloss: 3\n')
-    Path('list.json').write_text('[1]\n')
-    assert message in fail_tool(TOOL, 'plot_curve', *options)
-
-
-def test_mistakes_of_times(fail_tool: Fail) -> None:
-    line = fail_tool(TOOL, 'cal_train_time', 'run/20260101_000000')
-    assert line.endswith('has no times of a training')
-    entries = [dict(time=1.0, epoch=i, iter=i, step=i) for i in (1, 2)]
-    line = fail_tool(TOOL, 'cal_train_time', write(Path('short'), entries))
-    assert line.endswith('the one that is left out: give --include-outliers')

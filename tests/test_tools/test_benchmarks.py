@@ -41,18 +41,14 @@ def save(call_tool: Call, tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
 
 def test_turns_alternate(load: Callable) -> None:
-    """Every case has a turn in every round, forwards and backwards."""
     calls: list[str] = []
     cases = {name: lambda name=name: calls.append(name) for name in 'ABC'}
     times = load('_pairs').take_turns(cases, pairs=3, warm_up=1)
     assert ''.join(calls) == 'ABC' + 'ABC' + 'CBA' + 'ABC'
-    assert {name: len(seconds) for name, seconds in times.items()} == dict(
-        A=3, B=3, C=3
-    )
+    assert [len(times[name]) for name in 'ABC'] == [3, 3, 3]
 
 
 def test_ratios_by_hand(load: Callable) -> None:
-    """Of medians, and of each round."""
     pairs = load('_pairs')
     times = {'new': [1.0, 2.0, 9.0], 'old': [2.0, 1.0, 3.0]}
     found = pairs.compare(times, 'new', 'old')
@@ -118,7 +114,6 @@ def test_lines_by_hand(load: Callable) -> None:
 
 
 def test_without_kernels_is_for_the_call_alone(load: Callable) -> None:
-    """The library is back afterwards, after an error too."""
     from mmsnn.ops import native
 
     library = native.library
@@ -149,13 +144,11 @@ def test_pairs_are_saved(save: Callable, name: str, options: tuple) -> None:
         assert ratio['ratio'] == pytest.approx(expected)
     assert result['machine']['versions']['torch'] == torch.__version__.partition('+')[0]
     assert str(Path.home()) not in json.dumps(result)
-
-
-def test_networks_fire_as_they_are_measured(save: Callable) -> None:
-    """An untrained network would be silent."""
-    rates = save('inference', '--size', 32)['firing_rates']
-    assert len(rates) == 20
-    assert all(0.02 < rate < 0.6 for rate in rates)
+    if name == 'inference':
+        # networks fire as they are measured; untrained, they would be silent
+        rates = result['firing_rates']
+        assert len(rates) == 20
+        assert all(0.02 < rate < 0.6 for rate in rates)
 
 
 def test_memory(save: Callable) -> None:
@@ -168,9 +161,9 @@ def test_memory(save: Callable) -> None:
 
 def test_growth(save: Callable) -> None:
     """What is held grows in proportion to steps and pixels, but for the stem."""
-    by_steps, by_pixels = save('growth', '--size', 128, '--steps', 2)['growth']
+    by_steps, by_pixels = save('growth', '--size', 96, '--steps', 2)['growth']
     assert by_steps['values'] == [1, 2]
-    assert by_pixels['values'] == [size**2 for size in (32, 64, 96, 128)]
+    assert by_pixels['values'] == [size**2 for size in (32, 64, 96)]
     assert by_pixels['fits']['held_mib']['r2'] > 0.999
     assert 1.5 < by_steps['held_mib'][1] / by_steps['held_mib'][0] < 2
 
@@ -224,13 +217,11 @@ def test_benchmarks_of_two_machines_are_refused(
 
 
 def test_the_plot_is_drawn(tool: SimpleNamespace, tmp_path: Path) -> None:
-    """The plot of growth."""
     tool.draw(tool.load()['growth'], tmp_path / 'growth.png')
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
 
 def test_all_benchmarks_are_on_the_page(tool: SimpleNamespace) -> None:
-    """No script is forgotten."""
     scripts = {
         path.stem
         for path in BENCHMARKS.glob('*.py')

@@ -1,6 +1,5 @@
 """tools/test.py with norms folded and the backbone in bf16."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,52 +9,55 @@ from mmsnn.cli.common import deploy_options
 from mmsnn.cli.common.parser import Parser, set_up
 from mmsnn.utils import cpu
 
-from .test_options import save_weights
-from .tiny_coco import ANN, SMALL, SPIKING, Call, Fail
+from .reports import columns_of, save_weights
+from .tiny_coco import ANN, DETECT, NARROW, SMALL, SPIKING, Call, Fail
 
 
-def read(folder: Path) -> dict[str, float]:
-    content = json.loads((folder / 'coco_columns.json').read_text())
-    return content['tables']['coco']['columns']
-
-
-def test_folded_and_in_bf16(call_tool: Call, in_coco: Path, tmp_path: Path) -> None:
-    save_weights(SPIKING, tmp_path / 'x.pth')
-    call_tool(
-        *('test.py', SPIKING, tmp_path / 'x.pth', '--work-dir', tmp_path),
-        *('--tta', '--fold-norms', '--force-bf16'),
-        *('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.0'),
-    )
-    assert read(tmp_path)['mAP'] >= 0
+@pytest.mark.parametrize(
+    ('options', 'form'),
+    [(['--tta', '--fold-norms', '--force-bf16'], 'bf16'), (['--int8'], 'int8')],
+)
+def test_forms(
+    options: list[str],
+    form: str,
+    call_tool: Call,
+    in_coco: Path,
+    tmp_path: Path,
+) -> None:
+    """The log says what is converted; int8 folds the norms itself."""
+    save_weights(SPIKING, tmp_path / 'x.pth', NARROW)
+    command = ('test.py', SPIKING, tmp_path / 'x.pth', '--work-dir', tmp_path)
+    call_tool(*command, *options, '--cfg-options', *NARROW, DETECT)
+    assert columns_of(tmp_path)['mAP'] >= 0
     (log,) = tmp_path.glob('*/*.log')
     # of a ResNet18: the stem's, 16 of the branches and 3 projections
-    said = 'Testing with 20 norms folded into convolutions, the backbone in bf16'
+    said = f'Testing with 20 norms folded into convolutions, the backbone in {form}'
     assert said in log.read_text()
 
 
-def test_bf16_of_an_ann(fail_tool: Fail, in_coco: Path, tmp_path: Path) -> None:
-    save_weights(ANN, tmp_path / 'x.pth')
-    line = fail_tool(
-        *('test.py', ANN, tmp_path / 'x.pth', '--work-dir', tmp_path, '--force-bf16'),
-        *('--cfg-options', *SMALL),
-    )
-    assert line == 'bf16 and int8 need a backbone of mmsnn, but the model has ResNet'
-
-
-def test_weights_of_8_bits(
-    call_tool: Call, fail_tool: Fail, in_coco: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ('config', 'options', 'expected'),
+    [
+        (
+            ANN,
+            ['--force-bf16'],
+            'need a backbone of mmsnn, but the model has ResNet',
+        ),
+        (SPIKING, ['--int8', '--bf16'], '--int8 and --bf16 exclude each other'),
+    ],
+)
+def test_forms_that_are_refused(
+    config: Path,
+    options: list[str],
+    expected: str,
+    fail_tool: Fail,
+    in_coco: Path,
+    tmp_path: Path,
 ) -> None:
-    """It folds the norms itself, says what it converts, and excludes bf16."""
-    save_weights(SPIKING, tmp_path / 'x.pth')
-    command = ('test.py', SPIKING, tmp_path / 'x.pth', '--work-dir', tmp_path)
-    options = ('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.0')
-    call_tool(*command, '--int8', *options)
-    assert read(tmp_path)['mAP'] >= 0
-    (log,) = tmp_path.glob('*/*.log')
-    said = 'Testing with 20 norms folded into convolutions, the backbone in int8'
-    assert said in log.read_text()
-    line = fail_tool(*command, '--int8', '--bf16', *options)
-    assert line == '--int8 and --bf16 exclude each other'
+    changes = NARROW if config == SPIKING else SMALL
+    save_weights(config, tmp_path / 'x.pth', changes)
+    command = ('test.py', config, tmp_path / 'x.pth', '--work-dir', tmp_path)
+    assert expected in fail_tool(*command, *options, '--cfg-options', *changes)
 
 
 @pytest.mark.parametrize(

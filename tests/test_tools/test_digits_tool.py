@@ -22,21 +22,6 @@ def test_makes_a_set_in_the_default_folder_once(call_tool: Call, folder: Path) -
     assert 'is complete with these options, left as it is' in printed
 
 
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (['--max-objects', '99'], 'max_objects must be from 1 to 20, but got 99'),
-        (['--out-dir', ROOT / 'tools'], 'not of a digits detection set'),
-        (['--out-dir', '/dev/null/set'], '/dev/null/set'),
-    ],
-)
-def test_mistake(
-    fail_tool: Fail, folder: Path, options: list[object], message: str
-) -> None:
-    assert message in fail_tool('digits_detection', *options)
-    assert not any(folder.iterdir())
-
-
 def test_missing_scikit_learn(
     fail_tool: Fail, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

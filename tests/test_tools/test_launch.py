@@ -48,26 +48,33 @@ def launch(
     return run
 
 
-def test_a_process_that_fails(launch: Launch) -> None:
-    code, lines = launch('if rank == "1": sys.exit("error: no data")\ntime.sleep(60)')
-    assert code == 1
-    assert lines[0] == 'error: no data'
-    assert lines[1].startswith('launcher: rank 1 (local rank 1, process ')
-    assert 'exit code 1' in lines[1]
-    assert len(lines) == 2
-
-
-def test_a_process_that_is_killed(launch: Launch) -> None:
-    code, lines = launch('if rank == "0": os.kill(os.getpid(), 9)\ntime.sleep(60)')
-    assert code == 1
-    (line,) = lines
-    assert line.startswith('launcher: rank 0 (')
-    assert 'SIGKILL' in line
-    assert 'memory' in line
-
-
-def test_the_exit_code_of_a_mistake(launch: Launch) -> None:
-    assert launch('sys.exit(2)')[0] == 2
+@pytest.mark.parametrize(
+    ('text', 'code', 'first', 'parts'),
+    [
+        (
+            'if rank == "1": sys.exit("error: no data")\ntime.sleep(60)',
+            1,
+            ['error: no data'],
+            ['launcher: rank 1 (local rank 1, process ', 'exit code 1'],
+        ),
+        (
+            'if rank == "0": os.kill(os.getpid(), 9)\ntime.sleep(60)',
+            1,
+            [],
+            ['launcher: rank 0 (', 'SIGKILL', 'memory'],
+        ),
+        ('sys.exit(2)', 2, None, []),  # the exit code of a mistake
+    ],
+)
+def test_a_process_that_fails(
+    launch: Launch, text: str, code: int, first: list[str] | None, parts: list[str]
+) -> None:
+    found, lines = launch(text)
+    assert found == code
+    if first is not None:
+        *before, line = lines
+        assert before == first
+        assert line.startswith(parts[0]) and all(part in line for part in parts)
 
 
 def test_a_port_in_use(launch: Launch) -> None:

@@ -37,26 +37,15 @@ model = dict(
 
 @pytest.fixture(scope='module')
 def resnet18(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of torchvision's names."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp('source') / 'resnet18.pth'
     torch.save(torchvision.models.resnet18().state_dict(), path)
     return path
 
 
-def classifier(
-    folder: Path, classes: int = 1000, head: str = 'LinearClsHead', options: str = ''
-) -> Path:
-    path = folder / 'classifier.py'
-    text = CLASSIFIER.format(classes=classes, head=head, options=options)
-    path.write_text(text, encoding='utf-8')
-    return path
-
-
 def test_the_guides_commands(
     call_tool: Call, resnet18: Path, folder: Path, tmp_path: Path
 ) -> None:
-    """The command and the config of the guide."""
     command = re.search(r'^python tools/(.*)$', DOCS, re.MULTILINE)
     assert command is not None
     tool, config, source, out = shlex.split(command[1])
@@ -102,71 +91,67 @@ def test_what_the_file_holds(call_tool: Call, resnet18: Path, tmp_path: Path) ->
         detector = MODELS.build(Config.fromfile(SPIKING).model)
     load_checkpoint(detector, str(out), map_location='cpu')
     weight = detector.backbone.stem.encode.conv.weight
-    source = torch.load(resnet18, weights_only=True)['conv1.weight']
-    assert torch.equal(weight, source)
-
-
-def test_a_classifiers_head(call_tool: Call, resnet18: Path, tmp_path: Path) -> None:
-    config, out = classifier(tmp_path), tmp_path / 'out.pth'
-    assert call_tool(TOOL, config, resnet18, out).out == f'Saved 122 tensors to {out}\n'
-    state = torch.load(out, weights_only=True)['state_dict']
     source = torch.load(resnet18, weights_only=True)
-    assert torch.equal(state['head.fc.weight'], source['fc.weight'])
-    assert torch.equal(state['head.fc.bias'], source['fc.bias'])
+    assert torch.equal(weight, source['conv1.weight'])
+
+    # a classifier's head, too, if the file has one
+    config = tmp_path / 'classifier.py'
+    config.write_text(CLASSIFIER.format(classes=1000, head='LinearClsHead', options=''))
+    for left_out in ((), ('fc.weight', 'fc.bias')):
+        for name in left_out:
+            del source[name]
+        torch.save(source, tmp_path / 'source.pth')
+        printed = call_tool(TOOL, config, tmp_path / 'source.pth', f'{out}{left_out}')
+        number = 122 - len(left_out)
+        assert printed.out == f'Saved {number} tensors to {out}{left_out}\n'
+        state = torch.load(f'{out}{left_out}', weights_only=True)['state_dict']
+        assert len(state) == number
+        for name in ('fc.weight', 'fc.bias'):
+            assert (f'head.{name}' in state) == (name in source)
+            if name in source:
+                assert torch.equal(state[f'head.{name}'], source[name])
 
 
-def test_other_classes(
-    call_tool: Call, fail_tool: Fail, resnet18: Path, tmp_path: Path
-) -> None:
-    config, out = classifier(tmp_path, classes=10), tmp_path / 'out.pth'
-    assert fail_tool(TOOL, config, resnet18, out) == (
-        f"checkpoint '{resnet18}': weights do not fit LinearClsHead: other shapes: "
-        'fc.weight ([1000, 512], but fc.weight is [10, 512]), fc.bias ([1000], but '
-        'fc.bias is [10]); --drop-classifier leaves the head as it is'
-    )
-    assert not out.exists()
-    call_tool(TOOL, config, resnet18, out, '--drop-classifier')
-    assert len(torch.load(out, weights_only=True)['state_dict']) == 120
+DANET = f"""
+_base_ = {str(SPIKING)!r}
+model = dict(backbone=dict(_delete_=True, type='mmsnn.DANet', depth=18, variant='B',
+                           num_steps=4, out_indices=(1, 2, 3)))
+"""
+TEN = CLASSIFIER.format(classes=10, head='LinearClsHead', options='')
+STACKED = CLASSIFIER.format(
+    classes=1000, head='StackedLinearClsHead', options=', mid_channels=[8]'
+)
 
 
-def test_another_head(fail_tool: Fail, resnet18: Path, tmp_path: Path) -> None:
-    config = classifier(
-        tmp_path, head='StackedLinearClsHead', options=', mid_channels=[8]'
-    )
-    assert fail_tool(TOOL, config, resnet18, tmp_path / 'out.pth') == (
-        f"checkpoint '{resnet18}': weights do not fit StackedLinearClsHead: no place "
-        'for fc.weight, fc.bias; --drop-classifier leaves the head as it is'
-    )
-
-
-def test_no_classifier_in_the_file(
-    call_tool: Call, resnet18: Path, tmp_path: Path
-) -> None:
-    state = torch.load(resnet18, weights_only=True)
-    state.pop('fc.weight')
-    state.pop('fc.bias')
-    torch.save(state, tmp_path / 'backbone.pth')
-    out = tmp_path / 'out.pth'
-    call_tool(TOOL, classifier(tmp_path), tmp_path / 'backbone.pth', out)
-    assert len(torch.load(out, weights_only=True)['state_dict']) == 120
-
-
+@pytest.mark.parametrize(
+    ('config', 'parts'),
+    [
+        (TEN, ['LinearClsHead: other shapes: fc.weight ([1000, 512], but fc.weight '
+               'is [10, 512]), fc.bias ([1000], but fc.bias is [10])',
+               '--drop-classifier']),
+        (STACKED, ['StackedLinearClsHead: no place for fc.weight, fc.bias; ',
+                   '--drop-classifier']),
+        (DANET, ['DANet18 (units NSC, last NSC): no place for layer1.0.bn1.weight, ']),
+    ],
+    ids=['other classes', 'another head', 'another backbone'],
+)  # fmt: skip
 def test_weights_that_do_not_fit(
-    fail_tool: Fail, resnet18: Path, tmp_path: Path
+    config: str,
+    parts: list[str],
+    call_tool: Call,
+    fail_tool: Fail,
+    resnet18: Path,
+    tmp_path: Path,
 ) -> None:
-    config = tmp_path / 'b.py'
-    config.write_text(
-        f'_base_ = {str(SPIKING)!r}\n'
-        "model = dict(backbone=dict(_delete_=True, type='mmsnn.DANet', depth=18, "
-        "variant='B', num_steps=4, out_indices=(1, 2, 3)))\n"
-    )
-    out = tmp_path / 'out.pth'
-    line = fail_tool(TOOL, config, resnet18, out)
-    assert line.startswith(
-        f"checkpoint '{resnet18}': weights do not fit DANet18 (units NSC, last NSC): "
-        'no place for layer1.0.bn1.weight, '
-    )
+    path, out = tmp_path / 'config.py', tmp_path / 'out.pth'
+    path.write_text(config)
+    line = fail_tool(TOOL, path, resnet18, out)
+    assert line.startswith(f"checkpoint '{resnet18}': weights do not fit {parts[0]}")
+    assert all(part in line for part in parts)
     assert not out.exists()
+    if '--drop-classifier' in parts:
+        call_tool(TOOL, path, resnet18, out, '--drop-classifier')
+        assert len(torch.load(out, weights_only=True)['state_dict']) == 120
 
 
 def test_an_existing_file_stays(

@@ -4,27 +4,32 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
+import pytest
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
 
 from mmsnn.cli import train
 
-from .tiny_coco import ANN, SMALL, SPIKING, Call
+from .reports import columns_of, save_weights
+from .tiny_coco import ANN, DETECT, NARROW, SMALL, SPIKING, Call
+
+OWN = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
 
 
-def test_amp() -> None:
-    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
-    train.set_amp(cfg)
-    assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale='dynamic')
-
-
-def test_amp_keeps_the_configs_own() -> None:
-    wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
+@pytest.mark.parametrize(
+    ('wrapper', 'expected'),
+    [
+        (
+            dict(type='OptimWrapper'),
+            dict(type='AmpOptimWrapper', loss_scale='dynamic'),
+        ),
+        (OWN, OWN),
+    ],
+)
+def test_amp(wrapper: dict, expected: dict) -> None:
     cfg = Config(dict(optim_wrapper=wrapper))
     train.set_amp(cfg)
-    assert cfg.optim_wrapper == wrapper
+    assert cfg.optim_wrapper == expected
 
 
 def test_auto_scale_lr() -> None:
@@ -33,23 +38,11 @@ def test_auto_scale_lr() -> None:
     assert cfg.auto_scale_lr == dict(enable=True, base_batch_size=16)
 
 
-def save_weights(config: Path, path: Path, drop: str = '-') -> None:
-    """Save random weights of a config's model, without those that ``drop`` begins."""
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        model = MODELS.build(Config.fromfile(config).model)
-    state = model.state_dict()
-    kept = {name: state[name] for name in state if not name.startswith(drop)}
-    torch.save({'state_dict': kept}, path)
-
-
 def test_tta(call_tool: Call, in_coco: Path, tmp_path: Path) -> None:
-    save_weights(SPIKING, tmp_path / 'x.pth')
-    call_tool(
-        *('test.py', SPIKING, tmp_path / 'x.pth', '--tta', '--work-dir', tmp_path),
-        *('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.0'),
-    )
-    content = json.loads((tmp_path / 'coco_columns.json').read_text())
-    assert content['tables']['coco']['columns']['mAP'] >= 0
+    save_weights(SPIKING, tmp_path / 'x.pth', NARROW)
+    options = ['--tta', '--work-dir', tmp_path, '--cfg-options', *NARROW, DETECT]
+    call_tool('test.py', SPIKING, tmp_path / 'x.pth', *options)
+    assert columns_of(tmp_path)['mAP'] >= 0
     (dumped,) = tmp_path.glob('*/vis_data/config.py')
     cfg = Config.fromfile(dumped)
     assert cfg.model.type == 'DetTTAModel'
@@ -61,17 +54,14 @@ def test_a_checkpoint_that_fits_in_part_and_detects_nothing(
     call_tool: Call, in_coco: Path, tmp_path: Path
 ) -> None:
     save_weights(ANN, tmp_path / 'x.pth', drop='bbox_head.')
-    printed = call_tool(
-        *('test.py', ANN, tmp_path / 'x.pth', '--allow-partial'),
-        *('--work-dir', tmp_path),
-        *('--cfg-options', *SMALL, 'model.test_cfg.score_thr=0.99'),
-    )
+    options = ['--allow-partial', '--work-dir', tmp_path, '--cfg-options', *SMALL]
+    nothing = DETECT.replace('0.0', '0.99')
+    printed = call_tool('test.py', ANN, tmp_path / 'x.pth', *options, nothing)
     # 20 of RetinaNet's weights are in its head.
     assert f"warning: checkpoint '{tmp_path}/x.pth' fits 116 of the model's 136" in (
         printed.err
     )
-    content = json.loads((tmp_path / 'coco_columns.json').read_text())
-    assert set(content['tables']['coco']['columns'].values()) == {None}
+    assert set(columns_of(tmp_path).values()) == {None}
     assert "'-': no object of that size, or nothing was detected" in printed.out
 
 

@@ -12,16 +12,12 @@ import torch
 
 from mmsnn.utils.safe_loading import load_predictions
 
-from .test_options import save_weights
-from .tiny_coco import ANN, CONFIGS, SMALL, SPIKING, Call, run_tool
+from .reports import columns_of, save_weights
+from .tiny_coco import ANN, CONFIGS, DETECT, NARROW, SMALL, SPIKING, Call, run_tool
 
-OTHERS = sorted(
-    path
-    for path in CONFIGS.glob('*/*_coco.py')
-    if path.parent.name != '_base_' and path != SPIKING
+ALL = sorted(
+    path for path in CONFIGS.glob('*/*_coco.py') if path.parent.name != '_base_'
 )
-# An untrained detector is sure of nothing: without this it would detect nothing.
-DETECT = 'model.test_cfg.score_thr=0.0'
 RESIZING = 'train_dataloader.dataset.pipeline.3.transforms'
 SMALL_MASKS = [
     f'{RESIZING}.0.0.scales=[(96,128)]',
@@ -52,11 +48,6 @@ def losses(work_dir: Path) -> list[float]:
     return [line['loss'] for line in lines if 'loss' in line]
 
 
-def columns_of(work_dir: Path) -> dict[str, float | None]:
-    content = json.loads((work_dir / 'coco_columns.json').read_text())
-    return content['tables']['coco']['columns']
-
-
 def check(result: subprocess.CompletedProcess[str]) -> str:
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -78,7 +69,7 @@ def check_layout(checkpoint: dict[str, Any]) -> None:
 
 def test_train_test_and_resume(call_tool: Call, in_coco: Path) -> None:
     log = 'default_hooks.logger.interval=1'
-    _, said = call_tool('train', SPIKING, '--cfg-options', *SMALL, log)
+    _, said = call_tool('train', SPIKING, '--cfg-options', *NARROW, log)
     # mixed precision on a CPU is single
     assert 'warning: no GPU: training in fp32' in said
     work_dir = Path('work_dirs', SPIKING.stem)
@@ -90,7 +81,7 @@ def test_train_test_and_resume(call_tool: Call, in_coco: Path) -> None:
     check_layout(torch.load(checkpoint, weights_only=False))
 
     options = ['--show-dir', 'pictures', '--out', 'predictions.pkl']
-    options += ['--cfg-options', *SMALL, DETECT]
+    options += ['--cfg-options', *NARROW, DETECT]
     printed = call_tool('test', SPIKING, checkpoint, *options).out
     (saved,) = work_dir.glob('*/coco_columns.json')
     latest = work_dir / 'coco_columns.json'
@@ -112,7 +103,7 @@ def test_train_test_and_resume(call_tool: Call, in_coco: Path) -> None:
     assert pictures == ['000000000139.jpg', '000000000140.jpg']
 
     # Also: safe loading is on, and MMEngine's checkpoints pass it.
-    options = ['--work-dir', 'resumed', '--cfg-options', *SMALL]
+    options = ['--work-dir', 'resumed', '--cfg-options', *NARROW]
     resume = [SPIKING, '--resume', checkpoint, *options, 'train_cfg.max_epochs=2']
     call_tool('train', *resume)
     (log,) = Path('resumed').glob('*/*.log')
@@ -123,11 +114,10 @@ def test_train_test_and_resume(call_tool: Call, in_coco: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ann_baseline_trains_and_tests(coco_dir: Path) -> None:
-    options = ['--cfg-options', *SMALL, DETECT, 'default_hooks.logger.interval=1']
+def test_train_and_test_as_a_user_runs_them(coco_dir: Path) -> None:
+    options = ['--cfg-options', *SMALL, DETECT]
     check(run_tool('train.py', ANN, *options, cwd=coco_dir))
     work_dir = coco_dir / 'work_dirs' / ANN.stem
-    assert all(0 < loss < 100 for loss in losses(work_dir))
     check(run_tool('test.py', ANN, work_dir / 'epoch_1.pth', *options, cwd=coco_dir))
     assert columns_of(work_dir)['mAP'] >= 0
 
@@ -138,11 +128,11 @@ def test_ann_baseline_trains_and_tests(coco_dir: Path) -> None:
         pytest.param(
             path, marks=() if re.search(QUICK, path.stem) else pytest.mark.slow
         )
-        for path in OTHERS
+        for path in ALL
     ],
-    ids=[path.stem for path in OTHERS],
+    ids=[path.stem for path in ALL],
 )
-def test_others_train_and_evaluate(
+def test_all_train_and_evaluate(
     path: Path, in_coco: Path, tmp_path: Path, call_tool: Call
 ) -> None:
     log = 'default_hooks.logger.interval=1'
@@ -190,7 +180,7 @@ def test_two_processes_end_with_equal_weights(coco_dir: Path, tmp_path: Path) ->
     work_dir = tmp_path / 'run'
     result = run_tool(
         *('dist_train.sh', config, 2, '--work-dir', work_dir, '--cfg-options'),
-        *(*SMALL, 'env_cfg.dist_cfg.backend=gloo', 'default_hooks.logger.interval=1'),
+        *(*NARROW, 'env_cfg.dist_cfg.backend=gloo', 'default_hooks.logger.interval=1'),
         'default_hooks.visualization.draw=False',
         cwd=coco_dir,
         PORT=str(20000 + os.getpid() % 7000),
@@ -211,10 +201,10 @@ def test_two_processes_end_with_equal_weights(coco_dir: Path, tmp_path: Path) ->
 @pytest.mark.slow
 def test_two_processes_test_as_one_does(coco_dir: Path, tmp_path: Path) -> None:
     checkpoint = tmp_path / 'x.pth'
-    save_weights(SPIKING, checkpoint)
+    save_weights(SPIKING, checkpoint, NARROW)
     result = run_tool(
         *('dist_test.sh', SPIKING, checkpoint, 2, '--work-dir', tmp_path),
-        *('--cfg-options', *SMALL, DETECT),
+        *('--cfg-options', *NARROW, DETECT),
         cwd=coco_dir,
         PORT=str(27000 + os.getpid() % 7000),
     )
