@@ -113,10 +113,11 @@ def test_metric_configs(evaluator: Any, names: list[str]) -> None:
 
 
 def test_metric_annotations(whole: dict[str, Any]) -> None:
-    cfg = make_config(whole)
-    cfg.val_dataloader = cfg.pop('train_dataloader')
+    """Also of data sets that nobody knows."""
     files = ('A', 'train.json'), ('B', 'none.json')
-    cfg.val_evaluator = [dict(type=type_, ann_file=file) for type_, file in files]
+    metrics = [dict(type=type_, ann_file=file) for type_, file in files]
+    loader = dict(dataset=whole | dict(type='Mine'))
+    cfg = Config(dict(val_dataloader=loader, val_evaluator=metrics))
     with pytest.raises(UserError, match=r'^val_evaluator\.1\.ann_file: .*none\.json'):
         check_data(cfg, ['val'])
 
