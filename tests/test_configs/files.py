@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
-# A config has about nine base files, which MMEngine copies to a folder each to read them.
+# A config has about nine base files; MMEngine copies each to a folder to read it.
 _read = functools.cache(Config._file2dict)
 
 
@@ -32,3 +35,16 @@ def shared(path: Path) -> Config:
 def load(path: Path) -> Config:
     """Return a config of a test's own."""
     return deepcopy(shared(path))
+
+
+def setting(cfg: Any, key: str) -> Any:
+    """Return a config's setting, None if there is none."""
+    for part in key.split('.'):
+        cfg = cfg[int(part)] if part.isdigit() else cfg.get(part)
+    return cfg
+
+
+def build(cfg: Config, device: str = 'cpu') -> nn.Module:
+    """Build a config's model; on ``meta`` without memory for its weights."""
+    with torch.device(device), DefaultScope.overwrite_default_scope(cfg.default_scope):
+        return MODELS.build(deepcopy(cfg.model))
