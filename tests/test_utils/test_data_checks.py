@@ -120,6 +120,7 @@ def test_heads_of_classifiers(dataset: Any, number: int) -> None:
         (dict(category_id=99), 'of categories that the file does not have'),
         (dict(image_id=99), 'of images that the file does not have'),
         (dict(bbox=[5, 5, -3, 4]), 'boxes of less than one pixel'),
+        (dict(bbox=[5, 5, 4, -3]), 'boxes of less than one pixel'),
         (dict(bbox=[0, 0, 0, 0]), 'boxes of less than one pixel'),
         (dict(bbox=[60, 0, 5, 5]), 'boxes outside their images'),
         (dict(bbox=[-9, 0, 9, 5]), 'boxes outside their images'),

@@ -138,14 +138,21 @@ def test_hooks_that_adapt_the_model_to_training(runner: Runner) -> None:
     assert runner.model.neck[0].decoders[0].num_steps == 4
 
     class Adapting(Hook):
-        def adapt_for_training(self, model: nn.Module) -> None:
-            model.head.fc = nn.Linear(64, 11)
-            raise UserError('was asked')
+        raises = False
 
-    runner.register_hook(Adapting())
-    with pytest.raises(UserError, match='was asked'):
+        def adapt_for_training(self, model: nn.Module) -> None:
+            model.head.fc = nn.Linear(65, 10)
+            if self.raises:
+                raise UserError('was asked')
+
+    hook = Adapting()
+    runner.register_hook(hook)
+    with pytest.raises(UserError, match=r'train_dataloader .*\(head.fc, Linear\)'):
         dry_run(runner, 'train')
-    assert runner.model.head.fc.out_features == 10
+    hook.raises = True
+    with pytest.raises(UserError, match='^was asked$'):
+        dry_run(runner, 'train')
+    assert runner.model.head.fc.in_features == 64
     dry_run(runner, 'test')
 
 
