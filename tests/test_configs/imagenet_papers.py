@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmsnn.models import DirectStem, GatedAttentionStem
@@ -118,6 +117,13 @@ COPIES = {
 }
 """Config of 20 or 100 classes -> that of 5 classes, which has the same lines."""
 
+FIRST_PHASES = {
+    name: name.replace('-t4_8xb32-amp-45e', '-t1_8xb32-amp-120e')
+    for name in NETWORKS
+    if '-45e_' in name
+}
+"""Config of a second phase -> that of the first one, from which it starts."""
+
 # Recipe -> setting -> its value and where the paper says it.
 LR, DECAY = 'optim_wrapper.optimizer.lr', 'optim_wrapper.optimizer.weight_decay'
 FIRST, SECOND = 'param_scheduler.0.', 'param_scheduler.1.'
@@ -216,17 +222,10 @@ def load(name: str) -> Config:
     return files.load(CONFIGS / f'{name}.py')
 
 
-def setting(cfg: Any, key: str) -> Any:
+def setting(cfg: Config, key: str) -> Any:
     """Return a config's setting, None if there is none."""
     if key == 'augmentation':
         load_image, *transforms, pack = cfg.train_dataloader.dataset.pipeline
         assert (load_image.type, pack.type) == ('LoadImageFromFile', 'PackInputs')
         return [transform.type for transform in transforms]
-    for part in key.split('.'):
-        cfg = cfg[int(part)] if part.isdigit() else cfg.get(part)
-    return cfg
-
-
-def build(cfg: Config) -> nn.Module:
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        return MODELS.build(cfg.model)
+    return files.setting(cfg, key)

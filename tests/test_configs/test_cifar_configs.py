@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS, PARAM_SCHEDULERS, DefaultScope
-from torch import nn
+from mmengine.registry import PARAM_SCHEDULERS
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
 
 from mmsnn.models import FAMILIES, IF, LIF, VGGSNN, GatedAttentionStem, PooledResNet
 from mmsnn.models.neurons import Rectangular
 from mmsnn.ops import Dynamics
+from test_configs import files
 from test_configs.cifar_papers import (
     ABLATIONS,
     CODING_FILES,
@@ -30,20 +32,13 @@ from test_configs.cifar_papers import (
     STEPS_100,
     cached,
 )
-from test_configs.files import CONFIGS
-
-
-def setting(cfg: Any, key: str) -> Any:
-    for part in key.split('.'):
-        cfg = cfg[int(part)] if part.isdigit() else cfg.get(part)
-    return cfg
+from test_configs.files import CONFIGS, setting
+from test_configs.narrow import narrow
 
 
 @functools.cache
 def build(name: str) -> nn.Module:
-    """Return the network without memory for its weights."""
-    with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpretrain'):
-        return MODELS.build(deepcopy(cached(name)).model)
+    return files.build(cached(name), 'meta')
 
 
 def test_the_tables_and_the_folders_agree() -> None:
@@ -57,12 +52,8 @@ def test_the_tables_and_the_folders_agree() -> None:
 
 
 def test_settings_are_the_papers() -> None:
-    wrong = [
-        (name, where, setting(cached(name), key), value)
-        for name, where, key, value in SETTINGS
-        if setting(cached(name), key) != value
-    ]
-    assert wrong == []
+    for name, where, key, value in SETTINGS:
+        assert setting(cached(name), key) == value, f'{name}: {where}'
 
 
 @pytest.mark.parametrize('name', FILES)
@@ -229,10 +220,8 @@ def test_weights_start_as_in_the_authors_code(name: str) -> None:
 
     GAC's norms start at 1, its code's threshold; here both are 0.5.
     """
-    cfg = deepcopy(cached(name))
     torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        model = MODELS.build(cfg.model)
+    model = files.build(cached(name))
     fresh = model.head.fc.weight.detach().clone()
     model.init_weights()
     assert torch.equal(model.head.fc.weight, fresh)
@@ -254,3 +243,53 @@ def test_number_of_parameters(name: str, millions: float) -> None:
     cut = name in GAC_FILES
     shown = math.floor(100 * counted) / 100 if cut else round(counted, 2)
     assert shown == millions
+
+
+def preprocessor(name: str) -> nn.Module:
+    """Return what a config's model does to images and labels."""
+    cfg = deepcopy(cached(name))
+    narrow(cfg)
+    return files.build(cfg).data_preprocessor
+
+
+def batch(images: Tensor) -> dict[str, Any]:
+    samples = [DataSample().set_gt_label(label) for label in range(len(images))]
+    return dict(inputs=images, data_samples=samples)
+
+
+def test_cutmix_mixes_about_half_of_the_training_batches() -> None:
+    name = 'cifar10/gac-ms-r18-t2_1xb64-250e_cifar10'
+    images = torch.randint(0, 256, (4, 3, 32, 32))
+    prepare = preprocessor(name)
+    plain = prepare(batch(images))['inputs']
+    mixed = 0
+    for _ in range(40):
+        prepared = prepare(batch(images), training=True)
+        inputs = prepared['inputs']
+        scores = torch.stack([s.gt_score for s in prepared['data_samples']])
+        assert torch.allclose(scores.sum(1), torch.ones(4))
+        if torch.equal(inputs, plain):
+            assert torch.equal(scores, torch.eye(4, 10))
+        else:
+            mixed += 1
+            # as much of another label as there is of another image
+            changed = (inputs != plain).any(1).float().mean((1, 2))
+            foreign = 1 - scores.diagonal()
+            assert torch.allclose(changed, foreign, atol=0.01)
+    assert 8 < mixed < 32
+
+
+# Published statistics of the training images' pixels, of 255.
+MEAN = {10: (0.4914, 0.4822, 0.4465), 100: (0.5071, 0.4865, 0.4409)}
+STD = {10: (0.2470, 0.2435, 0.2616), 100: (0.2673, 0.2564, 0.2762)}
+
+
+@pytest.mark.parametrize('classes', [10, 100])
+def test_images_get_zero_mean_and_unit_variance(classes: int) -> None:
+    """Section 5.1.1 of the SG paper."""
+    name = f'cifar{classes}/sg-r18-asd_1xb32-amp-200e_cifar{classes}'
+    mean = torch.tensor(MEAN[classes]).view(1, 3, 1, 1) * 255
+    std = torch.tensor(STD[classes]).view(1, 3, 1, 1) * 255
+    inputs = preprocessor(name)(batch(torch.cat([mean, mean + std])))['inputs']
+    assert torch.allclose(inputs[0], torch.zeros(3, 1, 1), atol=2e-3)
+    assert torch.allclose(inputs[1], torch.ones(3, 1, 1), atol=2e-3)

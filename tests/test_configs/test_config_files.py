@@ -3,12 +3,12 @@
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from mmdet.testing import demo_mm_inputs
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.structures import DataSample
 from torch import nn
 
@@ -16,7 +16,7 @@ from mmsnn.models.event_preprocessor import EventDetDataPreprocessor
 from mmsnn.models.layers import SpikeDrivenAttention, largest_spike
 from mmsnn.models.residual.merges import AndMerge
 from mmsnn.utils.class_checks import check_num_classes
-from test_configs.files import CONFIGS, load, shared
+from test_configs.files import CONFIGS, build, load, shared
 from test_configs.imagenet_papers import COPIES
 from test_configs.narrow import narrow
 
@@ -36,11 +36,6 @@ NAME = re.compile(
 
 def name_of(path: Path) -> str:
     return path.stem
-
-
-def build(cfg: Config) -> nn.Module:
-    with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        return MODELS.build(cfg.model)
 
 
 def is_classifier(cfg: Config) -> bool:
@@ -187,38 +182,28 @@ def images_of_classes(model: nn.Module) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
-def is_recipe(path: Path) -> bool:
-    """Return whether it is one of the many that differ in settings alone."""
-    return path.parent.name in (
-        *('cifar10', 'cifar100', 'imagenet'),
-        *('cifar10_dvs', 'dvs128_gesture', 'spiking_mask_rcnn'),
-    )
+# Folders of many configs that differ in settings alone: the tests of their papers'
+# tables build them.
+RECIPES = {'cifar10', 'cifar100', 'imagenet', 'cifar10_dvs', 'dvs128_gesture'}
+RECIPES |= {'spiking_mask_rcnn'}
 
 
-# The recipes are built by the tests of their papers' tables.
-@pytest.mark.parametrize(
-    'path',
-    [
-        pytest.param(path, marks=[pytest.mark.slow] if is_recipe(path) else [])
-        for path in LEAVES
-    ],
-    ids=map(name_of, LEAVES),
-)
+def slow_recipes(paths: list[Path]) -> list[Any]:
+    slow = {True: [pytest.mark.slow], False: []}
+    return [
+        pytest.param(path, marks=slow[path.parent.name in RECIPES], id=path.stem)
+        for path in paths
+    ]
+
+
+@pytest.mark.parametrize('path', slow_recipes(LEAVES))
 def test_builds(path: Path) -> None:
     # without memory for its weights
-    with torch.device('meta'):
-        model = build(load(path))
+    model = build(shared(path), 'meta')
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-@pytest.mark.parametrize(
-    'path',
-    [
-        pytest.param(path, marks=[pytest.mark.slow] if is_recipe(path) else [])
-        for path in DISTINCT
-    ],
-    ids=map(name_of, DISTINCT),
-)
+@pytest.mark.parametrize('path', slow_recipes(DISTINCT))
 def test_every_parameter_gets_a_gradient(path: Path) -> None:
     cfg = load(path)
     # the weights that a network starts from are not here

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmengine.config import Config
 from mmengine.runner import Runner
 from test_datasets.test_event_detection.rvt import (
     GEN1,
@@ -15,8 +14,8 @@ from test_datasets.test_event_detection.rvt import (
 from test_datasets.test_event_detection.test_data_sets import box, write_recording
 from test_tools.conftest import separate_run
 
-from test_configs.files import CONFIGS
-from test_configs.runs import quick_first
+from test_configs.files import CONFIGS, load
+from test_configs.runs import quick_first, shorten
 
 PATHS = sorted(
     str(path.relative_to(CONFIGS))
@@ -63,13 +62,9 @@ def test_training_and_testing(name: str, tmp_path: Path, monkeypatch) -> None:
         else:
             write_recording(root / split, 'a', boxes, SIZES[data], 800_000)
     monkeypatch.chdir(tmp_path)
-    cfg = Config.fromfile(CONFIGS / name)
-    cfg.work_dir = 'work'
-    cfg.launcher = 'none'
-    cfg.train_cfg.max_epochs = 1
+    cfg = load(CONFIGS / name)
+    shorten(cfg, Path('work'), 2)
     cfg.train_cfg.val_interval = 1
-    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        loader.update(num_workers=0, persistent_workers=False, batch_size=2)
     if 'norm_cfg' in cfg.model.backbone:
         cfg.model.backbone.norm_cfg = dict(type='BN')
     cfg.model.test_cfg.score_thr = 0.0

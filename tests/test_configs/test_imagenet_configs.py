@@ -1,41 +1,30 @@
-"""The ImageNet configs against their papers, and at work on tiny data."""
+"""The ImageNet configs against their papers."""
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-import torch
-from mmengine.config import Config
 
 from mmsnn.models import FAMILIES, DenseNetSNN
-from mmsnn.utils.cpu import without_amp
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import check_pretrained
 
+from .files import build
 from .imagenet_papers import (
     CONFIGS,
     COPIES,
+    FIRST_PHASES,
     FIVE,
     NETWORKS,
     RECIPES,
     ROOT,
-    build,
     load,
     setting,
 )
-from .narrow import narrow
-from .runs import quick_first, train_and_test
+from .runs import quick_first
 from .test_spikeformer_configs import IMAGENET as SPIKEFORMERS
 
 # Fang et al., Section 4.1: the Spiking ResNets start as identities, SEW does not.
 IDENTITIES = ('SEW', 'Spiking')
-# The configs of a second phase -> that of the first one, from which they start.
-FIRST = {
-    name: name.replace('-t4_8xb32-amp-45e', '-t1_8xb32-amp-120e')
-    for name in NETWORKS
-    if '-45e_' in name
-}
 
 
 def test_table_has_every_config() -> None:
@@ -98,8 +87,7 @@ DEEP = [
 )
 def test_network_is_the_papers(name: str) -> None:
     row, depth = NETWORKS[name]
-    with torch.device('meta'):
-        model = build(load(name))
+    model = build(load(name), 'meta')
     assert all(parameter.requires_grad for parameter in model.parameters())
     backbone = model.backbone
     assert (backbone.depth, backbone.num_steps) == (depth, row.num_steps)
@@ -132,7 +120,7 @@ def test_subset_has_one_number_of_classes(number: int) -> None:
     assert model.head.num_classes == model.data_preprocessor.num_classes == number
 
 
-@pytest.mark.parametrize(('name', 'first'), FIRST.items())
+@pytest.mark.parametrize(('name', 'first'), FIRST_PHASES.items())
 def test_second_phase_starts_from_the_first(name: str, first: str) -> None:
     checkpoint = Path(load(name).model.init_cfg.checkpoint)
     assert checkpoint == Path('work_dirs', first, 'epoch_120.pth')
@@ -145,98 +133,3 @@ def test_second_phase_without_the_first(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r'model\.init_cfg\.checkpoint: .* not exist'):
         check_pretrained(load('danet-a-r18-t4_8xb32-amp-45e_imagenet'))
-
-
-# On tiny data ------------------------------------------------------------------------
-
-CLASSES = [f'n0{1440764 + i}' for i in range(6)]
-
-
-@pytest.fixture(scope='module')
-def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ImageNet's folders of six classes, two training images and one to validate."""
-    root = tmp_path_factory.mktemp('imagenet')
-    rng = np.random.default_rng(0)
-    for split, number in (('train', 2), ('val', 1)):
-        for label, synset in enumerate(CLASSES):
-            folder = root / split / synset
-            folder.mkdir(parents=True)
-            for i in range(number):
-                image = rng.integers(0, 40, (80, 90, 3)) + 35 * label
-                image = image.astype(np.uint8)
-                cv2.imwrite(str(folder / f'{synset}_{i}.JPEG'), image)
-    return root
-
-
-def tiny(name: str, root: Path, work_dir: Path) -> Config:
-    """Return a config of one epoch with a narrow network on tiny images."""
-    cfg = load(name)
-    narrow(cfg)
-    model = cfg.model
-    subset = model.head.num_classes < 1000
-    number = len(CLASSES) - 1 if subset else len(CLASSES)
-    model.head.num_classes = model.data_preprocessor.num_classes = number
-    for split in ('train', 'val', 'test'):
-        loader = cfg[f'{split}_dataloader']
-        loader.update(batch_size=4, num_workers=0, persistent_workers=False)
-        loader.dataset.update(data_root=str(root), metainfo=dict(classes=CLASSES))
-        if subset:
-            loader.dataset.num_classes = number
-        pipeline = loader.dataset.pipeline
-        if split == 'train':
-            pipeline[1].scale = 64
-        else:
-            pipeline[1].scale, pipeline[2].crop_size = 72, 64
-    without_amp(cfg)
-    cfg.merge_from_dict(
-        {
-            'train_cfg.max_epochs': 1,
-            'work_dir': str(work_dir),
-            'experiment_name': f'{name}-{work_dir.name}',
-            'log_level': 'WARNING',
-        }
-    )
-    return cfg
-
-
-# of the ablation studies, networks of one depth
-ABLATIONS = ('DANet-50e', 'subset-100e', 'subset-50e')
-SINGLE = [
-    name
-    for name, (row, depth) in NETWORKS.items()
-    if name not in {*FIRST, *FIRST.values(), *COPIES}
-    and (row.recipe not in ABLATIONS or depth in (50, 121))
-]
-QUICK = [
-    'sg-r18-asd_8xb32-amp-320e_imagenet',
-    'sew-add-r50-rate_8xb32-amp-320e_imagenet',
-    'spiking-r18-rate_8xb32-amp-320e_imagenet',
-    'danet-b-r50-t1_8xb32-amp-50e_imagenet',
-    'danet-a-r50-t4_1xb32-amp-100e_imagenet-5',
-    'gac-ms-r18-t4_8xb32-amp-250e_imagenet',
-    'ms-r18-t6_8xb32-amp-250e_imagenet',
-]
-
-
-@pytest.mark.parametrize('name', quick_first(SINGLE, QUICK))
-def test_an_epoch_and_an_evaluation(name: str, imagenet: Path, tmp_path: Path) -> None:
-    train_and_test(tiny(name, imagenet, tmp_path))
-
-
-@pytest.mark.parametrize(
-    'name', quick_first(FIRST, ['danet-a-r18-t4_8xb32-amp-45e_imagenet'])
-)
-def test_two_phases(name: str, imagenet: Path, tmp_path: Path) -> None:
-    first = tmp_path / 'first'
-    train_and_test(tiny(FIRST[name], imagenet, first))
-    given = torch.load(first / 'epoch_1.pth', weights_only=False)['state_dict']
-
-    second = tiny(name, imagenet, tmp_path)
-    second.model.init_cfg.checkpoint = str(first / 'epoch_1.pth')
-    model = build(second)
-    model.init_weights()
-    own = model.state_dict()
-    assert own.keys() == given.keys()
-    assert all(torch.equal(own[key], given[key]) for key in own)
-    assert model.backbone.num_steps == 4
-    train_and_test(second)

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
 
 from mmsnn.cli.common.parser import Parser, set_up
-from test_configs.files import CONFIGS, load
+from test_configs.files import CONFIGS, build, load
 
 ROOT = CONFIGS.parent
 PAGES = [
@@ -121,11 +119,7 @@ def check_options(cfg: Config, options: dict[str, Any]) -> None:
         assert parent or key in cfg, key
     cfg.merge_from_dict(options)
     if any(key.startswith('model.') for key in options):
-        with (
-            torch.device('meta'),
-            DefaultScope.overwrite_default_scope(cfg.default_scope),
-        ):
-            MODELS.build(cfg.model)
+        build(cfg, 'meta')
 
 
 @pytest.mark.parametrize('command', COMMANDS, ids=str)

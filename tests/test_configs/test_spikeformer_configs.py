@@ -4,9 +4,8 @@ import pytest
 import torch
 from mmdet.testing import demo_mm_inputs
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
 
-from .files import CONFIGS, load, shared
+from .files import CONFIGS, build, load, shared
 
 # millions of parameters with a classifier of 1000 classes
 IMAGENET = {
@@ -32,16 +31,10 @@ def config(name: str) -> Config:
     return shared(CONFIGS / f'{name}.py')
 
 
-def build(cfg: Config) -> torch.nn.Module:
-    with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        return MODELS.build(cfg.model)
-
-
 @pytest.mark.parametrize('name', IMAGENET)
 def test_classifier(name: str) -> None:
     cfg = config(f'imagenet/{name}')
-    with torch.device('meta'):
-        model = build(cfg)
+    model = build(cfg, 'meta')
     count = sum(parameter.numel() for parameter in model.parameters())
     assert round(count / 1e6, 2) == IMAGENET[name]
     assert model.backbone.num_steps == model.neck[0].num_steps == 1

@@ -1,7 +1,7 @@
 """Writes tiny event data sets in the real formats and layouts."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +133,11 @@ def count(events: Events, num_steps: int) -> np.ndarray:
         step = min(i // (number // num_steps), num_steps - 1)
         frames[step, events['p'][i], events['y'][i], events['x'][i]] += 1
     return frames
+
+
+WRITERS: dict[str, Callable[[Path, Events], Path]] = {
+    'aedat2': write_aedat2,
+    'aedat3': write_aedat3,
+    'npz': write_npz,
+}
+"""What writes each layout."""

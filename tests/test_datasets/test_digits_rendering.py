@@ -1,11 +1,11 @@
 """What is drawn agrees with what is annotated."""
 
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from mmsnn.datasets.digits.making import load_materials
 from mmsnn.datasets.digits.rendering import (
@@ -16,32 +16,39 @@ from mmsnn.datasets.digits.rendering import (
 )
 
 NUM_IMAGES = 40
+Drawing = tuple[np.ndarray, list[DrawnDigit]]
 
 
 @pytest.fixture(scope='module')
 def plain() -> Material:
     """All digits, on grey: what differs from the grey was drawn."""
-    from sklearn.datasets import load_digits
-
     digits = load_digits()
     glyphs = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     photo = np.full((200, 300, 3), 100, dtype=np.uint8)
     return Material(glyphs, digits.target, np.arange(len(glyphs)), (photo,))
 
 
-def draw(material: Material) -> Iterator[tuple[np.ndarray, list[DrawnDigit]]]:
-    """Yield images as the distance of each pixel from the background, and objects."""
+def inside(item: DrawnDigit) -> tuple[slice, slice]:
+    x, y, width, height = item.box
+    return slice(y, y + height), slice(x, x + width)
+
+
+def outside(drawn: list[DrawnDigit]) -> np.ndarray:
+    mask = np.ones((128, 128), dtype=bool)
+    for item in drawn:
+        mask[inside(item)] = False
+    return mask
+
+
+@pytest.fixture(scope='module')
+def drawings(plain: Material) -> list[Drawing]:
+    """Images, as the distance of each pixel from the background, and objects."""
+    found = []
     for number in range(NUM_IMAGES):
-        rng = np.random.default_rng(number)
-        image, drawn = draw_image(rng, material, 128, 6)
-        colours, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
-        outside = np.ones((128, 128), dtype=bool)
-        for item in drawn:
-            x, y, width, height = item.box
-            outside[y : y + height, x : x + width] = False
-        background = image[outside][0].astype(int) if outside.any() else None
-        assert background is not None
-        yield np.abs(image.astype(int) - background).max(axis=2), drawn
+        image, drawn = draw_image(np.random.default_rng(number), plain, 128, 6)
+        background = image[outside(drawn)][0].astype(int)
+        found.append((np.abs(image.astype(int) - background).max(axis=2), drawn))
+    return found
 
 
 def test_images_stay_what_they_are() -> None:
@@ -54,42 +61,30 @@ def test_images_stay_what_they_are() -> None:
     assert checksum == 792275028
 
 
-def test_nothing_is_drawn_outside_the_boxes(plain: Material) -> None:
-    for distance, drawn in draw(plain):
+def test_boxes_are_tight(drawings: list[Drawing]) -> None:
+    """Nothing is outside; each side touches half the stroke's opacity or more."""
+    for distance, drawn in drawings:
+        assert not distance[outside(drawn)].any()
         for item in drawn:
-            x, y, width, height = item.box
-            distance[y : y + height, x : x + width] = 0
-        assert distance.max() == 0
-
-
-def test_boxes_are_tight(plain: Material) -> None:
-    """On each side a box touches a pixel of at least half the stroke's opacity."""
-    for distance, drawn in draw(plain):
-        for item in drawn:
-            x, y, width, height = item.box
-            stroke = distance[y : y + height, x : x + width]
+            stroke = distance[inside(item)]
             visible = stroke >= 0.48 * stroke.max()
             for side in (visible[0], visible[-1], visible[:, 0], visible[:, -1]):
                 assert side.any()
 
 
-def test_digits_are_upright_and_as_written(plain: Material) -> None:
+def test_digits_are_upright_and_as_written(
+    plain: Material, drawings: list[Drawing]
+) -> None:
     """Shrunk to 8x8 again, a drawing is like its source, and less so if mirrored."""
     agreements = []
-    for distance, drawn in draw(plain):
+    for distance, drawn in drawings:
         for item in drawn:
             assert plain.labels[item.source_index] == item.label
             glyph = plain.glyphs[item.source_index]
-            rows, columns = (
-                np.nonzero(glyph.max(1) > 96)[0],
-                np.nonzero(glyph.max(0) > 96)[0],
-            )
+            rows, columns = (np.nonzero(glyph.max(axis) > 96)[0] for axis in (1, 0))
             core = glyph[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            x, y, width, height = item.box
-            stroke = distance[y : y + height, x : x + width]
-            shrunk = Image.fromarray(stroke.astype(np.uint8)).resize(
-                core.shape[::-1], Image.Resampling.BOX
-            )
+            stroke = Image.fromarray(distance[inside(item)].astype(np.uint8))
+            shrunk = stroke.resize(core.shape[::-1], Image.Resampling.BOX)
             agreements.append(np.corrcoef(np.ravel(shrunk), np.ravel(core))[0, 1])
     assert len(agreements) > 80
     assert np.median(agreements) > 0.8
@@ -101,8 +96,7 @@ def test_colours_are_varied_and_stand_out(plain: Material) -> None:
     colours = []
     for number in range(NUM_IMAGES):
         image, drawn = draw_image(np.random.default_rng(number), plain, 128, 1)
-        x, y, width, height = drawn[0].box
-        patch = image[y : y + height, x : x + width].reshape(-1, 3).astype(int)
+        patch = image[inside(drawn[0])].reshape(-1, 3).astype(int)
         background = np.bincount(image[..., 0].ravel()).argmax()
         contrast = np.abs(patch @ luma - background)
         colours.append(patch[contrast.argmax()])
@@ -117,10 +111,7 @@ def test_backgrounds_stay_in_the_region(plain: Material) -> None:
     upper = Material(plain.glyphs, plain.labels, plain.pool, (photo[:200],))
     for number in range(10):
         image, drawn = draw_image(np.random.default_rng(number), upper, 128, 2)
-        for item in drawn:
-            x, y, width, height = item.box
-            image[y : y + height, x : x + width] = 0
-        assert image.max() == 0
+        assert not image[outside(drawn)].any()
 
 
 def test_size_class_is_cocos() -> None:

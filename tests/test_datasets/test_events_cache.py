@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,15 +16,11 @@ from mmsnn.datasets.events.files import EventFile
 from mmsnn.datasets.events.frames import CACHE_FOLDER, FrameCache
 from mmsnn.utils.errors import UserError
 
-from .event_files import (
-    count,
-    make_events,
-    write_aedat2,
-    write_cifar10_dvs,
-    write_dvs128_gesture,
-)
+from .event_files import count, make_events, write_aedat2, write_cifar10_dvs
 
-PER_CLASS = 4
+PER_CLASS = 2
+TOTAL = 10 * PER_CLASS
+KEY = 'airplane/cifar10_airplane_0'
 
 
 @pytest.fixture(scope='module')
@@ -43,9 +41,13 @@ def file(root: Path) -> EventFile:
     return CIFAR10DVS.find_files(root, 'train')[0]
 
 
-def only_key(file: EventFile) -> str:
-    (key,) = file.samples
-    return key
+@pytest.fixture
+def cache(root: Path, file: EventFile) -> FrameCache:
+    return FrameCache(root / CACHE_FOLDER, file.dataset, 4)
+
+
+def prepare(root: Path, *args: int, **options: Any) -> Any:
+    return prepare_event_frames('cifar10_dvs', root, 4, *args, **options)
 
 
 def entries(root: Path) -> dict[str, tuple[int, int]]:
@@ -58,23 +60,17 @@ def entries(root: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_second_load_reads_no_events(
-    root: Path, file: EventFile, monkeypatch: pytest.MonkeyPatch
+    cache: FrameCache, file: EventFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = FrameCache(root / CACHE_FOLDER, file.dataset, 4)
-    made = cache.load(file, only_key(file))
+    made = cache.load(file, KEY)
     monkeypatch.setattr(frames_module, 'read_events', None)
-    np.testing.assert_array_equal(cache.load(file, only_key(file)), made)
+    np.testing.assert_array_equal(cache.load(file, KEY), made)
     np.testing.assert_array_equal(made, count(make_events(0, 12), 4))
 
 
 def test_num_steps_and_data_sets_do_not_mix(root: Path, file: EventFile) -> None:
-    caches = [
-        FrameCache(root, 'a', 4),
-        FrameCache(root, 'a', 3),
-        FrameCache(root, 'b', 4),
-    ]
-    shapes = [len(cache.load(file, only_key(file))) for cache in caches]
-    assert shapes == [4, 3, 4]
+    caches = [FrameCache(root, *key) for key in (('a', 4), ('a', 3), ('b', 4))]
+    assert [len(cache.load(file, KEY)) for cache in caches] == [4, 3, 4]
     assert len({cache.folder for cache in caches}) == 3
 
 
@@ -92,99 +88,81 @@ def test_interrupted_preparation_is_resumed(
             raise KeyboardInterrupt
         save(target, **arrays)
 
-    monkeypatch.setattr(np, 'savez_compressed', save_or_stop)
-    with pytest.raises(KeyboardInterrupt):
-        prepare_event_frames('cifar10_dvs', root, num_steps=4)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(np, 'savez_compressed', save_or_stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(root)
     before = entries(root)
     assert len(before) == 12
-
-    total = 10 * PER_CLASS
-    prepared = prepare_event_frames('cifar10_dvs', root, num_steps=4)
-    assert prepared.made == total - 12
+    assert prepare(root).made == TOTAL - 12
     after = entries(root)
-    assert len(after) == total and before.items() <= after.items()
-    assert prepare_event_frames('cifar10_dvs', root, num_steps=4).made == 0
+    assert len(after) == TOTAL and before.items() <= after.items()
+    assert prepare(root).made == 0
     assert entries(root) == after
 
 
-def test_what_killed_processes_left_is_removed(root: Path, file: EventFile) -> None:
-    cache = FrameCache(root / CACHE_FOLDER, file.dataset, 4)
-    cache.load(file, only_key(file))
-    folder = cache.folder / 'airplane'
-    dead = folder / 'cifar10_airplane_0.npz.1-ab.part'
-    alive = folder / 'cifar10_airplane_1.npz.2-cd.part'
+def test_what_killed_processes_left_is_removed(
+    root: Path, cache: FrameCache, file: EventFile
+) -> None:
+    cache.load(file, KEY)
+    dead = cache.folder / f'{KEY}.npz.1-ab.part'
+    alive = cache.folder / 'airplane/cifar10_airplane_1.npz.2-cd.part'
     for part in (dead, alive):
         part.write_bytes(b'PK half a file')
     os.utime(dead, (0, 0))
-    prepared = prepare_event_frames('cifar10_dvs', root, num_steps=4)
-    assert prepared.made == 10 * PER_CLASS - 1
+    assert prepare(root).made == TOTAL - 1
     assert not dead.exists() and alive.exists()
 
 
 def _prepare_together(root: Path, barrier, results) -> None:
     barrier.wait()
-    results.put(prepare_event_frames('cifar10_dvs', root, num_steps=4).made)
+    results.put(prepare(root).made)
 
 
 def test_two_processes_at_once(root: Path) -> None:
     context = multiprocessing.get_context('fork')
-    barrier, results = context.Barrier(2), context.Queue()
-    processes = [
-        context.Process(target=_prepare_together, args=(root, barrier, results))
-        for _ in range(2)
-    ]
+    args = (root, context.Barrier(2), context.Queue())
+    processes = [context.Process(target=_prepare_together, args=args) for _ in '12']
     for process in processes:
         process.start()
-    made = [results.get(timeout=60) for _ in processes]
+    made = [args[-1].get(timeout=60) for _ in processes]
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    total = 10 * PER_CLASS
-    assert total <= sum(made) <= 2 * total
+    assert TOTAL <= sum(made) <= 2 * TOTAL
     names = list(entries(root))
-    assert len(names) == total and all(name.endswith('.npz') for name in names)
-    assert prepare_event_frames('cifar10_dvs', root, num_steps=4).made == 0
+    assert len(names) == TOTAL and all(name.endswith('.npz') for name in names)
+    assert prepare(root).made == 0
 
 
 def test_two_that_make_the_same_entry_both_succeed(
-    root: Path, file: EventFile, monkeypatch: pytest.MonkeyPatch
+    root: Path, cache: FrameCache, file: EventFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second makes all of it while the first is about to rename its own."""
-    first, second = (FrameCache(root / CACHE_FOLDER, file.dataset, 4) for _ in range(2))
+    second = FrameCache(root / CACHE_FOLDER, file.dataset, 4)
     rename = os.replace
 
     def rename_after_the_second(part, path):
         monkeypatch.setattr(os, 'replace', rename)
-        second.load(file, only_key(file))
+        second.load(file, KEY)
         rename(part, path)
 
     monkeypatch.setattr(os, 'replace', rename_after_the_second)
-    made = first.load(file, only_key(file))
-    np.testing.assert_array_equal(second.load(file, only_key(file)), made)
+    made = cache.load(file, KEY)
+    np.testing.assert_array_equal(second.load(file, KEY), made)
     assert len(entries(root)) == 1
 
 
 def test_workers_make_the_same_frames(root: Path, tmp_path: Path) -> None:
-    alone = prepare_event_frames('cifar10_dvs', root, 4, cache_dir=tmp_path / 'a')
-    both = prepare_event_frames('cifar10_dvs', root, 4, 2, cache_dir=tmp_path / 'b')
-    assert alone.made == both.made == 10 * PER_CLASS
-    # ceil(0.9 * 4) for training, nothing for testing
-    assert alone.samples == both.samples == {'train': 40, 'test': 0}
+    alone = prepare(root, cache_dir=tmp_path / 'a')
+    both = prepare(root, 2, cache_dir=tmp_path / 'b')
+    assert alone.made == both.made == TOTAL
+    # ceil(0.9 * 2) for training, nothing for testing
+    assert alone.samples == both.samples == {'train': 20, 'test': 0}
     for path in alone.folder.rglob('*.npz'):
-        with (
-            np.load(path) as left,
-            np.load(both.folder / path.relative_to(alone.folder)) as right,
-        ):
+        other = both.folder / path.relative_to(alone.folder)
+        with np.load(path) as left, np.load(other) as right:
             np.testing.assert_array_equal(left['frames'], right['frames'])
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-40])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b'')
 
 
 def flip_a_byte(path: Path) -> None:
@@ -193,85 +171,75 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-def replace_frames(path: Path, frames: np.ndarray) -> None:
-    with np.load(path) as entry:
-        origin = entry['origin']
-    with path.open('wb') as target:
-        np.savez(target, frames=frames, origin=origin)
+def frames(values: np.ndarray) -> Callable[[Path], None]:
+    def replace(path: Path) -> None:
+        with np.load(path) as entry:
+            origin = entry['origin']
+        with path.open('wb') as target:
+            np.savez(target, frames=values, origin=origin)
+
+    return replace
 
 
-def other_shape(path: Path) -> None:
-    replace_frames(path, np.zeros((4, 2, 64, 64), np.uint8))
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    'truncated': lambda path: os.truncate(path, path.stat().st_size - 40),
+    'empty': lambda path: path.write_bytes(b''),
+    'a byte': flip_a_byte,
+    'other shape': frames(np.zeros((4, 2, 64, 64), np.uint8)),
+    'not a number': frames(np.full((4, 2, 128, 128), np.nan, np.float32)),
+    'negative': frames(np.full((4, 2, 128, 128), -1)),
+}
 
 
-def not_a_number(path: Path) -> None:
-    replace_frames(path, np.full((4, 2, 128, 128), np.nan, np.float32))
-
-
-def negative(path: Path) -> None:
-    replace_frames(path, np.full((4, 2, 128, 128), -1))
-
-
-@pytest.mark.parametrize(
-    'damage', [truncate, empty, flip_a_byte, other_shape, not_a_number, negative]
-)
-def test_damaged_entry_is_made_again(root: Path, file: EventFile, damage) -> None:
-    cache = FrameCache(root / CACHE_FOLDER, file.dataset, 4)
-    made = cache.load(file, only_key(file))
-    path = cache.folder / f'{only_key(file)}.npz'
-    damage(path)
+@pytest.mark.parametrize('damage', DAMAGES)
+def test_damaged_entry_is_made_again(
+    cache: FrameCache, file: EventFile, damage: str
+) -> None:
+    made = cache.load(file, KEY)
+    path = cache.folder / f'{KEY}.npz'
+    DAMAGES[damage](path)
     assert cache.prepare(file) == 1
-    damage(path)
-    np.testing.assert_array_equal(cache.load(file, only_key(file)), made)
+    DAMAGES[damage](path)
+    np.testing.assert_array_equal(cache.load(file, KEY), made)
     assert cache.prepare(file) == 0
 
 
-def test_missing_source_is_named(root: Path, file: EventFile) -> None:
-    cache = FrameCache(root / CACHE_FOLDER, file.dataset, 4)
-    cache.load(file, only_key(file))
+def test_changed_or_missing_source(cache: FrameCache, file: EventFile) -> None:
+    assert cache.load(file, KEY).sum() == 12
+    write_aedat2(Path(file.path), make_events(5, 13))
+    assert cache.load(file, KEY).sum() == 13
     Path(file.path).unlink()
     with pytest.raises(UserError, match=f"event file '{file.path}' cannot be read"):
-        cache.load(file, only_key(file))
-
-
-def test_changed_source_is_integrated_again(root: Path, file: EventFile) -> None:
-    cache = FrameCache(root / CACHE_FOLDER, file.dataset, 4)
-    assert cache.load(file, only_key(file)).sum() == 12
-    write_aedat2(Path(file.path), make_events(5, 13))
-    assert cache.load(file, only_key(file)).sum() == 13
+        cache.load(file, KEY)
 
 
 def test_damaged_sources_are_named_and_the_others_prepared(root: Path) -> None:
-    damaged = [root / f'cat/cifar10_cat_{i}.aedat' for i in (0, 2)]
+    """The first five of them."""
+    damaged = [root / f'cat/cifar10_cat_{i}.aedat' for i in (0, 1)]
     for path in damaged:
         path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(UserError) as caught:
-        prepare_event_frames('cifar10_dvs', root, num_steps=4)
+        prepare(root)
     message = str(caught.value)
-    assert message.startswith(f'2 of {10 * PER_CLASS} files cannot be used')
+    assert message.startswith(f'2 of {TOTAL} files cannot be used')
     assert all(str(path) in message for path in damaged)
-    assert len(entries(root)) == 10 * PER_CLASS - 2
-
-
-def test_many_damaged_sources_are_counted(root: Path) -> None:
-    for path in (root / 'cat').iterdir():
-        path.write_bytes(b'')
-    for path in (root / 'dog').iterdir():
-        path.write_bytes(b'')
-    with pytest.raises(UserError, match='8 of 40 files.*; and 3 more$'):
-        prepare_event_frames('cifar10_dvs', root, num_steps=4)
+    assert len(entries(root)) == TOTAL - 2
+    for name in ('cat', 'dog', 'frog', 'deer'):
+        for path in (root / name).iterdir():
+            path.write_bytes(b'')
+    with pytest.raises(UserError, match=f'8 of {TOTAL} files.*; and 3 more$'):
+        prepare(root)
 
 
 def test_a_recording_is_read_once_for_all_its_samples(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gesture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_dvs128_gesture(tmp_path)
     reads = []
     read = frames_module.read_events
     monkeypatch.setattr(
         frames_module, 'read_events', lambda *args: reads.append(args) or read(*args)
     )
-    (file,) = DVS128Gesture.find_files(tmp_path, 'test')
+    (file,) = DVS128Gesture.find_files(gesture / 'DvsGesture', 'test')
     cache = FrameCache(tmp_path / 'frames', file.dataset, 4)
     sums = [int(cache.load(file, key).sum()) for key in file.samples]
     assert sums == [90] * 12
@@ -281,23 +249,5 @@ def test_a_recording_is_read_once_for_all_its_samples(
 def test_folder_that_cannot_be_written_to(root: Path, file: EventFile) -> None:
     blocked = root / 'blocked'
     blocked.write_text('a file')
-    cache = FrameCache(blocked, file.dataset, 4)
     with pytest.raises(UserError, match='blocked.*give another cache_dir'):
-        cache.load(file, only_key(file))
-
-
-@pytest.mark.parametrize(
-    ('change', 'error', 'message'),
-    [
-        ({'dataset': 'n_mnist'}, ValueError, 'one of cifar10_dvs, dvs128_gesture'),
-        ({'num_steps': 0}, ValueError, 'num_steps must be at least 1, but got 0'),
-        ({'num_steps': 4.0}, TypeError, 'num_steps must be an integer'),
-        ({'workers': 0}, ValueError, 'workers must be at least 1'),
-        ({'data_root': 'nowhere'}, ValueError, "data_root 'nowhere' does not exist"),
-        ({'data_root': None}, TypeError, 'data_root must be a path'),
-    ],
-)
-def test_mistakes(root: Path, change: dict, error: type, message: str) -> None:
-    options = dict(dataset='cifar10_dvs', data_root=root, num_steps=4) | change
-    with pytest.raises(error, match=message):
-        prepare_event_frames(**options)
+        FrameCache(blocked, file.dataset, 4).load(file, KEY)

@@ -1,46 +1,51 @@
-"""A runner of a few iterations, with hooks and TensorBoard."""
+"""Runners of a few iterations, with hooks."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch.distributed as dist
 from mmengine.runner import Runner
 from test_tools.conftest import separate_run
 from torch import nn
 
-from .test_train_steps import STEPS, Frames, make_loader, no_evaluation
-
-Make = Callable[..., Runner]
+from .small_runs import NO_EVALUATION, make_loader
 
 
 @pytest.fixture
-def make_runner(tmp_path: Path) -> Iterator[Make]:
+def make_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Runner]]:
     """Return what makes runners of one folder."""
-    number = iter(range(9))
+    number = itertools.count()
+    # MMEngine waits for two seconds at the end of each epoch of a loop by iterations
+    monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
 
-    def make(model: nn.Module, hooks: list[Any], epochs: int = 2, **settings: Any):
+    def make(model: nn.Module, hooks: list[Any], epochs: int = 1, **settings: Any):
         cfg: dict[str, Any] = dict(
             work_dir=str(tmp_path),
-            train_dataloader=make_loader(Frames(STEPS, 2, 8, 8)),
+            train_dataloader=make_loader(),
             train_cfg=dict(by_epoch=True, max_epochs=epochs),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             custom_hooks=hooks,
             default_hooks=dict(logger=dict(type='LoggerHook', interval=1)),
-            visualizer=dict(
-                type='Visualizer',
-                vis_backends=[
-                    dict(type='LocalVisBackend'),
-                    dict(type='TensorboardVisBackend'),
-                ],
-                name=f'{tmp_path.name}-{next(number)}',
-            ),
             randomness=dict(seed=0),
             default_scope='mmpretrain',
             experiment_name=f'{tmp_path.name}-{next(number)}',
-            **no_evaluation(),
+            **NO_EVALUATION,
         )
         return Runner(model, **(cfg | settings))
 
     with separate_run():
         yield make
+
+
+@pytest.fixture
+def one_process(tmp_path: Path) -> Iterator[None]:
+    """A distributed run of one process."""
+    store = f'file://{tmp_path}/store'
+    dist.init_process_group('gloo', init_method=store, rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
 from mmengine.model import BaseModel, ImgDataPreprocessor, MMDistributedDataParallel
@@ -24,11 +23,10 @@ from mmsnn.engine.hooks import non_finite
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.finite import first_non_finite_module, learned_state, non_finite_names
 
-from .test_train_steps import Frames, make_loader, make_model
-from .watching import registered
+from .small_runs import Frames, evaluation, make_loader, make_model, registered
 
 ITERATIONS = 6
-Make = Callable[..., Runner]
+Make = Train = Callable[..., Runner]
 
 
 class Fault(nn.Module):
@@ -90,138 +88,17 @@ class Images(Dataset):
 
 
 @pytest.fixture
-def train(make_runner: Make) -> Callable[..., Runner]:
+def train(make_runner: Make) -> Train:
     """Train a model for an epoch with the hook."""
 
     def run(model: nn.Module, dataset: Dataset | None = None, **settings: Any):
         hook = settings.pop('hook', NonFiniteHook())
         loader = make_loader(dataset or Images())
-        settings.setdefault('visualizer', None)
-        runner = make_runner(model, [hook], 1, train_dataloader=loader, **settings)
+        runner = make_runner(model, [hook], train_dataloader=loader, **settings)
         runner.train()
         return runner
 
     return run
-
-
-def is_finite(model: nn.Module) -> bool:
-    return not non_finite_names(learned_state(model))
-
-
-def test_a_finite_run_is_left_alone(train: Callable[..., Runner]) -> None:
-    model = Model()
-    runner = train(model)
-    assert runner.iter == ITERATIONS
-    assert registered(model) == 0
-
-
-def test_first_module_with_such_an_output_is_named(train) -> None:
-    model = Model(Fault('output'))
-    with pytest.raises(UserError) as caught:
-        train(model)
-    message = str(caught.value)
-    assert 'in iteration 3: loss_a, losses_b are not finite' in message
-    assert 'fault (Fault) is the first module' in message
-    assert 'input is finite' in message
-    # before the optimizer's step
-    assert is_finite(model)
-    assert registered(model) == 0
-
-
-def test_parameters_of_a_gradient_are_named_in_the_next_iteration(train) -> None:
-    with pytest.raises(UserError) as caught:
-        train(Model(Fault('gradient')))
-    message = str(caught.value)
-    assert 'iteration 4' in message
-    assert 'first.0.weight, first.0.bias, first.1.weight and 1 more' in message
-    assert 'second' not in message
-
-
-@pytest.mark.parametrize(('interval', 'iteration'), [(1, 3), (2, 4)])
-def test_hidden_parameters_are_found_at_an_interval(
-    interval: int, iteration: int, train
-) -> None:
-    model = Model(Fault('gradient'), hide=True)
-    message = f'after iteration {iteration}, first.0.weight'
-    with pytest.raises(UserError, match=message):
-        train(model, hook=NonFiniteHook(interval))
-
-
-@pytest.mark.parametrize('averaged', [False, True])
-def test_no_checkpoint_is_written_of_them(
-    averaged: bool, train, tmp_path: Path
-) -> None:
-    hooks = [NonFiniteHook(), *([EMAHook()] if averaged else [])]
-    with pytest.raises(UserError, match='no checkpoint.*state_dict (module.)?first.0'):
-        train(Model(Fault('gradient'), hide=True), custom_hooks=hooks)
-    assert not list(tmp_path.glob('*.pth'))
-
-
-@pytest.mark.parametrize('split', ['val', 'test'])
-def test_heads_are_checked_in_evaluations(make_runner: Make, split: str) -> None:
-    model = make_model()
-    evaluation: dict[str, Any] = {
-        f'{split}_dataloader': make_loader(Frames(4, 2, 8, 8)),
-        f'{split}_cfg': {},
-        f'{split}_evaluator': dict(type='Accuracy', topk=(1,)),
-    }
-    runner = make_runner(model, [NonFiniteHook()], **evaluation)
-    getattr(runner, split)()
-    assert registered(model) == 0
-    # finite weights, whose product is NaN
-    model.head.register_forward_pre_hook(lambda head, args: ((args[0][0] * math.nan,),))
-    with pytest.raises(UserError, match=r'the output of head \(.*NaN'):
-        getattr(runner, split)()
-
-
-@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
-def test_samples_are_named(value: float, train) -> None:
-    model = Model()
-    message = 'in iteration 4, inputs of sample_idx=7 are not finite'
-    with pytest.raises(UserError, match=message):
-        train(model, Images(7, value))
-    assert is_finite(model)
-
-
-def test_samples_of_a_test_are_named(make_runner: Make) -> None:
-    broken = Frames(4, 2, 8, 8)
-    broken.inputs[3, 0, 0, 0, 0] = math.inf
-    evaluation = dict(
-        test_dataloader=make_loader(broken),
-        test_cfg={},
-        test_evaluator=dict(type='Accuracy', topk=(1,)),
-    )
-    runner = make_runner(make_model(), [NonFiniteHook()], **evaluation)
-    message = 'in test batch 2, inputs of sample 1 of the batch are not finite'
-    with pytest.raises(UserError, match=message):
-        runner.test()
-
-
-@pytest.mark.parametrize('name', ['second.bias', 'first.1.running_var'])
-def test_a_model_that_begins_so_is_not_trained(name: str, train) -> None:
-    model = Model()
-    model.state_dict()[name][1] = math.nan
-    with pytest.raises(UserError, match=f'before training, {name} is not finite'):
-        train(model)
-
-
-@pytest.mark.parametrize(
-    ('name', 'value'),
-    [('std', 0.0), ('std', -1.0), ('std', math.nan), ('mean', math.inf)],
-)
-def test_normalisation_is_checked(name: str, value: float, train) -> None:
-    model = Model()
-    options = dict(mean=[0.5], std=[1.0]) | {name: [value]}
-    model.data_preprocessor = ImgDataPreprocessor(**options)
-    with pytest.raises(UserError, match=rf'data_preprocessor.{name} must be finite'):
-        train(model)
-
-
-def test_losses_are_checked_where_steps_are_rare(train) -> None:
-    optimizer = dict(type='SGD', lr=0.1)
-    wrapper = dict(optimizer=optimizer, accumulative_counts=4)
-    with pytest.raises(UserError, match='in iteration 3: .*fault'):
-        train(Model(Fault('output')), optim_wrapper=wrapper)
 
 
 class Scaling(OptimWrapper):
@@ -243,45 +120,152 @@ def make_scaling(model: nn.Module, scale: float) -> Scaling:
     return Scaling(scale, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
 
 
-def test_steps_that_mixed_precision_skips_are_no_error(train) -> None:
+class Once(Fault):
+    """Fails when it is called again with what it failed at."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.calls == self.at:
+            raise ArithmeticError
+        return super().forward(x)
+
+
+def normalised(**options: Any) -> Model:
     model = Model()
-    wrapper = make_scaling(model, 2.0**127)
-    assert train(model, optim_wrapper=wrapper).iter == ITERATIONS
-    assert wrapper.loss_scaler.get_scale() < 2.0**127
+    options = dict(mean=[0.5], std=[1.0]) | options
+    model.data_preprocessor = ImgDataPreprocessor(**options)
+    return model
 
 
-def test_losses_are_checked_where_the_step_is_skipped(train) -> None:
-    model = Model(Fault('output'))
-    with pytest.raises(UserError, match='in iteration 3: .*fault'):
-        train(model, optim_wrapper=make_scaling(model, 1.0))
+def broken(name: str) -> Model:
+    model = Model()
+    model.state_dict()[name][1] = math.nan
+    return model
 
 
-def test_mixed_precision_that_never_steps_is_an_error(train) -> None:
-    model = Model(Fault('gradient', at=1))
-    wrapper = make_scaling(model, 2.0**-14)
-    message = 'after iteration 3, the loss scale .* 7.63e-06'
+def output() -> Model:
+    return Model(Fault('output'))
+
+
+def hidden() -> Model:
+    return Model(Fault('gradient'), hide=True)
+
+
+AT_3 = 'in iteration 3: loss_a, losses_b are not finite ... fault (Fault)'
+NAMED = ' is the first module ... input is finite'
+BEFORE, VARIANCE = 'before training, ', 'first.1.running_var'
+STD = 'data_preprocessor.std must be finite'
+INPUTS = 'in iteration 4, inputs of sample_idx=7 are not finite'
+# What is trained and how, and what is said of it; what lies between is at the dots.
+STOPPED: dict[str, tuple[Callable[[], Model], dict[str, Any], str]] = {
+    'an output': (output, {}, AT_3 + NAMED),
+    'rare steps': (output, dict(accumulative_counts=4), AT_3),
+    'a skipped step': (output, dict(scale=1.0), AT_3),
+    'a gradient': (
+        lambda: Model(Fault('gradient')),
+        {},
+        'iteration 4 ... first.0.weight, first.0.bias, first.1.weight and 1 more',
+    ),
+    'hidden': (hidden, dict(hook=1), 'after iteration 3, first.0.weight'),
+    'hidden, interval 2': (hidden, dict(hook=2), 'after iteration 4, first.0.weight'),
+    'no step': (
+        lambda: Model(Fault('gradient', at=1)),
+        dict(scale=2.0**-14, hook=3),
+        'after iteration 3, the loss scale ... 7.63e-06',
+    ),
+    'NaN in a sample': (Model, dict(dataset=Images(7)), INPUTS),
+    'inf in a sample': (Model, dict(dataset=Images(7, math.inf)), INPUTS),
+    '-inf in a sample': (Model, dict(dataset=Images(7, -math.inf)), INPUTS),
+    'a bias': (lambda: broken('second.bias'), {}, BEFORE + 'second.bias'),
+    'a statistic': (lambda: broken(VARIANCE), {}, BEFORE + VARIANCE),
+    'zero std': (lambda: normalised(std=[0.0]), {}, STD),
+    'negative std': (lambda: normalised(std=[-1.0]), {}, STD),
+    'NaN std': (lambda: normalised(std=[math.nan]), {}, STD),
+    'inf mean': (lambda: normalised(mean=[math.inf]), {}, STD.replace('std', 'mean')),
+    'again': (
+        lambda: Model(Once('output')),
+        {},
+        'in iteration 3: ... again failed (Arithmetic',
+    ),
+}
+
+
+@pytest.mark.parametrize('name', STOPPED)
+def test_a_run_is_stopped(name: str, train: Train) -> None:
+    """Before the optimizer's step, if a loss or a sample shows it."""
+    make, settings, says = STOPPED[name]
+    model, settings = make(), dict(settings)
+    scale = settings.pop('scale', None)
+    if scale:
+        settings['optim_wrapper'] = make_scaling(model, scale)
+    elif 'accumulative_counts' in settings:
+        sgd = dict(type='SGD', lr=0.1)
+        settings = dict(optim_wrapper=dict(optimizer=sgd, **settings))
+    if 'hook' in settings:
+        settings['hook'] = NonFiniteHook(settings['hook'])
+    with pytest.raises(UserError) as caught:
+        train(model, **settings)
+    message = str(caught.value)
+    assert not [part for part in says.split(' ... ') if part not in message], message
+    assert name != 'a gradient' or 'second' not in message
+    if says.startswith((AT_3, INPUTS)):
+        assert not non_finite_names(learned_state(model))
+        assert registered(model) == 0
+
+
+@pytest.mark.parametrize('scale', [None, 2.0**127])
+def test_a_finite_run_is_left_alone(scale: float | None, train: Train) -> None:
+    """Steps that mixed precision skips are no error."""
+    model = Model()
+    settings = {} if scale is None else dict(optim_wrapper=make_scaling(model, scale))
+    runner = train(model, **settings)
+    assert runner.iter == ITERATIONS
+    assert registered(model) == 0
+    if scale:
+        assert runner.optim_wrapper.loss_scaler.get_scale() < scale
+
+
+@pytest.mark.parametrize('averaged', [False, True])
+def test_no_checkpoint_is_written_of_them(
+    averaged: bool, train: Train, tmp_path: Path
+) -> None:
+    hooks = [NonFiniteHook(), *([EMAHook()] if averaged else [])]
+    with pytest.raises(UserError, match='no checkpoint.*state_dict (module.)?first.0'):
+        train(hidden(), custom_hooks=hooks)
+    assert not list(tmp_path.glob('*.pth'))
+
+
+@pytest.mark.parametrize('split', ['val', 'test'])
+def test_heads_are_checked_in_evaluations(make_runner: Make, split: str) -> None:
+    model = make_model()
+    runner = make_runner(model, [NonFiniteHook()], **evaluation())
+    getattr(runner, split)()
+    assert registered(model) == 0
+    # finite weights, whose product is NaN
+    model.head.register_forward_pre_hook(lambda head, args: ((args[0][0] * math.nan,),))
+    with pytest.raises(UserError, match=r'the output of head \(.*NaN'):
+        getattr(runner, split)()
+
+
+def test_samples_of_a_test_are_named(make_runner: Make) -> None:
+    frames = Frames(4, 2, 8, 8)
+    frames.inputs[3, 0, 0, 0, 0] = math.inf
+    runner = make_runner(make_model(), [NonFiniteHook()], **evaluation(frames))
+    message = 'in test batch 2, inputs of sample 1 of the batch are not finite'
     with pytest.raises(UserError, match=message):
-        train(model, optim_wrapper=wrapper, hook=NonFiniteHook(3))
+        runner.test()
 
 
-def test_inside_a_distributed_wrapper(train, tmp_path: Path) -> None:
-    dist.init_process_group(
-        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1
-    )
-    try:
-        wrapped = MMDistributedDataParallel(Model(Fault('output')))
-        with pytest.raises(UserError, match=r'in iteration 3: .*; fault \(Fault\)'):
-            train(wrapped)
-    finally:
-        dist.destroy_process_group()
+def test_inside_a_distributed_wrapper(train: Train, one_process: None) -> None:
+    with pytest.raises(UserError, match=r'in iteration 3: .*; fault \(Fault\)'):
+        train(MMDistributedDataParallel(output()))
 
 
 def test_one_of_several_processes_runs_alone(
-    train, monkeypatch: pytest.MonkeyPatch
+    train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Up to the outputs: losses, and synchronised norms, may wait for the others."""
     monkeypatch.setattr(non_finite, 'get_world_size', lambda: 2)
-    model = Model(Fault('output'))
+    model = output()
     with pytest.raises(UserError, match=r'in iteration 3: .*; fault \(Fault\)'):
         train(model)
     assert model.modes == ['loss'] * 3 + ['tensor']
@@ -289,7 +273,7 @@ def test_one_of_several_processes_runs_alone(
     assert not non_finite._is_local(nn.Sequential(model, nn.SyncBatchNorm(2)))
 
 
-def test_what_an_interrupted_iteration_left_is_removed(train) -> None:
+def test_what_an_interrupted_iteration_left_is_removed(train: Train) -> None:
     class Stop(Exception):
         pass
 
@@ -303,17 +287,6 @@ def test_what_an_interrupted_iteration_left_is_removed(train) -> None:
     model.fault = Fault()
     train(model, hook=hook)
     assert registered(model) == 0
-
-
-def test_a_batch_that_cannot_be_run_again_still_stops(train) -> None:
-    class Once(Fault):
-        def forward(self, x: Tensor) -> Tensor:
-            if self.calls == self.at:
-                raise ArithmeticError
-            return super().forward(x)
-
-    with pytest.raises(UserError, match='in iteration 3: .*again failed .Arithmetic'):
-        train(Model(Once('output')))
 
 
 def test_names_of_tensors() -> None:

@@ -1,80 +1,30 @@
 """Train with fewer steps than test: what the modules are at, and when."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import mmpretrain  # noqa: F401
 import pytest
 import torch
-import torch.distributed as dist
 from mmengine.hooks import Hook
-from mmengine.model import MMDistributedDataParallel, is_model_wrapper
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
-from mmpretrain.structures import DataSample
-from test_tools.conftest import separate_run
 from torch import nn
 from torch.utils.data import Dataset
 
 from mmsnn.utils.errors import UserError
 
-STEPS, TRAIN_STEPS = 4, 3
-SAMPLES, BATCH = 4, 2
-RATE = dict(type='mmsnn.Rate')
+from .small_runs import (
+    NO_EVALUATION,
+    STEPS,
+    Frames,
+    evaluation,
+    make_loader,
+    make_model,
+)
+
+TRAIN_STEPS = 3
 HOOK = dict(type='mmsnn.TrainStepsHook', train_steps=TRAIN_STEPS)
-
-
-class Frames(Dataset):
-    """Random frames, or images; the sample ``broken`` cannot be read."""
-
-    def __init__(self, *shape: int, broken: int | None = None) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.inputs = 9 * torch.rand(SAMPLES, *shape, generator=generator)
-        self.broken = broken
-
-    def __len__(self) -> int:
-        return SAMPLES
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        if index == self.broken:
-            raise OSError('a sample that cannot be read')
-        sample = DataSample().set_gt_label(index % 2)
-        return dict(inputs=self.inputs[index], data_samples=sample)
-
-
-def make_loader(dataset: Dataset) -> dict[str, Any]:
-    sampler = dict(type='DefaultSampler', shuffle=False)
-    return dict(dataset=dataset, batch_size=BATCH, num_workers=0, sampler=sampler)
-
-
-def make_model(
-    backbone: dict[str, Any] | None = None, decoder: dict[str, Any] = RATE
-) -> nn.Module:
-    cfg = dict(
-        type='ImageClassifier',
-        backbone=backbone
-        or dict(type='mmsnn.SevenBNet', num_steps=STEPS, out_indices=(0,)),
-        neck=[
-            dict(
-                type='mmsnn.SpikeDecoder',
-                in_channels=[32],
-                num_steps=STEPS,
-                decoder=decoder,
-            ),
-            dict(type='GlobalAveragePooling'),
-        ],
-        head=dict(
-            type='LinearClsHead',
-            num_classes=2,
-            in_channels=32,
-            loss=dict(type='CrossEntropyLoss'),
-            topk=(1,),
-        ),
-    )
-    torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        return MODELS.build(cfg)
+Make = Callable[..., Runner]
 
 
 def parts_of(model: nn.Module) -> list[nn.Module]:
@@ -99,37 +49,21 @@ class Recorder(Hook):
 
 
 @pytest.fixture
-def make_runner(tmp_path: Path) -> Iterator[Callable[..., Runner]]:
-    """Return what makes runners; their folders and global instances end here."""
-    number = iter(range(9))
+def make(make_runner: Make) -> Make:
+    """Return what makes runners with the hook, which evaluate after each epoch."""
 
     def make(
         model: nn.Module,
         train: Dataset | None = None,
         test: Dataset | None = None,
+        hooks: Any = (HOOK,),
         **settings: Any,
     ) -> Runner:
-        cfg: dict[str, Any] = dict(
-            work_dir=str(tmp_path),
-            train_dataloader=make_loader(train or Frames(TRAIN_STEPS, 2, 8, 8)),
-            val_dataloader=make_loader(test or Frames(STEPS, 2, 8, 8)),
-            test_dataloader=make_loader(test or Frames(STEPS, 2, 8, 8)),
-            train_cfg=dict(by_epoch=True, max_epochs=1, val_interval=1),
-            val_cfg={},
-            test_cfg={},
-            val_evaluator=dict(type='Accuracy', topk=(1,)),
-            test_evaluator=dict(type='Accuracy', topk=(1,)),
-            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-            custom_hooks=[HOOK],
-            randomness=dict(seed=0),
-            default_scope='mmpretrain',
-            experiment_name=f'{tmp_path.name}-{next(number)}',
-            log_level='ERROR',
-        )
-        return Runner(model, **(cfg | settings))
+        loader = make_loader(train or Frames(TRAIN_STEPS, 2, 8, 8))
+        cfg = dict(train_dataloader=loader, **evaluation(test))
+        return make_runner(model, [*hooks], **(cfg | settings))
 
-    with separate_run():
-        yield make
+    return make
 
 
 TRAINED = ('train', TRAIN_STEPS, {TRAIN_STEPS})
@@ -137,11 +71,14 @@ TESTED = ('test', STEPS, {STEPS})
 EPOCH = [TRAINED] * 2 + [TESTED] * 2
 
 
-def test_two_epochs_and_a_test(make_runner: Callable[..., Runner]) -> None:
+def epochs(number: int) -> dict[str, Any]:
+    return dict(train_cfg=dict(by_epoch=True, max_epochs=number, val_interval=1))
+
+
+def test_two_epochs_and_a_test(make: Make) -> None:
     model = make_model()
     recorder = Recorder(model)
-    cfg = dict(by_epoch=True, max_epochs=2, val_interval=1)
-    runner = make_runner(model, train_cfg=cfg)
+    runner = make(model, **epochs(2))
     before = [p.clone() for p in model.parameters()]
     runner.train()
     assert recorder.seen == EPOCH * 2
@@ -155,77 +92,70 @@ def test_two_epochs_and_a_test(make_runner: Callable[..., Runner]) -> None:
     assert model(torch.rand(1, STEPS, 2, 8, 8)).shape == (1, 2)
 
 
-def test_result_is_that_of_a_network_built_for_fewer_steps(
-    make_runner: Callable[..., Runner],
-) -> None:
+def test_result_is_that_of_a_network_built_for_fewer_steps(make: Make) -> None:
     model, small = make_model(), make_model()
     for part in parts_of(small):
         part.num_steps = TRAIN_STEPS
-    make_runner(model, **no_evaluation()).train()
-    make_runner(small, custom_hooks=[], **no_evaluation()).train()
+    make(model, **NO_EVALUATION).train()
+    make(small, hooks=[], **NO_EVALUATION).train()
     for one, other in zip(model.parameters(), small.parameters(), strict=True):
         assert torch.equal(one, other)
 
 
-def no_evaluation() -> dict[str, None]:
-    return dict(val_dataloader=None, val_cfg=None, val_evaluator=None)
-
-
-def test_without_the_hook_the_network_refuses(
-    make_runner: Callable[..., Runner],
-) -> None:
-    runner = make_runner(make_model(), custom_hooks=[])
-    message = r'frames of shape \[N, 4, 2, H, W\], but got \[2, 3, 2, 8, 8\]'
-    with pytest.raises(ValueError, match=message):
-        runner.train()
-
-
+@pytest.mark.parametrize(
+    ('options', 'needed', 'given'),
+    [
+        (dict(hooks=[]), STEPS, TRAIN_STEPS),
+        (dict(train=Frames(STEPS, 2, 8, 8)), TRAIN_STEPS, STEPS),
+    ],
+)
 def test_frames_of_another_number_are_refused(
-    make_runner: Callable[..., Runner],
+    options: dict[str, Any], needed: int, given: int, make: Make
 ) -> None:
-    runner = make_runner(make_model(), Frames(STEPS, 2, 8, 8))
-    message = r'frames of shape \[N, 3, 2, H, W\], but got \[2, 4, 2, 8, 8\]'
+    """Those for fewer steps without the hook, and more with it."""
+    message = (
+        rf'frames of shape \[N, {needed}, 2, H, W\], but got \[2, {given}, 2, 8, 8\]'
+    )
     with pytest.raises(ValueError, match=message):
-        runner.train()
+        make(make_model(), **options).train()
 
 
-def test_images_last_as_many_steps(make_runner: Callable[..., Runner]) -> None:
+def test_images_last_as_many_steps(make: Make) -> None:
     model = make_model()
     seen: list[tuple[bool, int]] = []
     model.neck[0].register_forward_pre_hook(
         lambda module, inputs: seen.append((module.training, len(inputs[0][0])))
     )
     images = Frames(2, 8, 8)
-    make_runner(model, images, images).train()
+    make(model, images, images, **epochs(1)).train()
     assert seen == [(True, TRAIN_STEPS)] * 2 + [(False, STEPS)] * 2
 
 
-def test_evaluation_within_an_epoch(make_runner: Callable[..., Runner]) -> None:
+def test_evaluation_within_an_epoch(make: Make) -> None:
     """As in a loop by iterations, whose only epoch holds all evaluations."""
     model = make_model()
     recorder = Recorder(model)
     cfg = dict(by_epoch=False, max_iters=2, val_interval=1)
-    make_runner(model, train_cfg=cfg).train()
+    make(model, train_cfg=cfg).train()
     assert recorder.seen == ([TRAINED] + [TESTED] * 2) * 2
 
 
-def test_resume(make_runner: Callable[..., Runner], tmp_path: Path) -> None:
-    make_runner(make_model()).train()
+def test_resume(make: Make) -> None:
+    runner = make(make_model(), **epochs(1))
+    runner.train()
     model = make_model()
     recorder = Recorder(model)
-    cfg = dict(by_epoch=True, max_epochs=2, val_interval=1)
-    make_runner(
-        model, train_cfg=cfg, load_from=str(tmp_path / 'epoch_1.pth'), resume=True
-    ).train()
+    state = f'{runner.work_dir}/epoch_1.pth'
+    make(model, load_from=state, resume=True, **epochs(2)).train()
     assert recorder.seen == EPOCH
     assert steps_of(model) == {STEPS}
 
 
-def test_averaged_model(make_runner: Callable[..., Runner]) -> None:
+def test_averaged_model(make: Make) -> None:
     model = make_model()
     recorder = Recorder(model)
     ema = dict(type='EMAHook', update_buffers=True, momentum=0.5)
-    runner = make_runner(model, custom_hooks=[HOOK, ema])
+    runner = make(model, hooks=[HOOK, ema], **epochs(1))
     runner.train()
     assert recorder.seen == EPOCH
     (hook,) = (h for h in runner.hooks if type(h).__name__ == 'EMAHook')
@@ -234,43 +164,32 @@ def test_averaged_model(make_runner: Callable[..., Runner]) -> None:
     assert not torch.equal(weight, averaged)
 
 
-def test_distributed_model(make_runner: Callable[..., Runner], tmp_path: Path) -> None:
-    store = f'file://{tmp_path}/store'
-    dist.init_process_group('gloo', init_method=store, rank=0, world_size=1)
-    try:
-        model = make_model()
-        recorder = Recorder(model)
-        wrapped = MMDistributedDataParallel(model)
-        assert is_model_wrapper(wrapped)
-        make_runner(wrapped).train()
-        asd = MMDistributedDataParallel(make_model(decoder=dict(type='mmsnn.ASD')))
-        with pytest.raises(ValueError, match="'neck.0.decoders.0.temporal'"):
-            make_runner(asd).train()
-    finally:
-        dist.destroy_process_group()
-    assert recorder.seen == EPOCH
-    assert steps_of(model) == {STEPS}
-
-
-def test_after_a_failure_evaluation_and_training_are_right(
-    make_runner: Callable[..., Runner],
-) -> None:
+def test_distributed_model(make: Make, one_process: None) -> None:
     model = make_model()
     recorder = Recorder(model)
-    train = Frames(TRAIN_STEPS, 2, 8, 8, broken=2)
-    runner = make_runner(model, train)
-    for evaluate in (runner.val, runner.test):
+    make(MMDistributedDataParallel(model), **epochs(1)).train()
+    assert recorder.seen == EPOCH
+    assert steps_of(model) == {STEPS}
+    asd = MMDistributedDataParallel(make_model(decoder=dict(type='mmsnn.ASD')))
+    with pytest.raises(ValueError, match="'neck.0.decoders.0.temporal'"):
+        make(asd).train()
+
+
+def test_after_a_failure_evaluation_and_training_are_right(make: Make) -> None:
+    model = make_model()
+    recorder = Recorder(model)
+    runner = make(model, Frames(TRAIN_STEPS, 2, 8, 8, broken=2), **epochs(1))
+    for evaluate in (runner.val, runner.test, None):
         recorder.seen.clear()
         with pytest.raises(OSError, match='cannot be read'):
             runner.train()
         assert recorder.seen == [TRAINED]
         assert steps_of(model) == {TRAIN_STEPS}
-        evaluate()
-        assert recorder.seen == [TRAINED] + [TESTED] * 2
-        assert steps_of(model) == {STEPS}
+        if evaluate:
+            evaluate()
+            assert recorder.seen == [TRAINED] + [TESTED] * 2
+            assert steps_of(model) == {STEPS}
     # training again straight after a failure
-    with pytest.raises(OSError, match='cannot be read'):
-        runner.train()
     runner.train_dataloader.dataset.broken = None
     recorder.seen.clear()
     runner.train()
@@ -278,69 +197,54 @@ def test_after_a_failure_evaluation_and_training_are_right(
     assert steps_of(model) == {STEPS}
 
 
-def test_as_many_steps_as_testing(make_runner: Callable[..., Runner]) -> None:
+def test_as_many_steps_as_testing(make: Make) -> None:
     """Nothing changes, so that nothing is refused."""
     model = make_model(decoder=dict(type='mmsnn.ASD'))
     recorder = Recorder(model)
     hook = dict(HOOK, train_steps=STEPS)
-    make_runner(model, Frames(STEPS, 2, 8, 8), custom_hooks=[hook]).train()
+    make(model, Frames(STEPS, 2, 8, 8), hooks=[hook], **epochs(1)).train()
     assert [mode for mode, *_ in recorder.seen] == ['train'] * 2 + ['test'] * 2
     assert all(steps == {STEPS} for *_, steps in recorder.seen)
 
 
-def make_backbone(stem: str, **options: Any) -> dict[str, Any]:
-    return dict(
-        type='mmsnn.SGResNet',
-        depth=10,
-        base_channels=4,
-        in_channels=2,
-        num_steps=STEPS,
-        stem=dict(type=stem, pool=False, **options),
-    )
+def stem(kind: str, **options: Any) -> dict[str, Any]:
+    backbone = dict(type='mmsnn.SGResNet', depth=10, base_channels=4, in_channels=2)
+    cfg = dict(type=kind, pool=False, **options)
+    return dict(backbone=backbone | dict(num_steps=STEPS, stem=cfg))
 
 
-REFUSED = {
-    'attention of the decoder': (
-        dict(decoder=dict(type='mmsnn.ASD')),
-        r"TemporalAttention 'neck.0.decoders.0.temporal', which works on 4 time steps",
-    ),
-    'attention of the stem': (
-        dict(backbone=make_backbone('GatedAttentionStem')),
-        r"TemporalScores 'backbone.stem.temporal', which works on 4 time steps",
-    ),
-    'time to first spike': (
-        dict(backbone=make_backbone('LatencyStem')),
-        r"LatencyStem 'backbone.stem'",
-    ),
-    'phases': (
-        dict(backbone=make_backbone('PhaseStem', period=4)),
-        r"PhaseStem 'backbone.stem'",
-    ),
-}
-
-
-@pytest.mark.parametrize('case', REFUSED)
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (
+            dict(decoder=dict(type='mmsnn.ASD')),
+            "TemporalAttention 'neck.0.decoders.0.temporal', which works on 4 time",
+        ),
+        (
+            stem('GatedAttentionStem'),
+            "TemporalScores 'backbone.stem.temporal', which works on 4 time steps",
+        ),
+        (stem('LatencyStem'), "LatencyStem 'backbone.stem'"),
+        (stem('PhaseStem', period=4), "PhaseStem 'backbone.stem'"),
+    ],
+)
 def test_parts_of_one_number_of_steps_are_named(
-    case: str, make_runner: Callable[..., Runner]
+    options: dict[str, Any], message: str, make: Make
 ) -> None:
-    options, message = REFUSED[case]
     model = make_model(**options)
-    runner = make_runner(model)
+    runner = make(model)
     with pytest.raises(UserError, match='train_steps=3 is impossible with ' + message):
         runner.train()
     assert runner.iter == 0
     assert steps_of(model) == {STEPS}
-    assert issubclass(UserError, ValueError)
 
 
-def test_networks_without_one_number_of_steps(
-    make_runner: Callable[..., Runner],
-) -> None:
+def test_networks_without_one_number_of_steps(make: Make) -> None:
     ann = make_model(backbone=dict(type='ResNet', depth=18))
     ann.neck = ann.neck[1]
     with pytest.raises(ValueError, match='but its parts have none'):
-        make_runner(ann).train()
+        make(ann).train()
     mixed = make_model()
     mixed.neck[0].num_steps = 9
     with pytest.raises(ValueError, match='but its parts have 4 and 9'):
-        make_runner(mixed).train()
+        make(mixed).train()

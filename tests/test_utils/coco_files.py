@@ -1,7 +1,7 @@
 """A tiny annotation file in COCO's format, a config that uses it, and what runs it."""
 
 import json
-from collections.abc import Callable
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mmsnn.utils.data_checks import check_contents
 from mmsnn.utils.errors import UserError
 
 NAMES = ('cat', 'dog', 'cow')
+NAN, INF = math.nan, math.inf
 
 
 def make_content() -> dict[str, Any]:
@@ -52,12 +53,8 @@ def make_folder(root: Path) -> None:
         write(root / f'{split}.json', make_content())
 
 
-def make_config(**changes: Any) -> Config:
-    """Return a config of the files in the current folder.
-
-    Args:
-        changes: Of settings whose paths have ``__`` for a dot.
-    """
+def make_config() -> Config:
+    """Return a config of the files in the current folder."""
 
     def loader(split: str) -> dict[str, Any]:
         dataset = dict(
@@ -78,7 +75,33 @@ def make_config(**changes: Any) -> Config:
         )
     )
     cfg.val_dataloader.dataset.test_mode = True
-    cfg.merge_from_dict({key.replace('__', '.'): changes[key] for key in changes})
+    return cfg
+
+
+def prepare(changes: str) -> Config:
+    """Write the files anew, change what is said, and return the config.
+
+    Args:
+        changes: Any number of ``WHERE: STATEMENT``, with ``&`` between them. The
+            statement of ``cfg`` changes the config; of ``train`` and ``val``, a
+            split's annotations; and of ``other``, those of a file of the evaluator's.
+    """
+    make_folder(Path())
+    cfg = make_config()
+    for change in changes.split(' & '):
+        where, _, statement = change.partition(': ')
+        content = make_content()
+        train, val = cfg.train_dataloader.dataset, cfg.val_dataloader.dataset
+        names = dict(content, content=content, cfg=cfg, train=train, val=val)
+        names |= dict(model=cfg.model, evaluator=cfg.val_evaluator, nan=NAN, inf=INF)
+        exec(statement, names)
+        if where != 'cfg':
+            write(Path(f'{where}.json'), content)
+        if where == 'other':
+            cfg.val_evaluator.ann_file = 'other.json'
+        if 'classes' in names:
+            train.metainfo.classes = val.metainfo.classes = names['classes']
+            cfg.model.bbox_head.num_classes = len(names['classes'])
     return cfg
 
 
@@ -98,18 +121,15 @@ def fail(cfg: Config) -> str:
     return message
 
 
-def rewrite(split: str, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Write the annotations of a split anew, with a change."""
-    content = make_content()
-    change(content)
-    write(Path(f'{split}.json'), content)
+def build(loader: Any) -> CocoDataset:
+    options = {**loader.dataset}
+    options.pop('type')
+    return CocoDataset(**options, serialize_data=False)
 
 
 def count_boxes(cfg: Config) -> int:
     """Return how many boxes MMDetection takes of the training set."""
-    options = {**cfg.train_dataloader.dataset}
-    options.pop('type')
-    dataset = CocoDataset(**options, serialize_data=False)
+    dataset = build(cfg.train_dataloader)
     return sum(
         len(dataset.get_data_info(index)['instances']) for index in range(len(dataset))
     )
@@ -117,9 +137,7 @@ def count_boxes(cfg: Config) -> int:
 
 def evaluate(cfg: Config) -> float:
     """Return the mAP of predictions that are the validation set's own boxes."""
-    options = {**cfg.val_dataloader.dataset}
-    options.pop('type')
-    dataset = CocoDataset(**options, serialize_data=False)
+    dataset = build(cfg.val_dataloader)
     metric = CocoMetric(cfg.val_evaluator.ann_file)
     metric.dataset_meta = dataset.metainfo
     samples = []

@@ -31,15 +31,16 @@ def test_a_tag_is_refused(suffix: str, base: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('suffix', ['yaml', 'yml', 'json', 'py'])
-def test_plain_data_is_read(suffix: str, tmp_path: Path) -> None:
-    texts = dict(py='model = dict(depth=18)\n_base_ = "base.yaml"\n')
-    texts['json'] = '{"model": {"depth": 18}, "_base_": "base.yaml"}'
-    texts['yaml'] = texts['yml'] = 'model: {depth: 18}\n_base_: base.yaml\n'
+def test_plain_data_is_read_and_changed(suffix: str, tmp_path: Path) -> None:
+    texts = dict(py='model = dict(depth=18, neck=[dict(a=1)])\n_base_ = "base.yaml"\n')
+    json = '"model": {"depth": 18, "neck": [{"a": 1}]}, "_base_": "base.yaml"'
+    texts['json'] = texts['yaml'] = texts['yml'] = f'{{{json}}}'
     (tmp_path / 'base.yaml').write_text('work_dir: [1, 2.5, null]\n')
     path = tmp_path / f'a.{suffix}'
     path.write_text(texts[suffix])
-    cfg = load_config(str(path), {'model.depth': 34})
-    assert (cfg.model.depth, cfg.work_dir) == (34, [1, 2.5, None])
+    cfg = load_config(str(path), {'model.depth': 34, 'model.neck.0.a': 2})
+    assert cfg.model == dict(depth=34, neck=[dict(a=2)])
+    assert cfg.work_dir == [1, 2.5, None]
 
 
 @pytest.mark.parametrize(

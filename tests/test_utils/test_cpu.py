@@ -10,10 +10,9 @@ from mmsnn.utils import cpu
 from mmsnn.utils.errors import UserError
 
 
-@pytest.fixture
-def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(cpu, 'has_accelerator', lambda: request.param)
-    return request.param
+@pytest.fixture(autouse=True)
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, 'has_accelerator', lambda: False)
 
 
 @pytest.fixture
@@ -43,9 +42,8 @@ def make_config(**settings: Any) -> Config:
     return Config(dict(model=model, optim_wrapper=wrapper) | settings)
 
 
-@pytest.mark.parametrize('gpu', [False], indirect=True)
 @pytest.mark.parametrize('type_', ['AmpOptimWrapper', 'mmengine.AmpOptimWrapper'])
-def test_single_precision_on_a_cpu(gpu: bool, type_: str) -> None:
+def test_single_precision_on_a_cpu(type_: str) -> None:
     cfg = make_config()
     cfg.optim_wrapper.type = type_
     assert cpu.without_amp(cfg)
@@ -57,28 +55,21 @@ def test_single_precision_on_a_cpu(gpu: bool, type_: str) -> None:
     assert not cpu.without_amp(cfg)
 
 
-@pytest.mark.parametrize('gpu', [True], indirect=True)
-def test_nothing_changes_with_a_gpu(gpu: bool, started: list[Any]) -> None:
+@pytest.mark.parametrize(('gpu', 'launcher'), [(True, 'pytorch'), (False, 'none')])
+def test_nothing_changes_with_a_gpu_or_one_process(
+    gpu: bool, launcher: str, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, 'has_accelerator', lambda: gpu)
     cfg = make_config()
-    assert not cpu.without_amp(cfg)
-    assert not cpu.start_on_cpu(cfg, 'pytorch')
+    assert not gpu or not cpu.without_amp(cfg)
+    assert not cpu.start_on_cpu(cfg, launcher)
     assert cfg.to_dict() == make_config().to_dict()
     assert started == []
 
 
-@pytest.mark.parametrize('gpu', [False], indirect=True)
-def test_one_process_is_not_distributed(gpu: bool, started: list[Any]) -> None:
-    cfg = make_config()
-    assert not cpu.start_on_cpu(cfg, 'none')
-    assert cfg.to_dict() == make_config().to_dict()
-    assert started == []
-
-
-@pytest.mark.parametrize('gpu', [False], indirect=True)
-def test_distributed_on_a_cpu(gpu: bool, started: list[Any]) -> None:
-    cfg = make_config(
-        find_unused_parameters=True, env_cfg=dict(dist_cfg=dict(timeout=60))
-    )
+def test_distributed_on_a_cpu(started: list[Any]) -> None:
+    env = dict(dist_cfg=dict(timeout=60))
+    cfg = make_config(find_unused_parameters=True, env_cfg=env)
     assert cpu.start_on_cpu(cfg, 'pytorch')
     assert cfg.model.backbone.norm_cfg == dict(type='BN', momentum=0.1)
     assert [neck.norm_cfg.type for neck in cfg.model.neck] == ['BN', 'GN']
@@ -93,30 +84,25 @@ def test_distributed_on_a_cpu(gpu: bool, started: list[Any]) -> None:
     assert kwargs['timeout'].total_seconds() == 60
 
 
-@pytest.mark.parametrize('gpu', [False], indirect=True)
-def test_the_users_wrapper_is_kept(gpu: bool, started: list[Any]) -> None:
+def test_the_users_wrapper_is_kept(started: list[Any]) -> None:
     cfg = make_config(model_wrapper_cfg=dict(type='Mine', static_graph=True))
     cpu.start_on_cpu(cfg, 'pytorch')
-    assert cfg.model_wrapper_cfg.type == 'Mine'
-    assert cfg.model_wrapper_cfg.static_graph
-    assert cfg.model_wrapper_cfg.device_ids is None
+    wrapper = cfg.model_wrapper_cfg
+    assert (wrapper.type, wrapper.static_graph, wrapper.device_ids) == (
+        'Mine',
+        True,
+        None,
+    )
 
 
-@pytest.mark.parametrize('gpu', [False], indirect=True)
 @pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
-def test_other_launchers_need_gpus(gpu: bool, launcher: str) -> None:
+def test_other_launchers_need_gpus(launcher: str) -> None:
     with pytest.raises(UserError, match=f'--launcher {launcher} needs GPUs'):
         cpu.start_on_cpu(make_config(), launcher)
 
 
-@pytest.mark.parametrize(
-    ('type_', 'amp'),
-    [
-        ('AmpOptimWrapper', True),
-        (AmpOptimWrapper, True),
-        ('OptimWrapper', False),
-        (None, False),
-    ],
-)
-def test_is_amp(type_: Any, amp: bool) -> None:
-    assert cpu.is_amp({} if type_ is None else dict(type=type_)) is amp
+def test_is_amp() -> None:
+    for type_ in ('AmpOptimWrapper', AmpOptimWrapper):
+        assert cpu.is_amp(dict(type=type_)) is True
+    for cfg in (dict(type='OptimWrapper'), {}):
+        assert cpu.is_amp(cfg) is False

@@ -10,7 +10,7 @@ import pytest
 from mmsnn.datasets.events import LAYOUTS, EventLayout
 from mmsnn.datasets.events.readers import read_events
 from mmsnn.models.backbones.named_resnets import MSResNet
-from mmsnn.models.residual import FAMILIES, AddMerge, Wiring
+from mmsnn.models.residual import FAMILIES
 from mmsnn.models.stems import STEM_PRESETS
 from mmsnn.utils import NamedRows
 
@@ -47,26 +47,6 @@ def test_the_packages_tables_are_guarded(table: NamedRows[Any]) -> None:
         table.register('mine', 'a row')
 
 
-@pytest.mark.parametrize(
-    ('row', 'error', 'message'),
-    [
-        ({'unit': 'CXS'}, ValueError, "C, N and S at most once each, but got 'CXS'"),
-        ({'unit': None}, TypeError, 'order must be a string, but got None'),
-        ({'unit': 'NS'}, ValueError, 'unit must have a convolution (C)'),
-        ({'merge': 'AddMerge'}, TypeError, 'derived from Merge, or None, but got'),
-        ({'merge': AddMerge(4)}, TypeError, 'derived from Merge, or None, but got'),
-        ({'merge_options': 0.5}, TypeError, 'merge_options must be a dict, but got'),
-        ({'densely_additive': 1}, TypeError, 'densely_additive must be a bool'),
-        ({'path_alpha': 0}, ValueError, 'path_alpha must be positive, but got 0'),
-    ],
-)
-def test_malformed_families(
-    row: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=re.escape(message)):
-        Wiring(**{'merge': None, 'citation': 'nobody', **row})
-
-
 @pytest.mark.parametrize(('pool', 'strides'), [(False, 2), (True, 1)])
 def test_the_stride_of_a_preset_of_ones_own(pool: bool, strides: int) -> None:
     preset = dict(type='DirectStem', kernel_size=5, stride=2, pool=pool)
@@ -90,9 +70,5 @@ def test_an_event_layout_of_ones_own(tmp_path: Path) -> None:
         events = read_events(path, 'csv')
     finally:
         LAYOUTS.pop('csv')
-    assert {name: values.tolist() for name, values in events.items()} == {
-        't': [3, 5],
-        'x': [1, 0],
-        'y': [2, 7],
-        'p': [0, 1],
-    }
+    rows = [events[name].tolist() for name in 'txyp']
+    assert rows == [[3, 5], [1, 0], [2, 7], [0, 1]]

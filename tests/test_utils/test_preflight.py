@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from mmsnn.utils.config_files import load_config
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.paths import is_remote
 from mmsnn.utils.preflight import (
@@ -22,16 +21,14 @@ def make_config(dataset: dict[str, Any], scope: str = 'mmdet') -> Config:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A data set whose files are there, in the current folder."""
     (tmp_path / 'images').mkdir()
     (tmp_path / 'train.json').touch()
-    return tmp_path
-
-
-def complete(root: Path) -> dict[str, Any]:
+    monkeypatch.chdir(tmp_path)
     return dict(
         type='CocoDataset',
-        data_root=str(root),
+        data_root=str(tmp_path),
         ann_file='train.json',
         data_prefix=dict(img='images/'),
     )
@@ -51,43 +48,30 @@ def complete(root: Path) -> dict[str, Any]:
         dict(data_root='nowhere', backend_args=dict(backend='petrel')),
     ],
 )
-def test_good_data(
-    root: Path, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(root)
-    check_data(make_config(complete(root) | change), ['train', 'val', 'test'])
+def test_good_data(whole: dict[str, Any], change: dict[str, Any]) -> None:
+    check_data(make_config(whole | change), ['train', 'val', 'test'])
 
 
-@pytest.mark.parametrize(
-    ('wrap', 'where'),
-    [
-        (lambda good, bad: dict(type='RepeatDataset', dataset=bad), 'dataset'),
-        (
-            lambda good, bad: dict(type='ConcatDataset', datasets=[good, bad]),
-            'datasets.1',
-        ),
-        (
-            lambda good, bad: dict(
-                type='MultiImageMixDataset',
-                dataset=dict(type='ConcatDataset', datasets=[bad, good]),
-            ),
-            'dataset.datasets.0',
-        ),
-    ],
-)
-def test_wrapped_data_sets(root: Path, wrap: Any, where: str) -> None:
-    good = complete(root)
-    check_data(make_config(wrap(good, good)), ['train'])
-    cfg = make_config(wrap(good, good | dict(ann_file='none.json')))
+@pytest.mark.parametrize('where', ['dataset', 'datasets.1', 'dataset.datasets.0'])
+def test_wrapped_data_sets(whole: dict[str, Any], where: str) -> None:
+    def wrap(inner: dict[str, Any]) -> Config:
+        for step in reversed(where.split('.')):
+            if step == 'dataset':
+                inner = dict(type='RepeatDataset', dataset=inner)
+            elif step.isdigit():
+                sets = [whole] * int(step) + [inner, whole]
+                inner = dict(type='ConcatDataset', datasets=sets)
+        return make_config(inner)
+
+    check_data(wrap(whole), ['train'])
+    cfg = wrap(whole | dict(ann_file='none.json'))
     with pytest.raises(UserError) as caught:
         check_data(cfg, ['train'])
-    assert str(caught.value) == (
-        f"train_dataloader.dataset.{where}.ann_file: '{root}/none.json' does not exist"
-    )
-
-
-def test_only_the_named_splits(root: Path) -> None:
-    check_data(make_config(complete(root) | dict(ann_file='no.json')), ['val', 'test'])
+    path = f'{whole["data_root"]}/none.json'
+    name = f'train_dataloader.dataset.{where}.ann_file'
+    assert str(caught.value) == f'{name}: {path!r} does not exist'
+    # only the named splits
+    check_data(cfg, ['val', 'test'])
 
 
 @pytest.mark.parametrize(
@@ -110,17 +94,17 @@ def test_data_sets_that_download_themselves(
         check_data(cfg, ['train'])
 
 
+EVALUATOR: dict[str, Any] = dict(type='Evaluator')
+
+
 @pytest.mark.parametrize(
     ('evaluator', 'names'),
     [
         (None, []),
         (dict(type='A'), ['val_evaluator']),
         ([dict(type='A'), dict(type='B')], ['val_evaluator.0', 'val_evaluator.1']),
-        (
-            dict(type='Evaluator', metrics=[dict(type='A')]),
-            ['val_evaluator.metrics.0'],
-        ),
-        (dict(type='Evaluator', metrics=dict(type='A')), ['val_evaluator.metrics']),
+        (EVALUATOR | dict(metrics=[dict(type='A')]), ['val_evaluator.metrics.0']),
+        (EVALUATOR | dict(metrics=dict(type='A')), ['val_evaluator.metrics']),
     ],
 )
 def test_metric_configs(evaluator: Any, names: list[str]) -> None:
@@ -128,16 +112,12 @@ def test_metric_configs(evaluator: Any, names: list[str]) -> None:
     assert [name for name, _ in metric_configs(cfg, 'val')] == names
 
 
-def test_metric_annotations(root: Path) -> None:
-    cfg = Config(
-        dict(
-            val_dataloader=dict(dataset=complete(root)),
-            val_evaluator=[
-                dict(type='A', ann_file=str(root / 'train.json')),
-                dict(type='B', ann_file=str(root / 'none.json')),
-            ],
-        )
-    )
+def test_metric_annotations(whole: dict[str, Any]) -> None:
+    """Also of data sets that nobody knows."""
+    files = ('A', 'train.json'), ('B', 'none.json')
+    metrics = [dict(type=type_, ann_file=file) for type_, file in files]
+    loader = dict(dataset=whole | dict(type='Mine'))
+    cfg = Config(dict(val_dataloader=loader, val_evaluator=metrics))
     with pytest.raises(UserError, match=r'^val_evaluator\.1\.ann_file: .*none\.json'):
         check_data(cfg, ['val'])
 
@@ -148,40 +128,24 @@ def test_pretrained_in_lists_and_remote(tmp_path: Path, kind: str) -> None:
     here.touch()
     found = [
         dict(type=kind, checkpoint=name)
-        for name in (str(here), 'torchvision://resnet18')
+        for name in (str(here), 'torchvision://resnet18', 'no.pth')
     ]
     model = dict(backbone=dict(init_cfg=found[0]), neck=[dict(init_cfg=found[1])])
     check_pretrained(Config(dict(model=model)))
-    model['neck'] += [dict(init_cfg=[dict(type=kind, checkpoint='no.pth')])]
+    model['neck'] += [dict(init_cfg=[found[2]])]
     with pytest.raises(UserError, match=r'^model\.neck\.1\.init_cfg\.0\.checkpoint'):
         check_pretrained(Config(dict(model=model)))
 
 
 def test_innermost_dataset_is_the_configs_own() -> None:
-    cfg = make_config(
-        dict(type='R', dataset=dict(type='C', datasets=[dict(type='A', pipeline=[])]))
-    )
+    inner = dict(type='C', datasets=[dict(type='A', pipeline=[])])
+    cfg = make_config(dict(type='R', dataset=inner))
     innermost_dataset(cfg.train_dataloader.dataset).pipeline = [1]
     assert cfg.train_dataloader.dataset.dataset.datasets[0].pipeline == [1]
 
 
-@pytest.mark.parametrize(
-    ('path', 'remote'),
-    [
-        ('http://a/b.pth', True),
-        ('torchvision://resnet18', True),
-        ('s3:bucket/x', True),
-        ('data/coco', False),
-        ('/data/coco', False),
-        ('s3/x', False),
-    ],
-)
-def test_is_remote(path: str, remote: bool) -> None:
-    assert is_remote(path) is remote
-
-
-def test_options_are_merged(tmp_path: Path) -> None:
-    path = tmp_path / 'config.py'
-    path.write_text('a = dict(b=1, c=[dict(d=2)])\n')
-    cfg = load_config(str(path), {'a.b': 3, 'a.c.0.d': 4})
-    assert cfg.a == dict(b=3, c=[dict(d=4)])
+def test_is_remote() -> None:
+    for path in ('http://a/b.pth', 'torchvision://resnet18', 's3:bucket/x'):
+        assert is_remote(path) is True
+    for path in ('data/coco', '/data/coco', 's3/x'):
+        assert is_remote(path) is False

@@ -1,7 +1,6 @@
 """Random changes of an annotation file: a line, a warning, or a result."""
 
 import json
-import math
 import random
 from copy import deepcopy
 from pathlib import Path
@@ -12,9 +11,8 @@ import pytest
 from mmsnn.utils.errors import UserError
 
 from . import coco_files
+from .coco_files import INF, NAN
 
-A = 'annotations'
-NAN, INF = math.nan, math.inf
 JUNK = (
     *(None, True, '', 'x', '7', 0, -1, 1.5, 7, 10**400, 1e30, NAN, INF, [], {}),
     *([0, 0, 0, 0], [1, 1, -5, 5], [1e9, 1, 5, 5], [{}], [[]], {'id': 7}),
@@ -75,7 +73,7 @@ def test_random_changes(root: Path) -> None:
             assert len(str(error).splitlines()) == 1, seed
             outcomes['error'] += 1
             continue
-        objects = json.loads(Path('train.json').read_text())[A]
+        objects = json.loads(Path('train.json').read_text())['annotations']
         wanted = sum(not entry.get('ignore') for entry in objects)
         boxes = coco_files.count_boxes(cfg)
         dropped = [line for line in warnings if line.startswith('train_dataloader')]
