@@ -50,7 +50,7 @@ def restore_image(
         mean, std = (np.reshape(cfg[key], (-1, 1, 1)) for key in ('mean', 'std'))
         frames = frames * std + mean
     if channels == 2:
-        return _draw_events(frames.sum(0))
+        return draw_events(frames)
     pixels = frames.mean(0).transpose(1, 2, 0)
     if channels == 3 and not (cfg.get('bgr_to_rgb') or cfg.get('to_rgb')):
         pixels = pixels[..., ::-1]
@@ -58,8 +58,17 @@ def restore_image(
     return pixels.round().clip(0, 255).astype(np.uint8)
 
 
-def _draw_events(counts: np.ndarray) -> np.ndarray:
-    """Draw the numbers of OFF and ON events, ``[2, H, W]``."""
+def draw_events(frames: np.ndarray) -> np.ndarray:
+    """Draw the sum of event frames, ON events in red and OFF events in blue, on white.
+
+    Args:
+        frames: Numbers of events ``[T, 2 * bins, H, W]``; channel ``2 * bin`` is of OFF
+            events, the next one of ON events.
+
+    Returns:
+        The RGB picture, ``[H, W, 3]``, uint8.
+    """
+    counts = frames.reshape(-1, 2, *frames.shape[2:]).sum(0)
     positive = counts[counts > 0]
     full = np.percentile(positive, 95) if positive.size else 1.0
     off, on = np.clip(counts / full, 0, 1)[..., None]

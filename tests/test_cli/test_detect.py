@@ -223,7 +223,7 @@ def test_frames_are_decoded_when_they_are_needed(
 
     def count(self: Detector, source: Source):
         for item in prepare(self, source):
-            decoded.append(item[0])
+            decoded.append(item.frame)
             yield item
 
     monkeypatch.setattr(Detector, '_read', count)

@@ -56,8 +56,13 @@ class LoadEventWindow(BaseTransform):
         window, size = results['window'], (results['height'], results['width'])
         events = RECORDINGS[results['layout']](Path(results['img_path']), window, size)
         frames = count_events(events, window, self.num_steps, self.num_bins, size)
+        return self.add_frames(results, frames)
+
+    def add_frames(self, results: dict[str, Any], frames: np.ndarray) -> dict[str, Any]:
+        """Add frames to the results as an image of T * C channels."""
+        size = frames.shape[-2:]
         image = frames.reshape(-1, *size).transpose(1, 2, 0)
-        results['img'] = np.ascontiguousarray(image)
+        results['img'] = np.ascontiguousarray(image, np.float32)
         results['num_steps'] = self.num_steps
         results['ori_shape'] = results['img_shape'] = size
         results['scale_factor'] = (1.0, 1.0)

@@ -46,6 +46,8 @@ class EventDetectionDataset(BaseDetDataset):
 
     Attributes:
         SENSOR_SIZE: Height and width of the sensor in pixels.
+        DURATION: Length of a window in microseconds, unless the data set is built with
+            another ``duration``.
 
     Raises:
         TypeError: If ``data_root`` is not a path.
@@ -54,6 +56,7 @@ class EventDetectionDataset(BaseDetDataset):
     """
 
     SENSOR_SIZE: ClassVar[tuple[int, int]]
+    DURATION: ClassVar[int]
 
     def __init__(
         self,

@@ -14,7 +14,6 @@ from .base import EventDetectionDataset
 from .box_filters import clip_boxes
 
 _BOX = np.dtype([(name, '<f4') for name in 'xywh'] + [('label', '<i8')])
-_DURATION = 40_000
 
 
 @DATASETS.register_module()
@@ -28,6 +27,7 @@ class PEDRoDetection(EventDetectionDataset):
 
     METAINFO: ClassVar[dict[str, Any]] = {'classes': ('person',), 'palette': []}
     SENSOR_SIZE = (260, 346)
+    DURATION = 40_000
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the samples of the split."""
@@ -38,7 +38,7 @@ class PEDRoDetection(EventDetectionDataset):
         for name in list_names(folder, '.npy'):
             labels = Path(self.data_root, 'xml', self.split, f'{name[:-4]}.xml')
             boxes = clip_boxes(read_voc_boxes(labels), self.SENSOR_SIZE)
-            window = (0, _DURATION)
+            window = (0, self.DURATION)
             samples.append(self.make_sample(folder / name, 'npy', window, boxes))
         return self.finish(samples, {})
 

@@ -46,12 +46,13 @@ class ProphesseeDataset(EventDetectionDataset):
     CLASS_IDS: ClassVar[tuple[int, ...]]
     OTHER_IDS: ClassVar[tuple[int, ...]] = ()
     FILTER: ClassVar[BoxFilter]
+    DURATION = 100_000
 
     def __init__(
         self,
         data_root: str | os.PathLike[str],
         split: str = 'train',
-        duration: int = 100_000,
+        duration: int = DURATION,
         **options: Any,
     ) -> None:
         self.duration = check_positive_int('duration', duration)
