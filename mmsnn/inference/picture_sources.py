@@ -73,18 +73,23 @@ def _places(word: str, out_dir: Path, events: bool) -> Iterator[tuple[Path | int
     path = Path(word).expanduser()
     if path.is_dir():
         suffixes = (*RECORDING_FILES,) if events else (*SUFFIXES, *VIDEO_SUFFIXES)
-        found = False
-        for file in sorted(path.rglob('*')):
-            suits = file.suffix.lower() in suffixes and not _has_boxes(file)
-            if suits and not file.is_dir() and not _is_in(file, out_dir):
-                found = True
-                yield file, str(file.relative_to(path))
-        if not found:
+        files = [
+            file
+            for file in sorted(path.rglob('*'))
+            if file.suffix.lower() in suffixes
+            and not file.is_dir()
+            and not _is_in(file, out_dir)
+        ]
+        if not files:
             what = 'recording of events' if events else 'image or video'
             raise UserError(
                 f'folder {word!r} holds no {what}: no file ends in '
                 + ', '.join(suffixes)
             )
+        # next to recordings in other formats, .npy files are labels
+        files = [file for file in files if file.suffix != '.npy'] or files
+        for file in files:
+            yield file, str(file.relative_to(path))
     elif path.exists() or path.is_symlink():
         if _is_in(path, out_dir):
             raise UserError(
@@ -99,11 +104,6 @@ def _places(word: str, out_dir: Path, events: bool) -> Iterator[tuple[Path | int
             f'{word!r} does not exist: it must be an image, a folder, a video, the '
             'number of a camera or a recording of events'
         )
-
-
-def _has_boxes(file: Path) -> bool:
-    """Return whether a file has the boxes of a recording, as Prophesee names it."""
-    return file.name.endswith('_bbox.npy')
 
 
 def _is_in(path: Path, folder: Path) -> bool:
