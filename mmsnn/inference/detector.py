@@ -52,7 +52,7 @@ class Detection:
 
     @property
     def name(self) -> str:
-        """Path for the output: the source's, but a picture's for a single window."""
+        """Path for the output, that of a picture for a recording of one window."""
         single = self.frame is None and self.source.kind == 'events'
         path = Path(self.source.name)
         return str(path.with_suffix('.png') if single else path)
