@@ -19,7 +19,7 @@ ALLOWED = {
     'deploy': {'ops', 'models'},
     'streaming': {'ops', 'models'},
     'analysis': {'ops', 'models', 'datasets', 'deploy', 'streaming'},
-    'inference': {'ops', 'models', 'datasets', 'deploy', 'analysis'},
+    'inference': {'ops', 'models', 'datasets', 'deploy', 'streaming', 'analysis'},
 }
 ALLOWED['reporting'] = ALLOWED['analysis'] | {'analysis', 'evaluation'}
 ALLOWED['engine'] = ALLOWED['reporting'] | {'reporting'}

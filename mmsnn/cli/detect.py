@@ -1,21 +1,28 @@
-"""Detect objects in images, folders, videos or a camera's picture.
+"""Detect objects in images, folders, videos, a camera's picture or event recordings.
 
-INPUT is an image, a folder (with its subfolders), a video or the number of a camera.
-The config and the checkpoint follow the inputs, as in MMDetection's demo scripts; by
-default, a shipped detector of handwritten digits with its weights is used. OUT_DIR
-contains:
-  pictures/     the pictures and videos with their boxes
+INPUT is an image, a folder (with its subfolders), a video or the number of a camera;
+with the config of an event detector, it is a recording of events (.dat, .npy, .h5) or a
+folder of them. The config and the checkpoint follow the inputs, as in MMDetection's
+demo scripts; by default, a shipped detector of handwritten digits with its weights is
+used. OUT_DIR contains:
+  pictures/     the pictures and videos with their boxes; of recordings, videos of their
+                events
   spikes/       with --spikes, the same with firing rates in place of boxes
   results.json  all boxes, in COCO's result format
-  images.json   what its ids mean: files, frames and categories
+  images.json   what its ids mean: files, frames, times and categories
+
+Each picture, frame or window of events is detected in by itself. With --stream, a
+spiking detector keeps its state from one frame to the next, and computes one time step
+for each.
 
 A camera is read until Ctrl-C. Files that cannot be read are named at the end; the exit
-code is 1 then, and 2 for a mistake in the command line.
+code is 1 then, and 2 for a mistake in the command line or an input that cannot be used.
 
 Examples:
     mmsnn detect photo.jpg
     mmsnn detect photos clip.mp4 CONFIG CHECKPOINT --batch-size 4 --spikes
     mmsnn detect 0 CONFIG CHECKPOINT --show
+    mmsnn detect drive_td.dat CONFIG CHECKPOINT --stream
 """
 
 import argparse
@@ -45,9 +52,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         'words',
         nargs='+',
         metavar='INPUT',
-        help='images, folders, videos and numbers of cameras; then the path of a '
-        f'config, or mmsnn::FOLDER/FILE (default: {DETECTOR}), and its checkpoint '
-        '(default: the weights that are shipped for the config)',
+        help='images, folders, videos, numbers of cameras or recordings of events; '
+        f'then the path of a config, or mmsnn::FOLDER/FILE (default: {DETECTOR}), and '
+        'its checkpoint (default: the weights that are shipped for the config)',
     )
     add_cfg_options(parser)
     parser.add_argument(
@@ -65,6 +72,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--batch-size', type=int, default=1, help='pictures per batch (default: 1)'
+    )
+    parser.add_argument(
+        '--stream',
+        action='store_true',
+        help='one time step per frame of a video, camera or recording, with the state '
+        'carried from each frame to the next',
     )
     parser.add_argument(
         '--spikes',
@@ -93,17 +106,19 @@ def main(args: argparse.Namespace) -> None:
     import mmsnn  # noqa: F401
     from mmsnn.inference import find_sources
     from mmsnn.inference.detector import Detector, find_metainfo, outer_layers
+    from mmsnn.inference.source_readers import reads_events
     from mmsnn.utils.checkpoints import read_with_classes
     from mmsnn.utils.config_files import load_config
     from mmsnn.utils.shipped_configs import needed_weights
 
-    sources = find_sources(words, Path(args.out_dir))
     cfg = load_config(config, args.cfg_options)
+    sources = find_sources(words, Path(args.out_dir), reads_events(cfg))
+    check_stream(args, sources)
     checkpoint = checkpoint or needed_weights(config, 'after it')
     metainfo = find_metainfo(cfg, read_with_classes(checkpoint)[1])
     model = build(args, cfg, checkpoint)
     layers = outer_layers(model) if args.spikes else ()
-    detector = Detector(cfg, model, args.batch_size, layers)
+    detector = Detector(cfg, model, args.batch_size, layers, args.stream)
     print(f'Config:     {config}\nCheckpoint: {checkpoint}')
     report(args, detector, run(args, detector, sources, metainfo))
 
@@ -121,8 +136,26 @@ def check_options(args: argparse.Namespace) -> None:
         raise UserError(f'--batch-size must be at least 1, but got {args.batch_size}')
     if not 0 <= args.score_thr <= 1:
         raise UserError(f'--score-thr must be from 0 to 1, but got {args.score_thr}')
+    if args.stream and (args.batch_size > 1 or args.spikes):
+        raise UserError('--stream excludes --batch-size and --spikes')
     if args.show and not has_display():
         raise UserError('--show needs a display, but none can be opened')
+
+
+def check_stream(args: argparse.Namespace, sources: 'list[Source]') -> None:
+    """Check that ``--stream`` is used with sources that have frames.
+
+    Raises:
+        UserError: If it is used with an image.
+    """
+    from mmsnn.utils.errors import UserError
+
+    for source in sources if args.stream else ():
+        if source.kind == 'image':
+            raise UserError(
+                '--stream takes videos, cameras and recordings of events, but '
+                f'{str(source)!r} is an image'
+            )
 
 
 def has_display() -> bool:
@@ -178,13 +211,13 @@ def run(
     """Detect and write; return the numbers of pictures and boxes, and the seconds."""
     from mmsnn.inference import CocoResults
     from mmsnn.reporting.detection_files import PictureWriter
-    from mmsnn.reporting.detection_pictures import DetectionPainter, enlarge
+    from mmsnn.reporting.detection_pictures import DetectionPainter, enlarge, to_rgb
     from mmsnn.reporting.firing_overlay import draw_firing_overlays
 
     folder = Path(args.out_dir)
     painter = DetectionPainter(metainfo, args.score_thr)
     boxes, start = 0, time.perf_counter()
-    total = len(sources) if {s.kind for s in sources} == {'image'} else None
+    total = detector.reader.count(sources)
     with (
         CocoResults(folder, metainfo['classes']) as results,
         PictureWriter(folder / 'pictures') as pictures,
@@ -195,9 +228,9 @@ def run(
             for detection in shown:
                 results.add(detection)
                 boxes += int((detection.instances.scores > args.score_thr).sum())
-                name = detection.source.name
-                fps = None if detection.frame is None else detector.fps
-                pixels = detection.pixels[..., ::-1]
+                name = detection.name
+                fps = None if detection.frame is None else detector.reader.fps
+                pixels = to_rgb(detection.pixels)
                 picture = painter.draw(pixels, detection.instances)
                 pictures.write(name, picture, fps)
                 if detection.spikes is not None:
@@ -226,7 +259,7 @@ def report(
         rates += f' (the model alone: {pictures / detector.model_seconds:.1f}/s)'
     print(
         f'Detected {boxes} objects with a score above {args.score_thr:g} in {pictures} '
-        f'pictures{rates}'
+        f'{detector.reader.unit}{rates}'
     )
     print(f'Results:    {args.out_dir}')
     for source, reason in detector.failures:

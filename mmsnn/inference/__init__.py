@@ -1,4 +1,4 @@
-"""Detection in pictures, videos and camera streams."""
+"""Detection in pictures, videos, camera streams and recordings of events."""
 
 from mmsnn._compat import require
 

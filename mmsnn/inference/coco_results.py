@@ -18,7 +18,9 @@ class CocoResults:
     width, height in pixels) and ``score`` of each box. ``images.json`` holds what the
     ids mean in COCO's annotation format: ``images`` with ``id``, ``file_name``,
     ``width``, ``height`` and, for a frame of a video or camera, ``frame``, its number
-    from 0; and ``categories``, whose ids are the labels of the model from 1. So
+    from 0; and ``categories``, whose ids are the labels of the model from 1. For a
+    window of events, images have ``begin_us`` and ``end_us`` as well, and boxes
+    ``time_us``, its end, in microseconds of the recording. So
     ``COCO('images.json').loadRes('results.json')`` reads both. They replace older files
     on exit, also after an interruption, with what has been detected by then.
 
@@ -57,6 +59,10 @@ class CocoResults:
         )
         if detection.frame is not None:
             image['frame'] = detection.frame
+        time: dict[str, int] = {}
+        if detection.window is not None:
+            image['begin_us'], image['end_us'] = detection.window
+            time = dict(time_us=detection.window[1])
         self._write(IMAGES, image)
         instances = detection.instances
         for box, label, score in zip(
@@ -71,6 +77,7 @@ class CocoResults:
                 category_id=label + 1,
                 bbox=[left, top, right - left, bottom - top],
                 score=score,
+                **time,
             )
             self._write(RESULTS, result)
 

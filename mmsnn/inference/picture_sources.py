@@ -1,4 +1,4 @@
-"""Sources of pictures: image files, videos and cameras."""
+"""Sources of pictures: image files, videos, cameras and recordings of events."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 
 from mmsnn.analysis.image_sources import SUFFIXES
+from mmsnn.datasets.events.detection import RECORDING_FILES, find_format
 from mmsnn.utils.errors import UserError
 
+Kind = Literal['image', 'video', 'camera', 'events']
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
 # Of videos and cameras that do not state their rate.
 DEFAULT_FPS = 25.0
@@ -20,7 +22,7 @@ _WHOLE = 0.95
 
 @dataclass(frozen=True)
 class Source:
-    """An image file, a video file or a camera.
+    """An image file, a video file, a camera or a recording of events.
 
     Attributes:
         kind: Which of them.
@@ -28,7 +30,7 @@ class Source:
         name: Unique relative path for the output: that of the file in its folder.
     """
 
-    kind: Literal['image', 'video', 'camera']
+    kind: Kind
     place: Path | int
     name: str
 
@@ -36,45 +38,58 @@ class Source:
         return f'camera {self.place}' if self.kind == 'camera' else str(self.place)
 
 
-def find_sources(words: Sequence[str], out_dir: Path) -> list[Source]:
+def find_sources(
+    words: Sequence[str], out_dir: Path, events: bool = False
+) -> list[Source]:
     """Return the sources that words of a command line name.
 
     Args:
         words: Image files, videos, folders, whose subfolders are included, or numbers
-            of cameras. A file that is named several times is taken once.
+            of cameras; for a model of events, recordings and folders. A file that is
+            named several times is taken once.
         out_dir: Folder of the output, which is left out of folders.
+        events: Whether the model detects in recordings of events.
 
     Raises:
-        UserError: If a word names nothing, a folder holds no images or videos, or a
-            file is in ``out_dir``.
+        UserError: If a word names nothing, or something else than the model detects in,
+            a folder holds no source, a file is in ``out_dir``, or a recording cannot be
+            opened.
     """
     names: set[str] = set()
     places: set[Path | int] = set()
     sources = []
     for word in words:
-        for place, name in _places(word, out_dir):
+        for place, name in _places(word, out_dir, events):
             known = place if isinstance(place, int) else place.resolve()
             if known not in places:
                 places.add(known)
-                sources.append(Source(_kind(place), place, _unique(name, names)))
+                kind = _kind(place, events)
+                sources.append(Source(kind, place, _unique(name, kind, names)))
     return sources
 
 
-def _places(word: str, out_dir: Path) -> Iterator[tuple[Path | int, str]]:
+def _places(word: str, out_dir: Path, events: bool) -> Iterator[tuple[Path | int, str]]:
     """Yield the files or the camera that a word names, with names for the output."""
     path = Path(word).expanduser()
     if path.is_dir():
-        found = False
-        for file in sorted(path.rglob('*')):
-            suits = file.suffix.lower() in (*SUFFIXES, *VIDEO_SUFFIXES)
-            if suits and not file.is_dir() and not _is_in(file, out_dir):
-                found = True
-                yield file, str(file.relative_to(path))
-        if not found:
+        suffixes = (*RECORDING_FILES,) if events else (*SUFFIXES, *VIDEO_SUFFIXES)
+        files = [
+            file
+            for file in sorted(path.rglob('*'))
+            if file.suffix.lower() in suffixes
+            and not file.is_dir()
+            and not _is_in(file, out_dir)
+        ]
+        if not files:
+            what = 'recording of events' if events else 'image or video'
             raise UserError(
-                f'folder {word!r} holds no image or video: no file ends in '
-                + ', '.join((*SUFFIXES, *VIDEO_SUFFIXES))
+                f'folder {word!r} holds no {what}: no file ends in '
+                + ', '.join(suffixes)
             )
+        # next to recordings in other formats, .npy files are labels
+        files = [file for file in files if file.suffix != '.npy'] or files
+        for file in files:
+            yield file, str(file.relative_to(path))
     elif path.exists() or path.is_symlink():
         if _is_in(path, out_dir):
             raise UserError(
@@ -86,8 +101,8 @@ def _places(word: str, out_dir: Path) -> Iterator[tuple[Path | int, str]]:
         yield int(word), f'camera{int(word)}'
     else:
         raise UserError(
-            f'{word!r} does not exist: it must be an image, a folder, a video or the '
-            'number of a camera'
+            f'{word!r} does not exist: it must be an image, a folder, a video, the '
+            'number of a camera or a recording of events'
         )
 
 
@@ -95,22 +110,35 @@ def _is_in(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _kind(place: Path | int) -> Literal['image', 'video', 'camera']:
+def _kind(place: Path | int, events: bool) -> Kind:
+    """Return what a source is, after a check that the model detects in it."""
     if isinstance(place, int):
+        if events:
+            raise UserError(
+                f'the model detects in recordings of events, but {place} is a camera'
+            )
         return 'camera'
+    if events:
+        find_format(place).span(place)
+        return 'events'
+    if place.suffix.lower() in RECORDING_FILES:
+        raise UserError(
+            f'{str(place)!r} is a recording of events, but the model detects in '
+            'pictures: name the config and checkpoint of a detector of events after it'
+        )
     return 'video' if place.suffix.lower() in VIDEO_SUFFIXES else 'image'
 
 
-def _unique(name: str, names: set[str]) -> str:
+def _unique(name: str, kind: Kind, names: set[str]) -> str:
     """Return the output's name, numbered if it is taken, and add it to ``names``.
 
-    JPEG pictures stay JPEG, videos become MP4, everything else PNG.
+    JPEG pictures stay JPEG; videos, cameras and recordings become MP4, everything else
+    PNG.
     """
     path = Path(name)
-    suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES or not suffix:
+    if kind != 'image':
         made = f'{path.with_suffix("")}.mp4'
-    elif suffix in ('.jpg', '.jpeg', '.png'):
+    elif path.suffix.lower() in ('.jpg', '.jpeg', '.png'):
         made = name
     else:
         made = f'{name}.png'

@@ -8,6 +8,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 from torch.nn.functional import pad
 
+from mmsnn.models.neurons.carried_state import current_steps
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_positive_int
 from mmsnn.utils.errors import UserError
@@ -22,7 +23,8 @@ class EventDetDataPreprocessor(BaseDataPreprocessor):
     first two axes are not T and C raises; only if T = C, the axes cannot be told apart.
 
     Args:
-        num_steps: Number of time steps T of each sample.
+        num_steps: Number of time steps T of each sample; in a stream, samples have the
+            number of the call, see :func:`mmsnn.streaming.stream_detections`.
         channels: Number of channels C of each sample.
         pad_size_divisor: The height and width are padded to multiples of it.
 
@@ -65,10 +67,10 @@ class EventDetDataPreprocessor(BaseDataPreprocessor):
         return {'inputs': batch, 'data_samples': samples}
 
     def _check(self, sample: Tensor) -> None:
-        shape = list(sample.shape)
-        if len(shape) != 4 or shape[:2] != [self.num_steps, self.channels]:
+        shape, num_steps = list(sample.shape), current_steps(self.num_steps)
+        if len(shape) != 4 or shape[:2] != [num_steps, self.channels]:
             raise UserError(
-                f'samples must have shape [num_steps={self.num_steps}, '
+                f'samples must have shape [num_steps={num_steps}, '
                 f'channels={self.channels}, H, W], but one has {shape}'
             )
 

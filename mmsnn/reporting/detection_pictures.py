@@ -16,6 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 from mmsnn.datasets.palettes import with_colors
 from mmsnn.utils import check_positive_int
 
+from .image_overlay import draw_events
+
 _GAP = 8
 _HEADER = 24
 # Pictures with a smaller side are enlarged, so that labels are legible.
@@ -57,6 +59,18 @@ class DetectionPainter:
     def show(self, picture: np.ndarray, title: str, seconds: float) -> None:
         """Show a picture in a window for some seconds, or until space is pressed."""
         self._visualizer.show(picture, win_name=title, wait_time=seconds)
+
+
+def to_rgb(pixels: np.ndarray) -> np.ndarray:
+    """Return what a detector has been applied to as an RGB picture.
+
+    Args:
+        pixels: BGR ``uint8 [H, W, 3]``, or numbers of OFF and ON events, ``[H, W, 2]``,
+            which are drawn on white, ON events in red and OFF events in blue.
+    """
+    if pixels.shape[2] == 2:
+        return draw_events(pixels.transpose(2, 0, 1))
+    return pixels[..., ::-1]
 
 
 def legible_scale(pixels: np.ndarray) -> int:

@@ -1,6 +1,14 @@
 """Streams: networks that continue from an explicit state, call after call."""
 
-from .detection import stream_detections
+from .detection import check_detector_streams, stream_detections
 from .state import State, detach, restart, step, to
 
-__all__ = ['State', 'detach', 'restart', 'step', 'stream_detections', 'to']
+__all__ = [
+    'State',
+    'check_detector_streams',
+    'detach',
+    'restart',
+    'step',
+    'stream_detections',
+    'to',
+]

@@ -1,9 +1,13 @@
 """Detections of a stream, chunk by chunk, in bounded memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
+
+from mmsnn.models.neurons import BaseNeuron
+from mmsnn.models.neurons.carried_state import CarriedState, carrying
 
 from .state import State, restart, step
 
@@ -39,11 +43,44 @@ def stream_detections(
         batch = {key: value for key, value in chunk.items() if key != 'restart'}
         if state is not None and items is not None:
             state = restart(detector, state, items)
-        data = detector.data_preprocessor(batch, False)
-        detections, state = step(
-            detector, **data, mode='predict', num_steps=num_steps, state=state
-        )
+        detections, state = _detect(detector, batch, num_steps, state)
         yield detections
 
 
-__all__ = ['stream_detections']
+@torch.no_grad()
+def check_detector_streams(
+    detector: Any, chunk: Mapping[str, Any], num_steps: int = 1
+) -> None:
+    """Check that a detector's neurons carry a state from one chunk to the next.
+
+    Args:
+        detector: A detector of MMDetection in evaluation mode.
+        chunk: A batch of the stream's kind, such as a blank image.
+        num_steps: Number of time steps per chunk.
+
+    Raises:
+        ValueError: If a part cannot stream, or there are no spiking neurons.
+    """
+    _, state = _detect(detector, chunk, num_steps, None)
+    modules = dict(detector.named_modules())
+    owners = (modules[key.rpartition('#')[0]] for key in state)
+    if not any(isinstance(owner, BaseNeuron) for owner in owners):
+        raise ValueError(
+            f'{type(detector).__name__} cannot stream: it has no spiking neurons, '
+            'whose state is carried from one frame to the next'
+        )
+
+
+def _detect(
+    detector: Any,
+    batch: Mapping[str, Any],
+    num_steps: int,
+    state: Mapping[str, Tensor] | None,
+) -> tuple[list[Any], State]:
+    # preprocessors check the number of frames
+    with carrying(CarriedState(detector, num_steps, {})):
+        data = detector.data_preprocessor(batch, False)
+    return step(detector, **data, mode='predict', num_steps=num_steps, state=state)
+
+
+__all__ = ['check_detector_streams', 'stream_detections']

@@ -203,14 +203,23 @@ def test_deployed_networks_stream(int8: bool) -> None:
     check_parts(network, frames(), 1, 4)
 
 
-def gradients(network: nn.Module, x: Tensor, sizes: list[int], cut: bool) -> Any:
-    """Return the gradients of the sum of weighted features, chunk by chunk."""
+def gradients(
+    network: nn.Module,
+    x: Tensor,
+    sizes: list[int],
+    cut: bool,
+    state: dict[str, Tensor] | None = None,
+    start: int = 0,
+) -> Any:
+    """Return the gradients of the sum of weighted features, chunk by chunk.
+
+    The first frame of ``x`` is that of step ``start`` and continues from ``state``.
+    """
     x = x.clone().requires_grad_()
     torch.manual_seed(2)
-    total, state = x.new_zeros(()), None
+    total = x.new_zeros(())
     levels, _ = step(network, x, num_steps=x.shape[1])
     weights = [torch.randn(4, *level.shape[1:]).to(x) for level in levels]
-    start = 0
     for part, size in zip(x.split(sizes, 1), sizes, strict=True):
         if cut and state is not None:
             state = detach(state)
@@ -236,6 +245,14 @@ def test_gradients_of_chunks(memory_efficient: bool) -> None:
     assert not torch.allclose(cut[0][:, :2], expected[0][:, :2])
     torch.testing.assert_close(cut[0][:, 2:], expected[0][:, 2:])
     torch.testing.assert_close(cut[0][:, :2], alone[0])
+    # parameters have the sum of the chunks' gradients, and nothing across the cut
+    with torch.no_grad():
+        _, state = step(network, x[:, :2], num_steps=2)
+    later = gradients(network, x[:, 2:], [2], True, state, start=2)
+    for grad, first, second in zip(cut[1:], alone[1:], later[1:], strict=True):
+        torch.testing.assert_close(grad, first + second)
+    pairs = zip(cut[1:], expected[1:], strict=True)
+    assert not all(torch.allclose(grad, whole) for grad, whole in pairs)
 
 
 def test_what_cannot_stream() -> None:

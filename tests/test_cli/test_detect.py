@@ -4,7 +4,6 @@ import contextlib
 import io
 import re
 import shlex
-import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -21,7 +20,7 @@ from pycocotools.coco import COCO
 from mmsnn.analysis.model_inputs import build_model
 from mmsnn.cli.common.shipped import DETECTOR
 from mmsnn.cli.detect import split_words
-from mmsnn.cli.main import main, make_parser
+from mmsnn.cli.main import make_parser
 from mmsnn.datasets import make_digits_detection
 from mmsnn.inference.detector import Detector
 from mmsnn.inference.picture_sources import Source, Stream, find_sources
@@ -48,27 +47,11 @@ def reference() -> Any:
     return init_detector(config, weights, device='cpu')
 
 
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    """Run ``mmsnn detect`` in an empty folder; return the exit code."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv('DISPLAY', raising=False)
-    monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
-
-    def run(*words: object) -> int:
-        monkeypatch.setattr(sys, 'argv', ['mmsnn', 'detect', *map(str, words)])
-        try:
-            main()
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
-
-    return run
-
-
-def write_video(path: Path, frames: list[np.ndarray], fps: float = 12) -> None:
+def write_video(
+    path: Path, frames: list[np.ndarray], fps: float = 12, codec: str = 'mp4v'
+) -> None:
     size = frames[0].shape[1::-1]
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps, size)
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, size)
     for frame in frames:
         video.write(frame)
     video.release()
@@ -223,7 +206,7 @@ def test_frames_are_decoded_when_they_are_needed(
 
     def count(self: Detector, source: Source):
         for item in prepare(self, source):
-            decoded.append(item[0])
+            decoded.append(item.frame)
             yield item
 
     monkeypatch.setattr(Detector, '_read', count)

@@ -1,19 +1,47 @@
-"""The examples of the guide run, and say what they say."""
+"""The examples and commands of the guide run, and its table is the measured one."""
 
+import importlib.util
+import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
-GUIDE = Path(__file__).resolve().parents[2] / 'docs' / 'streaming.md'
+import pytest
+
+from mmsnn.cli.main import make_parser
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / 'docs' / 'streaming.md').read_text('utf-8')
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf'```{language}\n(.*?)```', GUIDE, re.DOTALL)
 
 
 def test_examples() -> None:
-    blocks = re.findall(r'```python\n(.*?)```', GUIDE.read_text('utf-8'), re.DOTALL)
-    *short, measurement = blocks
     variables: dict[str, Any] = {}
-    for block in short:
+    for block in blocks('python'):
         exec(block, variables)
     assert variables['state']
-    small = measurement.replace('128, 128', '16, 16').replace('depth=18', 'depth=10')
-    exec(small.replace('torch.set_num_threads(1)', ''), variables)
-    assert all(variables['frames_per_second'](streams) > 0 for streams in (True, False))
+
+
+@pytest.mark.parametrize(
+    'line', [line for block in blocks('bash') for line in block.splitlines()]
+)
+def test_command_is_understood(line: str) -> None:
+    first, *words = shlex.split(line)
+    assert first == 'mmsnn'
+    make_parser().parse_args(words)
+
+
+def test_the_rates_are_those_of_the_benchmark() -> None:
+    path = ROOT / 'tools' / 'docs_tools' / 'streaming_rates.py'
+    spec = importlib.util.spec_from_file_location('streaming_rates', path)
+    assert spec is not None and spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    result = json.loads(tool.RESULT.read_text('utf-8'))
+    assert tool.render(GUIDE, result) == GUIDE, f'run python {path.relative_to(ROOT)}'
+    with pytest.raises(ValueError, match='must hold the lines'):
+        tool.render('a page without marks', result)

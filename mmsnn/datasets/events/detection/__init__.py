@@ -6,6 +6,7 @@ from .dat_files import DatFile, write_dat
 from .film import make_event_digits
 from .pedro import PEDRoDetection
 from .prophesee import EventDigitsDetection, Gen1Detection, MegapixelDetection
+from .recording_files import RECORDING_FILES, NpyFile, RecordingFile, find_format
 from .recordings import RECORDINGS, count_events
 from .rvt import RVTGen1Detection, RVTMegapixelDetection
 
@@ -18,12 +19,16 @@ __all__ = [
     'Gen1Detection',
     'MEGAPIXEL_FILTER',
     'MegapixelDetection',
+    'NpyFile',
     'PEDRoDetection',
+    'RECORDING_FILES',
     'RECORDINGS',
     'RVTGen1Detection',
     'RVTMegapixelDetection',
+    'RecordingFile',
     'clip_boxes',
     'count_events',
+    'find_format',
     'make_event_digits',
     'read_boxes',
     'write_boxes',

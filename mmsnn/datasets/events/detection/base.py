@@ -46,8 +46,8 @@ class EventDetectionDataset(BaseDetDataset):
 
     Attributes:
         SENSOR_SIZE: Height and width of the sensor in pixels.
-        DURATION: Usual length of a window in microseconds; 100 ms is common for spiking
-            networks (Cordone et al. 2022).
+        DURATION: Length of a window in microseconds, unless the data set is built with
+            another ``duration``.
 
     Raises:
         TypeError: If ``data_root`` is not a path.
@@ -56,7 +56,7 @@ class EventDetectionDataset(BaseDetDataset):
     """
 
     SENSOR_SIZE: ClassVar[tuple[int, int]]
-    DURATION: ClassVar[int] = 100_000
+    DURATION: ClassVar[int]
 
     def __init__(
         self,

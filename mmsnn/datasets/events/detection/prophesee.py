@@ -51,12 +51,13 @@ class ProphesseeDataset(EventDetectionDataset):
     OTHER_IDS: ClassVar[tuple[int, ...]] = ()
     FILTER: ClassVar[BoxFilter]
     DURATION_UNIT: ClassVar[int] = 1
+    DURATION = 100_000
 
     def __init__(
         self,
         data_root: str | os.PathLike[str],
         split: str = 'train',
-        duration: int = EventDetectionDataset.DURATION,
+        duration: int = DURATION,
         **options: Any,
     ) -> None:
         self.duration = check_positive_int('duration', duration)

@@ -56,23 +56,28 @@ def read_npy(
         # memory is allocated
         mapped = np.lib.format.open_memmap(path, mode='r')
         _check_number(len(mapped), max_events)
-        stored = np.array(mapped)
-        if stored.dtype.names is None:
-            if stored.ndim != 2 or stored.shape[1] != 4:
-                raise ValueError(
-                    'it must have columns t, x, y and p, but has shape '
-                    f'{list(stored.shape)}'
-                )
-            columns = dict(zip('txyp', stored.T, strict=True))
-        else:
-            columns = {name: stored[name] for name in stored.dtype.names}
-        return check_events(columns, sensor_size)
+        return check_events(npy_columns(np.array(mapped)), sensor_size)
     except Exception as error:
         # NumPy raises various exceptions for damaged headers
         reason = str(error) if type(error) is ValueError else first_line(error)
         raise UserError(
             f'event file {os.fspath(path)!r} cannot be read as npy: {reason}'
         ) from error
+
+
+def npy_columns(stored: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of a stored array of events by name, see :func:`read_npy`.
+
+    Raises:
+        ValueError: If the array has another shape.
+    """
+    if stored.dtype.names is not None:
+        return {name: stored[name] for name in stored.dtype.names}
+    if stored.ndim != 2 or stored.shape[1] != 4:
+        raise ValueError(
+            f'it must have columns t, x, y and p, but has shape {list(stored.shape)}'
+        )
+    return dict(zip('txyp', stored.T, strict=True))
 
 
 def read_recording(

@@ -62,10 +62,7 @@ class HistogramFile:
     def __init__(self, path: str | os.PathLike[str], size: tuple[int, int]) -> None:
         self.path = Path(path)
         self.size = size
-        self.times = _read_indices(self.path.with_name('timestamps_us.npy'))
-        if not (np.diff(self.times) > 0).all():
-            times = str(self.path.with_name('timestamps_us.npy'))
-            raise UserError(f'file {times!r} cannot be used: its times run back')
+        self.times = _read_times(self.path)
 
     def check(self, label_times: np.ndarray) -> None:
         """Check the file, and that a histogram ends at each labelled time.
@@ -132,6 +129,30 @@ class HistogramFile:
             f'event file {str(self.path)!r} cannot be read as RVT histograms: '
             f'{reason}; get or extract it again'
         )
+
+
+def recorded_span(path: Path) -> tuple[int, int]:
+    """Return the begin of the first histogram and the last microsecond of the last one.
+
+    Raises:
+        UserError: If the file of times is missing or damaged.
+    """
+    times = _read_times(path)
+    return int(times[0]) - DURATION, int(times[-1]) - 1
+
+
+def _read_times(path: Path) -> np.ndarray:
+    """Return the end of each histogram of a file in microseconds.
+
+    Raises:
+        UserError: If there are none, or they do not ascend.
+    """
+    file = path.with_name('timestamps_us.npy')
+    times = _read_indices(file)
+    if not len(times) or not (np.diff(times) > 0).all():
+        problem = 'its times run back' if len(times) else 'it is empty'
+        raise UserError(f'file {str(file)!r} cannot be used: {problem}')
+    return times
 
 
 def read_histograms(
@@ -213,4 +234,11 @@ def _import_h5py() -> Any:
     return h5py
 
 
-__all__ = ['BINS', 'DURATION', 'HistogramFile', 'read_histograms', 'read_labels']
+__all__ = [
+    'BINS',
+    'DURATION',
+    'HistogramFile',
+    'read_histograms',
+    'read_labels',
+    'recorded_span',
+]
