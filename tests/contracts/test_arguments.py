@@ -180,6 +180,7 @@ def test_rows_of_families(argument: str, value: Any) -> None:
         ('MSResNet', dict(dropout=0.2), r'dropout .*out_indices \(0, 1\)'),
         ('MSResNet', dict(layout='mnist'), 'layout .*imagenet, cifar'),
         ('MSResNet', dict(layout='cifar'), 'layout.*18.*10'),
+        ('EMSResNet', dict(avg_down=True), 'avg_down must be False .* got True'),
         ('PooledResNet', dict(widths=(4,)), 'out_indices .*0 to 0'),
         ('DenseNetSNN', dict(order='SCN'), 'order .*CNS, NSC.*SCN'),
         ('LatencyStem', dict(layers=layers(1)), 'at least 2 steps.*num_steps=1'),
