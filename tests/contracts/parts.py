@@ -57,6 +57,9 @@ CASES: list[Case] = [
     ('ResNetSNN', dict(family='SG-BSG*', depth=50)),
     ('ResNetSNN', dict(family='PA-B', depth=50)),
     ('DenseNetSNN', dict(order='NSC')),
+    # attention begins in the third stage
+    ('MetaSpikeFormer', dict(out_indices=(2, 3))),
+    ('ESpikeFormer', dict(out_indices=(2, 3))),
 ]
 """Backbones: one of each class, family, kind of block and order of layers."""
 

@@ -31,6 +31,11 @@ FEW = pytest.mark.parametrize(
 )
 
 
+def one_level(case, **options: Any) -> nn.Module:
+    first = case[1].get('out_indices', (0,))[:1]
+    return active_backbone(case, out_indices=first, **options)
+
+
 def check_graph(backbone: nn.Module, graph: torch.fx.Graph) -> list[str]:
     """One operator for each layer of neurons and each gate, no unrolled loop."""
     targets = [str(node.target) for node in graph.nodes]
@@ -50,7 +55,7 @@ def test_compiled_training(case) -> None:
         graphs.append(module.graph)
         return eager(module, example)
 
-    backbone = active_backbone(case, out_indices=(0,)).double().train()
+    backbone = one_level(case).double().train()
     other, image = copy.deepcopy(backbone), torch.randn(IMAGES, dtype=torch.double)
     compiled = torch.compile(backbone, backend=backend, fullgraph=True)
     (level,), (expected,) = compiled(image), other(image)
@@ -69,8 +74,9 @@ def test_compiled_training(case) -> None:
 @torch.no_grad()
 def test_exported_and_traced(case) -> None:
     """Programs that compute the same of another image than that of tracing."""
-    options = dict(neuron=dict(type='PLIF', v_reset=-0.1)) if case[1] else {}
-    backbone = active_backbone(case, out_indices=(0,), **options).eval()
+    own = 'family' not in case[1]
+    options = {} if own else dict(neuron=dict(type='PLIF', v_reset=-0.1))
+    backbone = one_level(case, **options).eval()
     program = torch.export.export(backbone, (torch.randn(IMAGES),))
     traced, image = make_fx(backbone)(torch.randn(IMAGES)), torch.randn(IMAGES)
     (expected,) = backbone(image)
