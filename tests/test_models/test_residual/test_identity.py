@@ -231,8 +231,10 @@ def test_identity_with_a_foreign_neuron(family):
 
 @pytest.mark.parametrize('family', ['SEW-AND', 'SG-BSG', 'PA-A'])
 def test_identity_needs_norms_with_parameters(family):
-    with pytest.raises(ValueError, match=r'a weight and a bias.*BatchNorm2d\(8, '):
-        make_block(family, affine=False).init_identity()
+    options = dict(base_channels=4, norm_cfg={'type': 'BN', 'affine': False})
+    backbone = ResNetSNN(10, family, zero_init_residual=True, **options)
+    with pytest.raises(ValueError, match=r'a weight and a bias.*BatchNorm2d\(4, '):
+        backbone.init_weights()
 
 
 def test_identity_by_the_convolution_needs_no_norm_with_parameters():
