@@ -15,7 +15,7 @@ from mmsnn.models import FAMILIES
 from mmsnn.models.backbones import SpikingBackbone
 from mmsnn.models.build import known_parts
 from mmsnn.models.decoders import BaseDecoder
-from mmsnn.models.layers import LayerFactory
+from mmsnn.models.layers import LayerFactory, SpikeDrivenAttention
 from mmsnn.models.neurons import BaseNeuron, build_neuron
 from mmsnn.models.stems import STEM_PRESETS, BaseStem, build_stem
 from mmsnn.registry import MODELS
@@ -57,6 +57,9 @@ CASES: list[Case] = [
     ('ResNetSNN', dict(family='SG-BSG*', depth=50)),
     ('ResNetSNN', dict(family='PA-B', depth=50)),
     ('DenseNetSNN', dict(order='NSC')),
+    # attention begins in the third stage
+    ('MetaSpikeFormer', dict(out_indices=(2, 3))),
+    ('ESpikeFormer', dict(out_indices=(2, 3))),
 ]
 """Backbones: one of each class, family, kind of block and order of layers."""
 
@@ -98,6 +101,11 @@ def active_backbone(case: Case, **options: Any) -> nn.Module:
     """Return a small backbone that fires at every level, in evaluation mode too."""
     backbone, image = make_backbone(case, **options), torch.randn(4, *IMAGES[1:])
     with torch.no_grad():
+        for attention in backbone.modules():
+            if isinstance(attention, SpikeDrivenAttention):
+                # products of three kinds of spikes are small
+                for unit in (attention.query, attention.key, attention.value):
+                    nn.init.constant_(unit.norm.bias, 2.0)
         if not fires(calibrate(backbone, image)(image)):
             # a product of many sparse branches, such as AND's, is silent
             for norm in norms(backbone.stages):

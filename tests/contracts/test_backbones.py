@@ -1,18 +1,18 @@
 """What every registered backbone keeps to, with every residual family."""
 
 import copy
+import inspect
 import io
+from dataclasses import fields
+from typing import get_type_hints
 
 import pytest
 import torch
-from test_models.helpers import parameters_without_gradient, sum_of
-from test_models.test_backbones.fake_backward import fake_gradients
-from test_models.test_backbones.held import check_same, held_bytes
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mmsnn.deploy import fold_norms
 from mmsnn.models import SpikeDecoder
+from mmsnn.models.backbones import BackboneOptions, BackboneSettings
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.registry import MODELS
 
@@ -30,17 +30,7 @@ from .parts import (
     norms,
 )
 
-EVERY = pytest.mark.parametrize('case', CASES, ids=case_id)
 CLASSES = pytest.mark.parametrize('name', BACKBONES)
-# compilers take a second for each
-FEW = [
-    pytest.param(
-        case,
-        marks=() if not case[1] or 'PA-B' in case[1].values() else pytest.mark.slow,
-        id=case_id(case),
-    )
-    for case in CASES
-]
 
 
 @pytest.fixture(scope='module', params=CASES, ids=case_id)
@@ -122,17 +112,28 @@ def test_state_dict_round_trip(shared: nn.Module) -> None:
 
 
 def test_folded_norms_change_no_spike(shared: nn.Module) -> None:
+    """Nor what enters a neuron, but for rounding."""
     backbone = copy.deepcopy(shared)
     for norm in norms(backbone):
         nn.init.uniform_(norm.weight, 0.5, 1.5)
         norm.bias.add_(torch.empty_like(norm.bias).uniform_(-0.2, 0.4))
-    folded, image = fold_norms(backbone), images()
+    folded, image, runs = fold_norms(backbone), images(), []
     assert len(norms(folded)) < len(norms(backbone))
-    levels = backbone(image)
-    assert fires(levels)
-    for level, right in zip(folded(image), levels, strict=True):
-        # features of a graded stem are not spikes
-        torch.testing.assert_close(level, right, rtol=1e-9, atol=1e-9)
+    for network in (backbone, folded):
+        seen: list[tuple[Tensor, Tensor]] = []
+        for neuron in network.modules():
+            if isinstance(neuron, BaseNeuron):
+                neuron.register_forward_hook(
+                    lambda _, x, y, seen=seen: seen.append((x[0], y))
+                )
+        levels = network(image)
+        assert fires(levels)
+        runs.append((levels, *zip(*seen, strict=True)))
+    (levels, currents, spikes), (right_levels, right_currents, right_spikes) = runs
+    # features of a graded stem are not spikes
+    torch.testing.assert_close(levels, right_levels, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(currents, right_currents, rtol=1e-9, atol=1e-9)
+    assert equal(spikes, right_spikes) and any(x.any() for x in spikes)
 
 
 def test_bf16(shared: nn.Module) -> None:
@@ -166,131 +167,34 @@ def test_out_indices(name: str) -> None:
         assert torch.equal(some(image)[0], every(image)[index])
 
 
-@EVERY
-def test_every_parameter_gets_a_gradient(case) -> None:
-    backbone = active_backbone(case, neuron=dict(type='PLIF'))
-    levels = backbone(torch.randn(4, *IMAGES[1:]))
-    sum_of(levels, [torch.randn_like(level) for level in levels]).backward()
-    assert parameters_without_gradient(backbone) == []
-
-
-@EVERY
-def test_memory_efficient_is_the_same(case) -> None:
-    """Outputs, gradients and statistics of two passes; less is held."""
-    plain = active_backbone(case, neuron=dict(type='PLIF')).train()
-    lean = make_backbone(case, neuron=dict(type='PLIF'), memory_efficient=True)
-    for norm in norms(plain):
-        norm.num_batches_tracked.zero_()
-    lean.load_state_dict(plain.state_dict())
-    assert lean.stem.recompute
-    assert all(closing.recompute for closing in lean.closings.values() if len(closing))
-    image = torch.randn(IMAGES)
-    check_same(plain, lean, image, passes=2)
-    assert held_bytes(lean, image) < 0.6 * held_bytes(plain, image)
+def test_the_options_are_the_settings() -> None:
+    options = get_type_hints(BackboneOptions)
+    assert [*options] == [field.name for field in fields(BackboneSettings)]
+    assert options == get_type_hints(BackboneSettings)
 
 
 @CLASSES
-@pytest.mark.parametrize('frozen_stages', [-1, 0, 1, 2])
-def test_frozen_stages(name: str, frozen_stages: int) -> None:
-    """Frozen from the start, and in training: no gradients, no new statistics."""
-    backbone = active_backbone((name, {}), frozen_stages=frozen_stages).train()
-    parts = [backbone.stem, *backbone.stages]
-    parts = [(part, i <= frozen_stages) for i, part in enumerate(parts)]
-    parts += [(c, int(i) < frozen_stages) for i, c in backbone.closings.items()]
-    before = copy.deepcopy([part.state_dict() for part, _ in parts])
-    levels = backbone(torch.randn(IMAGES))
-    assert levels[-1].requires_grad == (frozen_stages < 2)
-    if frozen_stages < 2:
-        sum(level.sum() for level in levels if level.requires_grad).backward()
-    for (part, frozen), state in zip(parts, before, strict=True):
-        assert all(module.training is not frozen for module in part.modules())
-        assert all(p.requires_grad is not frozen for p in part.parameters())
-        assert not frozen or all(p.grad is None for p in part.parameters())
-        if norms(part):
-            assert frozen == all(
-                torch.equal(value, state[key])
-                for key, value in part.state_dict().items()
-            )
-
-
-@CLASSES
-def test_norm_eval(name: str) -> None:
-    backbone = make_backbone((name, {}), norm_eval=True).eval().train()
-    assert norms(backbone) and not any(norm.training for norm in norms(backbone))
-    assert backbone.training and backbone.stem.training
-    assert all(p.requires_grad for p in backbone.parameters())
-    assert all(
-        norm.training for norm in norms(make_backbone((name, {})).eval().train())
-    )
-
-
-@CLASSES
-def test_neuron_norm_convolution_and_initialisation_configs(name: str) -> None:
-    backbone = make_backbone(
-        (name, {}),
-        neuron=dict(type='PLIF', init_tau=1.5),
-        norm_cfg=dict(type='GN', num_groups=2),
-        conv_cfg=dict(type='ConvWS'),
-        init_cfg=dict(type='Constant', layer='ConvWS2d', val=2),
-    )
-    kinds = {type(module).__name__ for module in backbone.modules()}
-    assert {'PLIF', 'GroupNorm', 'ConvWS2d'} <= kinds
-    assert not kinds & {'IF', 'BatchNorm2d', 'Conv2d'}
-    for module in backbone.modules():
-        if type(module).__name__ == 'ConvWS2d':
-            assert (module.weight == 2).all()
-    assert len(backbone(torch.randn(IMAGES))) == 2
-
-
-@pytest.mark.parametrize('case', FEW)
-def test_compiled_training(case) -> None:
-    """One graph; outputs and gradients are those without a compiler."""
-    torch._dynamo.reset()
-    backbone = active_backbone(case, out_indices=(0,)).double().train()
-    other, image = copy.deepcopy(backbone), images()
-    compiled = torch.compile(backbone, backend='aot_eager', fullgraph=True)
-    (level,), (expected,) = compiled(image), other(image)
-    assert torch.equal(level, expected)
-    weight = torch.randn_like(level)
-    for features in (level, expected):
-        (features * weight).sum().backward()
-    for given, right in zip(backbone.parameters(), other.parameters(), strict=True):
-        torch.testing.assert_close(given.grad, right.grad, rtol=1e-8, atol=1e-8)
-    torch._dynamo.reset()
-
-
-@pytest.mark.parametrize('case', FEW)
-def test_export(case) -> None:
-    """A program with one operator for each layer of neurons, not an unrolled loop."""
-    backbone = active_backbone(case, out_indices=(0,)).eval()
-    program = torch.export.export(backbone, (torch.randn(IMAGES),))
-    neurons = sum(isinstance(m, BaseNeuron) for m in backbone.modules())
-    targets = [str(node.target) for node in program.graph.nodes]
-    assert sum('multi_step' in target for target in targets) == neurons > 0
-    image = torch.randn(IMAGES)
-    with torch.no_grad():
-        (level,), (expected,) = program.module()(image), backbone(image)
-    assert torch.equal(level, expected)
-    assert level.stride() == expected.stride()
-
-
-@EVERY
-def test_fake_cuda(case) -> None:
-    """Forward and backward on fake CUDA tensors: mixed devices raise anywhere."""
-    name, options = case
-    with FakeTensorMode(), torch.device('cuda'):
-        net = MODELS.get(name)(**backbone_arguments(name, **options))
-        neck = SpikeDecoder(net.out_channels, STEPS)
-        levels = neck(net.train()(torch.rand(IMAGES)))
-        assert {level.device.type for level in levels} == {'cuda'}
-        leaves = fake_gradients(levels)
-    assert leaves.keys() == {p for p in net.parameters() if p.requires_grad}
-    for parameter, grad in leaves.items():
-        assert (grad.device.type, grad.shape) == ('cuda', parameter.shape)
-
-
-def test_mixed_devices_raise() -> None:
-    with FakeTensorMode(), torch.device('cuda'):
-        backbone = MODELS.get('SGResNet')(**backbone_arguments('SGResNet'))
-        with pytest.raises(RuntimeError, match='device'):
-            backbone(torch.randn(IMAGES, device='cpu'))
+def test_the_signature_is_what_the_backbone_takes(name: str) -> None:
+    """With its defaults and the required arguments alone it makes the same network."""
+    backbone = MODELS.get(name)
+    parameters = inspect.signature(backbone).parameters.values()
+    given = {parameter.name: parameter.default for parameter in parameters}
+    assert given.keys() >= {field.name for field in fields(BackboneSettings)}
+    needed = {
+        argument: value
+        for argument, value in backbone_arguments(name).items()
+        if given[argument] is inspect.Parameter.empty
+    }
+    if name in ('MSResNet', 'EMSResNet'):  # whose defaults depend on other arguments
+        given |= dict(stem='ms', strides=(2, 2, 2, 2))
+        given['zero_init_residual'] = name == 'MSResNet'
+    with torch.device('meta'):
+        networks = backbone(**{**given, **needed}), backbone(**needed)
+    shapes = [
+        {key: value.shape for key, value in net.state_dict().items()}
+        for net in networks
+    ]
+    assert shapes[0] == shapes[1]
+    kinds = [list(map(type, net.modules())) for net in networks]
+    assert kinds[0] == kinds[1]
+    assert {net.num_steps for net in networks} == {given['num_steps']}

@@ -16,6 +16,8 @@ from torch import nn
 
 from mmsnn.models import FAMILIES, SpikeDecoder
 
+from .helpers import parameters_without_gradient
+
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DETECTOR = (
     CONFIGS / 'spiking_retinanet/spiking-retinanet_sg-r10-asd-pre_fpn_1xb8-8e_digits.py'
@@ -35,21 +37,14 @@ def build(model: Any) -> nn.Module:
         return MODELS.build(model)
 
 
-def classifier(decoder: str, family: str = 'SG-BSG', **changes: Any) -> ImageClassifier:
-    backbone = dict(depth=10, base_channels=4, num_steps=3, stem='cifar')
+def classifier(decoder: str, backbone: dict[str, Any]) -> ImageClassifier:
+    neck = dict(type='mmsnn.SpikeDecoder', decoder=dict(type=decoder))
     model = build(
         dict(
             type='ImageClassifier',
-            backbone=dict(
-                type='mmsnn.ResNetSNN', family=family, **{**backbone, **changes}
-            ),
+            backbone={'num_steps': 3, **backbone},
             neck=[
-                dict(
-                    type='mmsnn.SpikeDecoder',
-                    decoder=dict(type=decoder),
-                    in_channels=[32],
-                    num_steps=3,
-                ),
+                dict(in_channels=[32], num_steps=3, **neck),
                 dict(type='GlobalAveragePooling'),
             ],
             head=dict(type='LinearClsHead', num_classes=5, in_channels=32),
@@ -62,8 +57,12 @@ def classifier(decoder: str, family: str = 'SG-BSG', **changes: Any) -> ImageCla
 @pytest.mark.parametrize('decoder', ['Rate', 'ASD'])
 @pytest.mark.parametrize('family', FAMILIES)
 def test_every_family_classifies(family: str, decoder: str) -> None:
+    backbone = dict(type='mmsnn.ResNetSNN', depth=10, base_channels=4, stem='cifar')
     # untrained, AND is silent unless its branches fire
-    model = classifier(decoder, family, zero_init_residual=family == 'SEW-AND')
+    zero_init = family == 'SEW-AND'
+    model = classifier(
+        decoder, dict(backbone, family=family, zero_init_residual=zero_init)
+    )
     images = torch.rand(2, 3, 16, 16)
     samples = [DataSample().set_gt_label(label) for label in (0, 4)]
     losses = model.train()(images, samples, mode='loss')
@@ -73,6 +72,19 @@ def test_every_family_classifies(family: str, decoder: str) -> None:
     for sample in predicted:
         assert sample.pred_score.shape == (5,)
         torch.testing.assert_close(sample.pred_score.sum(), torch.tensor(1.0))
+
+
+def test_frames_are_learned() -> None:
+    model = classifier('Rate', dict(type='mmsnn.SevenBNet', out_indices=(4,)))
+    frames = torch.rand(4, 3, 2, 32, 48)
+    labels = [DataSample().set_gt_label(i) for i in range(4)]
+    optimizer = torch.optim.SGD(model.parameters(), 0.05)
+    before = model(frames, labels, mode='loss')['loss']
+    before.backward()
+    assert parameters_without_gradient(model) == []
+    optimizer.step()
+    assert model(frames, labels, mode='loss')['loss'] < before
+    assert model.eval()(frames, mode='tensor').shape == (4, 5)
 
 
 def test_rate_decoding_averages_the_logits_of_the_steps() -> None:

@@ -153,28 +153,43 @@ def build(config):
     return detector
 
 
-@pytest.mark.parametrize('decoder', [{'type': 'Rate'}, {'type': 'ASD'}])
-def test_retinanet_learns_and_predicts(mmdet_scope, decoder):
-    detector, batch = build(retinanet(spiking_parts(decoder))), make_batch()
+RATE, ASD = {'type': 'Rate'}, {'type': 'ASD'}
+
+
+@pytest.mark.parametrize(
+    ('family', 'decoder'), [*((family, RATE) for family in FAMILIES), ('SG-BSG', ASD)]
+)
+def test_retinanet_of_any_family(mmdet_scope, family, decoder):
+    parts = spiking_parts(decoder, family=family)
+    detector, batch = build(retinanet(parts)), make_batch(((96, 128), (90, 100)))
+    if family in SILENT:
+        wake(detector.backbone)
     assert set(learn(detector, batch)) == {'loss_cls', 'loss_bbox'}
     assert parameters_without_gradient(detector) == []
     assert_predicts(detector, batch)
 
 
-@pytest.mark.parametrize('family', FAMILIES)
-def test_any_family_is_a_backbone(mmdet_scope, family):
-    parts = spiking_parts({'type': 'Rate'}, family=family)
-    detector, batch = build(retinanet(parts)), make_batch(((96, 128), (90, 100)))
-    if family in SILENT:
-        wake(detector.backbone)
-    learn(detector, batch)
+@pytest.mark.parametrize('order', ['CNS', 'NSC'])
+def test_retinanet_of_densenet(mmdet_scope, order):
+    parts = spiking_parts(RATE)
+    parts['backbone'] = {
+        'type': 'mmsnn.DenseNetSNN',
+        'depth': 121,
+        'order': order,
+        'num_steps': 3,
+        'growth_rate': 4,
+        'out_indices': (1, 2, 3),
+    }
+    for neck in parts['neck']:
+        neck['in_channels'] = [64, 128, 128]
+    detector = build(retinanet(parts))
+    learn(detector, make_batch())
     assert parameters_without_gradient(detector) == []
-    assert_predicts(detector, batch)
 
 
 @pytest.mark.parametrize('family', ['SG-BSG', 'PA-B'])
-def test_faster_rcnn_learns_and_predicts(mmdet_scope, family):
-    parts = spiking_parts({'type': 'Rate'}, family=family)
+def test_faster_rcnn(mmdet_scope, family):
+    parts = spiking_parts(RATE, family=family)
     detector, batch = build(faster_rcnn(parts)), make_batch(((128, 128), (128, 100)))
     losses = learn(detector, batch)
     assert {'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox'} <= set(losses)

@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 from mmpretrain.models import ImageClassifier
 from torch import nn
 
-from mmsnn.models import ASD, PretrainedSteps, SGResNet, SpikeDecoder
+from mmsnn.models import PretrainedSteps, SGResNet, SpikeDecoder
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import check_pretrained
 
@@ -84,43 +84,29 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 @pytest.mark.parametrize('zero_init_residual', [False, True])
-def test_from_one_step_to_four(
-    tmp_path: Path, log: pytest.LogCaptureFixture, zero_init_residual: bool
+@pytest.mark.parametrize(('num_steps', 'anew'), [(1, TEMPORAL), (4, set())])
+def test_to_four_steps(
+    tmp_path: Path, log: pytest.LogCaptureFixture, num_steps, anew, zero_init_residual
 ) -> None:
     """The whole model: neither MMEngine's order nor the identity undoes it."""
-    path = save(classifier(1), tmp_path)
+    path = save(classifier(num_steps), tmp_path)
     model = classifier(4, from_file(path), zero_init_residual=zero_init_residual)
-    fresh = {name: model.get_parameter(name).clone() for name in TEMPORAL}
-    model.init_weights()
-    assert differing(model, path) == TEMPORAL
-    assert all(torch.equal(model.get_parameter(n), fresh[n]) for n in TEMPORAL)
-    (message,) = [r.message for r in log.records if 'initialised anew' in r.message]
-    assert set(message.rpartition(': ')[2].split(', ')) == TEMPORAL
-    model.eval()(torch.rand(2, 3, 8, 8))
-
-
-def test_the_parameters_say_where_they_are_from(tmp_path: Path) -> None:
-    path = save(classifier(1), tmp_path)
-    model = classifier(4, from_file(path))
+    fresh = {name: model.get_parameter(name).clone() for name in anew}
     logger = MMLogger.get_current_instance()
     handler = logging.FileHandler(tmp_path / 'init.log')
     logger.addHandler(handler)
     model.init_weights()
     logger.removeHandler(handler)
     handler.close()
+    assert differing(model, path) == anew
+    assert all(torch.equal(model.get_parameter(n), fresh[n]) for n in anew)
+    (message,) = [r.message for r in log.records if 'time steps: ' in r.message]
+    assert {*message.rpartition(': ')[2].split(', ')} == (anew or {'nothing'})
+    # MMEngine's record says where parameters are from
     entries = (tmp_path / 'init.log').read_text().split('\n\n')
     loaded = {e.split(' - ')[0].strip() for e in entries if 'PretrainedSteps' in e}
-    assert loaded == {name for name, _ in model.named_parameters()} - TEMPORAL
-
-
-def test_with_as_many_steps_all_is_loaded(
-    tmp_path: Path, log: pytest.LogCaptureFixture
-) -> None:
-    path = save(classifier(2), tmp_path)
-    model = classifier(2, from_file(path))
-    model.init_weights()
-    assert differing(model, path) == set()
-    assert any(r.message.endswith('time steps: nothing') for r in log.records)
+    assert loaded == {name for name, _ in model.named_parameters()} - anew
+    model.eval()(torch.rand(2, 3, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -138,51 +124,28 @@ def test_gated_attention_coding(
     assert differing(model, path) == TEMPORAL | GATED
 
 
-def test_one_step_has_a_temporal_attention_of_one_weight_a_layer() -> None:
-    shapes = [p.shape for p in ASD(32, num_steps=1).temporal.parameters()]
-    assert shapes == [(1, 1, 1, 1), (1, 1, 1, 1)]
-    decoded = ASD(32, num_steps=1)(torch.ones(1, 2, 32, 4, 4))
-    assert decoded.shape == (2, 32, 4, 4)
-    with pytest.raises(ValueError, match='temporal_reduction must be at most 1'):
-        ASD(32, num_steps=1, temporal_reduction=4)
-
-
-# A part of a model -------------------------------------------------------------------
-
-
 @pytest.mark.parametrize('zero_init_residual', [False, True])
 def test_a_backbone(tmp_path: Path, zero_init_residual: bool) -> None:
     path = save(classifier(1), tmp_path)
-    backbone = SGResNet(
-        depth=10,
-        num_steps=4,
-        base_channels=4,
-        stem='cifar',
-        zero_init_residual=zero_init_residual,
-        init_cfg=from_file(path, 'backbone.'),
-    )
+    options = dict(num_steps=4, base_channels=4, stem='cifar')
+    options |= dict(zero_init_residual=zero_init_residual)
+    backbone = SGResNet(10, **options, init_cfg=from_file(path, 'backbone.'))
     backbone.init_weights()
     assert differing(backbone, path, 'backbone.') == set()
 
 
-def test_a_decoder(tmp_path: Path) -> None:
-    path = save(classifier(1), tmp_path)
-    neck = SpikeDecoder([32], 4, dict(type='ASD'), from_file(path, 'neck.0.'))
-    neck.init_weights()
-    assert differing(neck, path, 'neck.0.') == {
-        n.removeprefix('neck.0.') for n in TEMPORAL
-    }
-
-
-def test_other_initialisers_give_what_is_not_loaded(tmp_path: Path) -> None:
+def test_a_decoder_and_other_initialisers(tmp_path: Path) -> None:
+    """They give what is not loaded."""
     path = save(classifier(1), tmp_path)
     constant = dict(type='Constant', layer='Conv2d', val=7.0)
-    neck = SpikeDecoder(
-        [32], 4, dict(type='ASD'), [constant, from_file(path, 'neck.0.')]
-    )
-    neck.init_weights()
-    assert all((p == 7).all() for p in neck.decoders[0].temporal.parameters())
-    assert len(differing(neck, path, 'neck.0.')) == 2
+    init_cfg = [constant, from_file(path, 'neck.0.')]
+    for cfg in (init_cfg, init_cfg[1]):
+        neck = SpikeDecoder([32], 4, dict(type='ASD'), cfg)
+        neck.init_weights()
+        names = {name.removeprefix('neck.0.') for name in TEMPORAL}
+        assert differing(neck, path, 'neck.0.') == names
+        sevens = [(p == 7).all() for p in neck.decoders[0].temporal.parameters()]
+        assert all(sevens) == any(sevens) == (cfg is init_cfg)
 
 
 # Mistakes ----------------------------------------------------------------------------
@@ -215,8 +178,10 @@ def test_what_does_not_fit_is_named(
     assert str(error.value).startswith(f"checkpoint '{path}': weights do not fit Image")
 
 
-def test_half_of_the_temporal_attention(tmp_path: Path) -> None:
+def test_half_of_the_temporal_attention_and_other_prefixes(tmp_path: Path) -> None:
     path = save(classifier(1), tmp_path)
+    with pytest.raises(UserError, match="no weight begins with prefix 'bone.'"):
+        PretrainedSteps(path, 'bone.')(classifier(4))
     state = torch.load(path)
     del state['state_dict'][max(TEMPORAL)]
     torch.save(state, path)
@@ -224,23 +189,13 @@ def test_half_of_the_temporal_attention(tmp_path: Path) -> None:
         classifier(4, from_file(path)).init_weights()
 
 
-def test_no_such_prefix(tmp_path: Path) -> None:
-    path = save(classifier(1), tmp_path)
-    with pytest.raises(UserError, match="no weight begins with prefix 'bone.'"):
-        PretrainedSteps(path, 'bone.')(classifier(4))
-
-
 def test_no_such_file() -> None:
     with pytest.raises(UserError, match="^checkpoint 'none.pth' does not exist$"):
         PretrainedSteps('none.pth')(classifier(4))
-
-
-def test_the_tools_look_for_the_file_first(tmp_path: Path) -> None:
-    init_cfg = from_file(str(tmp_path / 'none.pth'))
-    with pytest.raises(
-        UserError, match=r'model.init_cfg.checkpoint: .* does not exist'
-    ):
-        check_pretrained(Config(dict(model=dict(init_cfg=init_cfg))))
+    # the tools look for it first
+    cfg = Config(dict(model=dict(init_cfg=from_file('none.pth'))))
+    with pytest.raises(UserError, match='model.init_cfg.checkpoint: .* does not exist'):
+        check_pretrained(cfg)
 
 
 @pytest.mark.parametrize(

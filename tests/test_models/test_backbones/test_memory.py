@@ -21,44 +21,38 @@ from .held import check_same, held_bytes, pair
 IMAGES = (2, 3, 64, 64)
 
 
+def mean(levels) -> torch.Tensor:
+    return sum(level.mean() for level in levels)
+
+
 def test_autocast() -> None:
     """The second time in the precision of the first."""
-    plain, lean = pair(make_backbone, 'SG-BSG', depth=18)
-    x = torch.randn(IMAGES)
-    networks = []
-    for network in (plain, lean):
+    x, runs = torch.randn(IMAGES), []
+    for network in pair(make_backbone, 'SG-BSG', depth=18):
         with torch.autocast('cpu', torch.bfloat16):
             levels = network(x)
-        # behind the context, as an optimizer's wrapper does it
+        # after the context, as an optimizer's wrapper does it
         sum(
             level.float().mean((0, 1, 3, 4)).square().sum() for level in levels
         ).backward()
-        networks.append((levels, [p.grad for p in network.parameters()]))
-    for expected, found in zip(*networks, strict=True):
-        assert all(map(torch.equal, expected, found))
-    assert networks[1][0][0].dtype == torch.bfloat16
-    assert all(g.any() for g in networks[1][1][:3])
+        runs.append([*levels, *(p.grad for p in network.parameters())])
+    assert all(map(torch.equal, *runs))
+    assert runs[1][0].dtype == torch.bfloat16
+    assert all(g.any() for g in runs[1][4:7])
 
 
-def test_without_gradients_nothing_changes() -> None:
-    """And nothing is held."""
+def test_without_gradients_nothing_is_held() -> None:
     plain, lean = pair(make_backbone)
     x = torch.randn(IMAGES)
     with torch.no_grad():
-        for expected, found in zip(plain(x), lean(x), strict=True):
-            assert torch.equal(expected, found)
+        assert all(map(torch.equal, plain(x), lean(x)))
         assert held_bytes(lean, x) == 0
 
 
-def test_gradients_by_the_image() -> None:
-    """What attacks and saliency maps ask for."""
-    plain, lean = pair(make_backbone, 'MS')
-    gradients = []
-    for network in (plain, lean):
-        x = torch.randn(IMAGES, generator=torch.Generator().manual_seed(1))
-        x.requires_grad_()
-        features = network(x)[-1]
-        gradients.append(torch.autograd.grad(features.square().sum(), x)[0])
+def test_gradients_with_respect_to_the_image() -> None:
+    x, gradients = torch.randn(IMAGES, requires_grad=True), []
+    for network in pair(make_backbone, 'MS'):
+        gradients += torch.autograd.grad(network(x)[-1].square().sum(), x)
     assert gradients[0].any()
     assert torch.equal(*gradients)
 
@@ -74,42 +68,34 @@ def test_held_by_default_and_with_the_option() -> None:
     assert held_bytes(lean, x[:4]) <= 0.02 * by_default
 
 
-def test_a_copy_is_of_its_own() -> None:
-    """As averages of weights copy a network."""
+def test_a_copy_is_independent() -> None:
     plain, lean = pair(make_backbone)
-    again = copy.deepcopy(lean)
-    before = {n: b.clone() for n, b in lean.named_buffers()}
-    check_same(plain, again, torch.randn(IMAGES))
+    before = copy.deepcopy(dict(lean.named_buffers()))
+    check_same(plain, copy.deepcopy(lean), torch.randn(IMAGES))
     assert all(torch.equal(b, before[n]) for n, b in lean.named_buffers())
     assert all(p.grad is None for p in lean.parameters())
 
 
 def test_collectors_see_every_layer_once() -> None:
-    """Firing rates, operations and gradients are those without the option."""
-    x = torch.randn(IMAGES)
-    found = []
+    x, found = torch.randn(IMAGES), []
     for network in pair(make_backbone, 'SG-BSG', depth=18):
         with FiringRates(network) as rates, GradientFlow(network, True) as flow:
-            sum(level.mean() for level in network(x)).backward()
+            mean(network(x)).backward()
         with GradientStability(network) as stability, OperationCounter(network) as ops:
-            sum(level.mean() for level in network(x)).backward()
-        seen = rates, flow, stability, ops
-        found.append([collector.result() for collector in seen])
+            mean(network(x)).backward()
+        found.append([part.result() for part in (rates, flow, stability, ops)])
     assert repr(found[0]) == repr(found[1])
     assert found[1][1].gain is not None
-    block = found[1][1].blocks[0]
-    assert block.passes == 1
+    assert found[1][1].blocks[0].passes == 1
 
 
-def test_gradient_flow_does_not_switch_it_off() -> None:
-    """Hooks of blocks are outside of what is recomputed."""
+def test_hooks_of_blocks_are_outside_of_what_is_recomputed() -> None:
     plain, lean = pair(make_backbone, 'DANet-C', depth=18)
-    x = torch.randn(IMAGES)
-    norms = []
+    x, norms = torch.randn(IMAGES), []
     for network in (plain, lean):
         with GradientFlow(network) as flow:
             held = held_bytes(network, x)
-            sum(level.mean() for level in network(x)).backward()
+            mean(network(x)).backward()
         norms.append(flow.result())
     assert norms[0] == norms[1]
     assert held < 0.3 * held_bytes(plain, x)
@@ -117,34 +103,21 @@ def test_gradient_flow_does_not_switch_it_off() -> None:
 
 def test_hooks_inside_switch_it_off() -> None:
     """What a hook adds to the loss has its gradient."""
-    x = torch.randn(IMAGES)
-    gradients = []
+    x, gradients = torch.randn(IMAGES), []
     for network in pair(make_backbone, 'SG-BSG'):
-        rates = []
-        neuron = network.stages[1][0].branch[0].neuron
-        handle = neuron.register_forward_hook(lambda *a, r=rates: r.append(a[2]))
-        network(x)
-        handle.remove()
+        rates, unit = [], network.stages[1][0].branch[0]
+        with unit.neuron.register_forward_hook(lambda *a, r=rates: r.append(a[2])):
+            network(x)
         assert len(rates) == 1
         rates[0].square().mean().backward()
-        gradients.append([p.grad for p in network.stages[1][0].branch[0].parameters()])
+        gradients.append([p.grad for p in unit.parameters()])
         assert len(rates) == 1
     assert gradients[0][0].any()
     assert all(map(torch.equal, *gradients))
 
 
-def test_compiled_networks_go_without() -> None:
-    """A compiler decides what it keeps; the option breaks no graph."""
-    _, lean = pair(make_backbone, 'PA-A', depth=10)
-    x = torch.randn(IMAGES)
-    torch._dynamo.reset()
-    compiled = torch.compile(lean, backend='eager', fullgraph=True)
-    sum(level.mean() for level in compiled(x)).backward()
-    assert lean.stages[0][0].branch[0].conv.weight.grad.any()
-
-
 def test_what_is_recomputed() -> None:
-    """Stem, blocks and closing layers, each a part of its own; by default nothing."""
+    """Stem, blocks and closing layers; nothing by default, and if compiled."""
     plain, lean = pair(make_backbone, 'PA-B', depth=18)
     parts = {
         name
@@ -154,6 +127,11 @@ def test_what_is_recomputed() -> None:
     blocks = {f'stages.{i}.{j}' for i in range(4) for j in range(2)}
     assert parts == {'stem', *blocks, *(f'closings.{i}' for i in range(4))}
     assert not any(getattr(m, 'recompute', False) for m in plain.modules())
+    _, lean = pair(make_backbone, 'PA-A', depth=10)
+    torch._dynamo.reset()
+    compiled = torch.compile(lean, backend='eager', fullgraph=True)
+    mean(compiled(torch.randn(IMAGES))).backward()
+    assert lean.stages[0][0].branch[0].conv.weight.grad.any()
 
 
 @pytest.mark.parametrize(
@@ -172,7 +150,6 @@ def test_what_is_recomputed() -> None:
     ids=str,
 )
 def test_settings(options) -> None:
-    """Norms with and without statistics, frozen stages, dropout."""
     plain, lean = pair(make_backbone, **options)
     if 'norm_eval' in options:
         for network in (plain, lean):

@@ -43,8 +43,7 @@ def test_what_it_holds(layout) -> None:
     assert held_bytes(network, x.requires_grad_()) == 4 * 2 * 3 * 16 * 16
 
 
-def test_unbatched_features_are_pytorchs() -> None:
-    """They are not what networks have, and work."""
+def test_unbatched_features() -> None:
     x = torch.rand(3, 8, 8, requires_grad=True)
     MaxPool2d(2)(x).sum().backward()
     assert x.grad.sum() == 3 * 4 * 4

@@ -1,4 +1,4 @@
-"""The integer neuron against hand formulas and SpikingJelly, and its settings."""
+"""The integer neuron against hand formulas and SpikingJelly."""
 
 import itertools
 
@@ -16,7 +16,6 @@ from mmsnn.analysis import (
 )
 from mmsnn.deploy import fold_norms, quantize_int8
 from mmsnn.models import ILIF, ResNetSNN
-from mmsnn.models.neurons import build_neuron
 from mmsnn.ops import Packed, pack
 
 from ..helpers import calibrate
@@ -61,26 +60,11 @@ def test_spikingjelly(x: Tensor) -> None:
 
 
 def test_attributes() -> None:
-    neuron = build_neuron(dict(type='ILIF', normalize=True), 2)
+    neuron = ILIF(2, normalize=True)
     assert (neuron.spike_values, neuron.spike_unit) == ('integer', 0.25)
     assert ILIF(1, max_value=1).spike_values == 'binary'
     assert neuron.decay() == 0.75
     assert 'max_value=4' in repr(neuron)
-
-
-@pytest.mark.parametrize(
-    ('settings', 'error', 'message'),
-    [
-        (dict(max_value=0), ValueError, 'max_value must be at least 1, but got 0'),
-        (dict(max_value=2.5), TypeError, r'max_value must be an integer.*2\.5'),
-        (dict(decay=1.5), ValueError, r'decay must be in \[0, 1\], but got 1.5'),
-        (dict(normalize=1), TypeError, 'normalize must be a bool'),
-        (dict(num_steps=0), ValueError, 'num_steps must be at least 1'),
-    ],
-)
-def test_mistakes(settings: dict, error: type, message: str) -> None:
-    with pytest.raises(error, match=message):
-        ILIF(**{'num_steps': 1, **settings})
 
 
 def make(**options) -> nn.Module:

@@ -28,14 +28,10 @@ def test_derivative(kind, alpha):
     before = x.clone()
     torch.testing.assert_close(kind(alpha).derivative(x), FORMULAS[kind](x, alpha))
     assert torch.equal(x, before)
-
-
-# the integral of a constant is not finite
-@pytest.mark.parametrize('kind', [kind for kind in FORMULAS if kind is not Constant])
-def test_derivative_integrates_to_the_step(kind):
-    x = torch.linspace(-200, 200, 2_000_001, dtype=torch.float64)
-    area = torch.trapezoid(kind().derivative(x), x)
-    assert area == pytest.approx(1, abs=2e-3)
+    if kind is not Constant:  # whose integral is not finite; the step's is 1
+        wide = torch.linspace(-400, 400, 400_001, dtype=torch.float64)
+        area = torch.trapezoid(kind(alpha).derivative(wide), wide)
+        assert area == pytest.approx(1, abs=5e-3)
 
 
 def test_defaults():
@@ -51,7 +47,6 @@ def test_build():
     config = {'type': 'Sigmoid', 'alpha': 3}
     assert build_surrogate(config) == Sigmoid(3.0)
     assert config == {'type': 'Sigmoid', 'alpha': 3}
-    assert build_surrogate({'type': 'Rectangular'}) == Rectangular(1.0)
     mine = Rectangular(2.0)
     assert build_surrogate(mine) is mine
 

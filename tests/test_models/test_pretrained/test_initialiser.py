@@ -22,26 +22,24 @@ from .helpers import assert_filled, resnet, write
 DOCS = Path(__file__).resolve().parents[3] / 'docs' / 'pretrained.md'
 
 
-def test_files_that_are_no_checkpoint(tmp_path):
-    missing = str(tmp_path / 'none.pth')
-    for path, problem in {
-        missing: f"checkpoint '{missing}' does not exist",
-        write(tmp_path, 'text.pth', 'hello'): "'.*' is not a checkpoint that torch",
-        write(tmp_path, 'epoch.pth', {'epoch': 1}): 'checkpoint .* holds no weights',
-        write(tmp_path, 'list.pth', [torch.ones(1)]): 'checkpoint .* holds no weights',
-    }.items():
-        pattern = problem if '.*' in problem else re.escape(problem)
-        with pytest.raises(UserError, match=f'^{pattern}'):
-            PretrainedResNet(path)(SEWResNet(10))
-
-
-def test_a_file_that_does_not_fit_is_named(state18, tmp_path):
-    path = write(tmp_path, 'resnet18.pth', state18)
+@pytest.mark.parametrize(
+    ('content', 'problem'),
+    [
+        (None, "checkpoint '.*weights.pth' does not exist"),
+        ('hello', "'.*weights.pth' is not a checkpoint"),
+        ({'epoch': 1}, 'checkpoint .*weights.pth.* holds no weights'),
+        ([torch.ones(1)], 'checkpoint .*weights.pth.* holds no weights'),
+        # of another network
+        ({'conv1.weight': torch.ones(1)}, "checkpoint '.*': weights do not fit DAN"),
+    ],
+)
+def test_wrong_files(content, problem, tmp_path):
+    path = str(tmp_path / 'weights.pth')
+    if content is not None:
+        write(tmp_path, 'weights.pth', content)
     backbone = DANet(18, 'B')
     before = backbone.stem.encode.conv.weight.clone()
-    with pytest.raises(
-        UserError, match=f"^checkpoint '{path}': weights do not fit DAN"
-    ):
+    with pytest.raises(UserError, match=f'^{problem}'):
         PretrainedResNet(path)(backbone)
     assert torch.equal(backbone.stem.encode.conv.weight, before)
 
@@ -73,14 +71,11 @@ def test_it_says_what_it_did(state18, tmp_path, monkeypatch):
     logger = MMLogger.get_current_instance()
     monkeypatch.setattr(logger, 'log', lambda level, line, *args: lines.append(line))
     PretrainedResNet(path)(backbone)
-    assert lines == [
-        f'{path}: 90 tensors into ResNetSNN18 (units CNS, last CNS); left out: '
-        'layer4.0.conv1.weight, layer4.0.bn1.weight, layer4.0.bn1.bias, '
-        'layer4.0.bn1.running_mean, layer4.0.bn1.running_var and 27 more; not in the '
-        'file: stages.0.0.merge.weight, stages.0.0.merge.bias, '
-        'stages.0.1.merge.weight, stages.0.1.merge.bias, stages.1.0.merge.weight '
-        'and 7 more'
-    ]
+    (line,) = lines
+    assert line.startswith(f'{path}: 90 tensors into ResNetSNN18 (units CNS, last CNS)')
+    assert 'left out: layer4.0.conv1.weight, layer4.0.bn1.weight, ' in line
+    assert 'not in the file: stages.0.0.merge.weight, stages.0.0.merge.bias, ' in line
+    assert line.endswith('stages.1.0.merge.weight and 7 more')
 
 
 BASE = """

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -19,12 +20,12 @@ from mmsnn.models import (
     convert_resnet,
 )
 from mmsnn.models.initializers.published_weights import left_out
-from mmsnn.utils.checkpoints import read_weights
 
 from .helpers import assert_filled, resnet
 
 LOADABLE = ['Spiking', 'tdBN', 'SEW-ADD', 'SEW-AND', 'SEW-IAND', 'SG-BSG', 'SG-BSG*']
 LOADABLE += ['PA-A', 'MS', 'DANet-C']
+PA_A = partial(DANet, variant='A', stem='ms', strides=(2, 2, 2, 2))
 STATE_SIZE = {18: 120, 34: 216, 50: 318}  # 20 / 36 / 53 convolutions and norms
 
 
@@ -92,23 +93,33 @@ def test_with_relus_it_computes_what_torchvision_does(depth):
     torch.testing.assert_close(features[0], expected[0], rtol=1e-9, atol=1e-9)
 
 
-def test_neurons_of_plif_and_closings_stay(state18):
-    options = {'neuron': {'type': 'PLIF'}, 'family': 'PA-A', 'out_indices': (0, 3)}
-    ours = ResNetSNN(18, **options)
+@pytest.mark.parametrize(
+    ('make', 'own'),
+    [
+        # neurons and closings
+        (
+            lambda: ResNetSNN(
+                18, family='PA-A', neuron={'type': 'PLIF'}, out_indices=(0, 3)
+            ),
+            {'w'},
+        ),
+        # the attention of a stem
+        (
+            lambda: MSResNet(18, stem='gac', strides=(1, 2, 2, 2)),
+            {
+                *(f'stem.spatial_channel.{i}.weight' for i in (1, 4)),
+                *(f'stem.temporal.mlp.{i}.weight' for i in (0, 2)),
+            },
+        ),
+        (lambda: MSResNet(18, stem='imagenet'), set()),
+    ],
+)
+def test_what_has_no_counterpart_stays(make, own, state18):
+    ours = make()
     weights = convert_resnet(state18, ours)
-    own = {name.rpartition('.')[2] for name in ours.state_dict() if name not in weights}
-    assert own == {'w'}
-    assert len(weights) == 120
-
-
-def test_the_attention_of_a_stem_stays(state18):
-    ours = MSResNet(18, stem='gac', strides=(1, 2, 2, 2))
-    weights = convert_resnet(state18, ours)
-    own = {name for name in ours.state_dict() if name not in weights}
-    assert own == {
-        *(f'stem.spatial_channel.{i}.weight' for i in (1, 4)),
-        *(f'stem.temporal.mlp.{i}.weight' for i in (0, 2)),
-    }
+    assert len(weights) == STATE_SIZE[18]
+    left = ours.state_dict().keys() - weights
+    assert left == own or {name.rpartition('.')[2] for name in left} == own
 
 
 def test_without_counts_of_batches(state18):
@@ -130,31 +141,24 @@ def test_unbuilt_stages_and_the_classifier_are_left_out(state18):
 
 
 @pytest.mark.parametrize(
-    ('theirs', 'network'),
+    ('theirs', 'ours'),
     [
         (lambda: sew_resnet.sew_resnet18(cnf='ADD', spiking_neuron=IFNode), SEWResNet),
         (lambda: spiking_resnet.spiking_resnet18(spiking_neuron=IFNode), SpikingResNet),
+        (ms_resnet.ms_resnet18, MSResNet),
+        (ms_resnet.ms_resnet34, MSResNet),
+        (ms_resnet.ms_resnet18, PA_A),
+        (ms_resnet.ms_resnet34, PA_A),
     ],
-    ids=['sew', 'spiking'],
 )
-def test_spikingjelly(theirs, network):
-    theirs, ours = theirs(), network(18)
+def test_spikingjelly(theirs, ours):
+    theirs = theirs()
+    ours = ours(18 if len(theirs.layer3) == 2 else 34)
     ours.load_state_dict(convert_resnet(theirs.state_dict(), ours), strict=True)
+    if hasattr(theirs, 'stem'):
+        theirs.conv1, theirs.bn1 = theirs.stem
+        del theirs.stem
     assert_filled(theirs, ours)
-
-
-@pytest.mark.parametrize('make', [MSResNet, lambda depth: pa_a_like_ms(depth)])
-@pytest.mark.parametrize('depth', [18, 34])
-def test_spikingjelly_ms(make, depth):
-    theirs, ours = getattr(ms_resnet, f'ms_resnet{depth}')(), make(depth)
-    ours.load_state_dict(convert_resnet(theirs.state_dict(), ours), strict=True)
-    theirs.conv1, theirs.bn1 = theirs.stem
-    del theirs.stem
-    assert_filled(theirs, ours)
-
-
-def pa_a_like_ms(depth):
-    return DANet(depth, 'A', stem='ms', strides=(2, 2, 2, 2))
 
 
 def like_the_authors(state, container, spiking):
@@ -202,8 +206,3 @@ def test_the_sew_authors_file(container, spiking, ddp, tmp_path):
     ours = SpikingResNet(18) if spiking else SEWResNet(18)
     PretrainedResNet(str(path))(ours)
     assert_filled(theirs, ours)
-
-
-def test_wrapped_in_a_state_dict(state18, tmp_path):
-    torch.save({'state_dict': state18, 'meta': {}}, tmp_path / 'a.pth')
-    assert read_weights(str(tmp_path / 'a.pth')).keys() == state18.keys()

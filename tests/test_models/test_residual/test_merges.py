@@ -56,48 +56,39 @@ def test_inputs_are_left_alone(merge):
     assert torch.equal(upstream, upstream_before)
 
 
-def test_gate_gradients_are_those_of_eq_15():
-    merge = GateMerge(3)
+@pytest.mark.parametrize('wanted', [(0, 1), (0,), (1,)])
+def test_gate_gradients_are_those_of_eq_15(wanted):
+    """With respect to both inputs, and to one alone."""
     h, x = real_inputs()
     upstream = torch.randn_like(h)
-    y = merge(h, x)
+    expected = (2 * h - x) * upstream, (1 - h) * upstream
+    inputs = [t.detach().requires_grad_(i in wanted) for i, t in enumerate((h, x))]
+    y = GateMerge(3)(residual=inputs[0], shortcut=inputs[1])
     torch.testing.assert_close(y, h**2 + (1 - h) * x)
-    y.backward(upstream)
-    torch.testing.assert_close(h.grad, (2 * h - x) * upstream)
-    torch.testing.assert_close(x.grad, (1 - h) * upstream)
+    grads = torch.autograd.grad(y, [inputs[i] for i in wanted], upstream)
+    torch.testing.assert_close(grads, tuple(expected[i] for i in wanted))
 
 
 def test_gate_gradients_on_spikes():
-    h = RESIDUAL.clone().requires_grad_()
-    x = SHORTCUT.clone().requires_grad_()
+    h, x = (t.clone().requires_grad_() for t in (RESIDUAL, SHORTCUT))
     GateMerge(1)(h, x).sum().backward()
     assert h.grad.flatten().tolist() == [0, -1, 2, 1]
     assert x.grad.flatten().tolist() == [1, 1, 0, 0]
 
 
-@pytest.mark.parametrize('wanted', ['residual', 'shortcut'])
-def test_gate_gradient_by_one_input_alone(wanted):
-    h, x = (tensor.detach() for tensor in real_inputs())
-    source = {'residual': h, 'shortcut': x}[wanted].requires_grad_()
-    GateMerge(3)(residual=h, shortcut=x).sum().backward()
-    expected = {'residual': 2 * h - x, 'shortcut': 1 - h}[wanted]
-    torch.testing.assert_close(source.grad, expected.detach())
-
-
-def test_learned_gate_parameters_at_the_start():
-    merge = LearnedGateMerge(5)
-    assert dict(merge.named_parameters()).keys() == {'weight', 'bias'}
-    assert merge.weight.shape == merge.bias.shape == (1, 5, 1, 1)
-    assert (merge.weight == 1).all()
-    assert (merge.bias == 0).all()
-
-
 @pytest.mark.parametrize('threshold', [0.01, 0.5, 1.0, 1])
 def test_learned_gate_starts_as_the_plain_gate(threshold):
-    h = (torch.rand(4, 3, 8, 8) < 0.4).float()
-    x = (torch.rand(4, 3, 8, 8) < 0.4).float()
-    y = LearnedGateMerge(3, threshold)(h, x)
-    assert torch.equal(y, GateMerge(3)(h, x))
+    h, x = ((torch.rand(4, 3, 8, 8) < 0.4).float() for _ in range(2))
+    merge = LearnedGateMerge(3, threshold)
+    assert f'channels=3, threshold={threshold}' in str(merge)
+    for name, value in (('weight', 1), ('bias', 0)):
+        parameter = merge.get_parameter(name)
+        assert parameter.shape == (1, 3, 1, 1) and (parameter == value).all()
+    assert torch.equal(merge(h, x), GateMerge(3)(h, x))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        y = merge(h.bfloat16(), x.bfloat16())
+    assert y.dtype == torch.bfloat16
+    assert torch.equal(y, GateMerge(3)(h.bfloat16(), x.bfloat16()))
 
 
 def test_learned_gate_with_other_parameters():
@@ -137,20 +128,6 @@ def test_learned_gate_gradients(surrogate):
     for grad, expected_grad in zip(grads, expected_grads, strict=True):
         torch.testing.assert_close(grad, expected_grad)
         assert grad.any()
-
-
-def test_learned_gate_under_autocast():
-    h = (torch.rand(4, 3, 8, 8) < 0.4).bfloat16()
-    x = (torch.rand(4, 3, 8, 8) < 0.4).bfloat16()
-    merge = LearnedGateMerge(3)
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        y = merge(h, x)
-    assert y.dtype == torch.bfloat16
-    assert torch.equal(y, GateMerge(3)(h, x))
-
-
-def test_learned_gate_threshold_shows():
-    assert 'channels=3, threshold=0.25' in str(LearnedGateMerge(3, 0.25))
 
 
 def test_a_merge_without_forward_says_so():

@@ -1,7 +1,4 @@
-"""Sizes, levels and switches of spike-driven Transformers, and mistakes in them."""
-
-import copy
-import re
+"""Sizes, levels and attention of spike-driven Transformers, and mistakes in them."""
 
 import pytest
 import torch
@@ -10,9 +7,10 @@ from mmsnn.models import ESpikeFormer, MetaSpikeFormer
 from mmsnn.models.layers import LayerFactory, RepConv, SpikeDrivenAttention
 
 from ..helpers import count_parameters
-from .networks import CHANNELS, KINDS, LIF, make
+from .networks import CHANNELS, KINDS, make
 from .reference import Reference
 
+LAYERS = LayerFactory(1, {'type': 'IF'}, {'type': 'BN'})
 # of the backbone, and with a classifier of 1000 classes, as published
 SIZES = {
     (MetaSpikeFormer, '15M'): (14_751_208, 15.11),
@@ -57,70 +55,10 @@ def test_levels(kind, out_indices):
     assert (some.values, some.out_values) == ('analog', spikes)
 
 
-@pytest.mark.parametrize('kind', KINDS)
-def test_it_is_pure(kind):
-    backbone = make(kind).eval().double()
-    image = torch.randn(3, 3, 64, 48, dtype=torch.float64)
-    with torch.no_grad():
-        expected = backbone(image)
-        backbone(torch.randn(2, 3, 32, 32, dtype=torch.float64))
-        again = copy.deepcopy(backbone)(image)
-        alone = backbone(image[1:2])
-        steps = (1, backbone.num_steps, 1, 1, 1)
-        frames = backbone(image.unsqueeze(1).repeat(steps))
-    for level, *others in zip(expected, again, frames, strict=True):
-        assert level.any()
-        assert all(torch.equal(level, other) for other in others)
-    for level, one in zip(expected, alone, strict=True):
-        assert torch.equal(level[:, 1:2], one)
-
-
-@pytest.mark.parametrize('kind', KINDS)
-def test_memory_efficient_is_the_same(kind):
-    backbone = make(kind)
-    lean = make(kind, memory_efficient=True)
-    lean.load_state_dict(backbone.state_dict())
-    assert lean.stages[3][1].recompute
-    image = torch.randn(2, 3, 64, 48)
-    for net in (backbone, lean):
-        sum(level.sum() for level in net(image)).backward()
-    pairs = zip(backbone.named_parameters(), lean.named_parameters(), strict=True)
-    for (name, parameter), (_, other) in pairs:
-        assert torch.equal(parameter.grad, other.grad), name
-    state = lean.state_dict()
-    assert all(torch.equal(v, state[name]) for name, v in backbone.state_dict().items())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('kind', ['V2', 'V3'])
-def test_compiled_and_exported(kind):
-    backbone = make(kind).eval()
-    image = torch.randn(2, 3, 64, 48)
-    torch._dynamo.reset()
-    compiled = torch.compile(backbone, backend='aot_eager', fullgraph=True)
-    exported = torch.export.export(backbone, (image,)).module()
-    with torch.no_grad():
-        expected = backbone(image)
-        for network in (compiled, exported):
-            for level, right in zip(network(image), expected, strict=True):
-                assert right.any()
-                assert torch.equal(level, right)
-    torch._dynamo.reset()
-
-
-def test_frozen_stages():
-    backbone = make('V2', frozen_stages=2)
-    assert not any(p.requires_grad for p in backbone.stages[1].parameters())
-    assert all(p.requires_grad for p in backbone.stages[2].parameters())
-    sum(level.sum() for level in backbone(torch.randn(2, 3, 64, 48))).backward()
-    assert backbone.stages[3][1].branches['attention'].query.norm.weight.grad.any()
-
-
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_products_are_exact_in_half_precision(dtype):
     """300 positions are more than bf16 can count, 70000 more than fp16 can hold."""
-    layers = LayerFactory(1, {'type': 'IF'}, {'type': 'BN'})
-    attention = SpikeDrivenAttention(16, 2, layers, scale=1 / 1024)
+    attention = SpikeDrivenAttention(16, 2, LAYERS, scale=1 / 1024)
     positions = 301 if dtype is torch.bfloat16 else 70000
     spikes = torch.ones(1, 16, positions, 1, dtype=dtype)
     with torch.autocast('cpu', dtype=torch.bfloat16):
@@ -131,8 +69,7 @@ def test_products_are_exact_in_half_precision(dtype):
 
 
 def test_uint8_spikes_do_not_overflow():
-    layers = LayerFactory(1, {'type': 'IF'}, {'type': 'BN'})
-    attention = SpikeDrivenAttention(16, 2, layers, scale=1.0)
+    attention = SpikeDrivenAttention(16, 2, LAYERS, scale=1.0)
     q, k, v = (torch.rand(3, 2, 16, 20, 20) < 0.9).to(torch.uint8)
     expected = attention.mix(q.double(), k.double(), v.double())
     assert expected.max() > 255
@@ -149,11 +86,7 @@ def test_uint8_spikes_do_not_overflow():
         ({'channels': (8, 16, 20, 16)}, ValueError, r'channels\[2\] .* num_heads=8'),
         ({'channels': (8, 16, 16, 0)}, ValueError, 'channels must be .* got 0'),
         ({'num_heads': 0}, ValueError, 'num_heads must be .* got 0'),
-        ({'num_heads': 2.0}, TypeError, 'num_heads'),
-        ({'out_indices': (4,)}, ValueError, 'out_indices must name stages 0 to 3'),
-        ({'neuron': {'type': 'LIFF'}}, ValueError, "neuron type .* got 'LIFF'"),
         ({'norm_cfg': {'type': 'IN'}}, TypeError, 'RepConv needs affine batch norms'),
-        ({'depths': (6, 2)}, TypeError, "unexpected keyword argument 'depths'"),
     ],
 )
 def test_mistakes(options, error, message):
@@ -161,19 +94,10 @@ def test_mistakes(options, error, message):
         MetaSpikeFormer(**{'channels': (8, 16, 16, 16), **options})
 
 
-def test_other_images():
-    backbone = make('V2')
-    with pytest.raises(ValueError, match=re.escape('got [2, 1, 64, 64]')):
-        backbone(torch.randn(2, 1, 64, 64))
-    with pytest.raises(ValueError, match=re.escape('got [2, 3, 3, 64, 64]')):
-        backbone(torch.randn(2, 3, 3, 64, 64))
-
-
 def test_mistakes_in_layers():
-    layers = LayerFactory(2, LIF, {'type': 'BN'})
     with pytest.raises(ValueError, match='multiple of num_heads=3, but got 8'):
-        SpikeDrivenAttention(8, 3, layers)
+        SpikeDrivenAttention(8, 3, LAYERS)
     with pytest.raises(ValueError, match='value_ratio must be 1 .* but got 4'):
-        SpikeDrivenAttention(8, 2, layers, value_ratio=4, rep_convs=True)
+        SpikeDrivenAttention(8, 2, LAYERS, value_ratio=4, rep_convs=True)
     with pytest.raises(ValueError, match='training=True'):
-        RepConv(8, layers).merged()
+        RepConv(8, LAYERS).merged()

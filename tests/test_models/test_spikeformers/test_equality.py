@@ -3,32 +3,11 @@
 import pytest
 import torch
 
-from mmsnn.models import ESpikeFormer, MetaSpikeFormer, convert_spikeformer
+from mmsnn.models import convert_spikeformer
 from mmsnn.models.initializers.published_spikeformers import our_name
 
+from .networks import CHANNELS, KINDS
 from .reference import Lif, Reference, scatter
-
-CHANNELS = (8, 12, 16, 24)
-STAGES = (0, 1, 2, 3)
-LIF = MetaSpikeFormer.defaults['neuron']
-
-
-def both(kind: str, steps: int):
-    """Return the written-out network and ours with its weights, in double precision."""
-    torch.manual_seed(0)
-    options = {'num_steps': steps, 'out_indices': STAGES, 'num_heads': 2}
-    if kind == 'V2':
-        theirs = Reference(CHANNELS, steps, v3=False, heads=2)
-        ours = MetaSpikeFormer(CHANNELS, **options)
-    elif kind == 'V3 with LIF':
-        theirs = Reference(CHANNELS, steps, v3=True, heads=2, neuron=Threshold)
-        ours = ESpikeFormer(CHANNELS, neuron=LIF, **options)
-    else:
-        theirs = Reference(CHANNELS, steps, v3=True, heads=2)
-        ours = ESpikeFormer(CHANNELS, **options)
-    theirs, ours = scatter(theirs, torch.randn(4, 3, 64, 49)).double(), ours.double()
-    ours.load_state_dict(convert_spikeformer(theirs.state_dict(), ours), strict=False)
-    return theirs, ours
 
 
 class Threshold(Lif):
@@ -36,6 +15,18 @@ class Threshold(Lif):
 
     def __init__(self, steps: int, v_threshold: float = 1.0) -> None:
         super().__init__(steps)
+
+
+def both(kind: str, steps: int):
+    """Return the written-out network and ours with its weights, in double precision."""
+    torch.manual_seed(0)
+    options = {**KINDS[kind][1], 'num_steps': steps, 'out_indices': (0, 1, 2, 3)}
+    own = {'neuron': Threshold} if kind == 'V3 with LIF' else {}
+    theirs = Reference(CHANNELS, steps, v3=kind != 'V2', heads=2, **own)
+    ours = KINDS[kind][0](CHANNELS, num_heads=2, **options).double()
+    theirs = scatter(theirs, torch.randn(4, 3, 64, 49)).double()
+    ours.load_state_dict(convert_spikeformer(theirs.state_dict(), ours), strict=False)
+    return theirs, ours
 
 
 CASES = [('V2', 1), ('V2', 4), ('V3 with LIF', 4), ('V3', 1)]

@@ -98,14 +98,17 @@ def reference(stem, frames):
 @pytest.mark.parametrize('kernel_size', [3, 4])
 @pytest.mark.parametrize(('temporal', 'spatial_channel'), ATTENTION)
 def test_equals_the_equations(temporal, spatial_channel, kernel_size, frames):
-    stem = make(
-        temporal=temporal, spatial_channel=spatial_channel, sca_kernel_size=kernel_size
-    )
+    options = dict(temporal=temporal, spatial_channel=spatial_channel)
+    options |= dict(sca_kernel_size=kernel_size)
+    stem = make(**options)
     images = batch(frames).requires_grad_()
     sequence = images if frames else images[:, None].repeat(1, STEPS, 1, 1, 1)
     out, expected = stem(images), reference(stem, sequence).flatten(0, 1)
     assert 0.05 < (out > 0).double().mean() < 0.6
     torch.testing.assert_close(out, expected)
+    pooled = make(**options, pool=True)  # its max-pool sees the graded values
+    pooled.load_state_dict(stem.state_dict())
+    torch.testing.assert_close(pooled(images), F.max_pool2d(out, 3, 2, 1))
     weight = torch.randn_like(out)
     inputs = [images, *stem.parameters()]
     grads = torch.autograd.grad((out * weight).sum(), inputs)
@@ -123,17 +126,14 @@ def test_counts_of_parameters():
     assert count_parameters(stem) == rest + 131_072 + 36
     odd = build_stem('gac', 3, 64, layers_of(5))
     assert count_parameters(odd.temporal) == 2 * 5 * 2
-
-
-@pytest.mark.parametrize(
-    ('temporal', 'spatial_channel', 'more'),
-    [(True, False, 2 * 4 * 2), (False, True, 2 * 3**2 * 8**2)],
-)
-def test_ablations_leave_the_other_part_out(temporal, spatial_channel, more):
-    options = {'temporal': temporal, 'spatial_channel': spatial_channel}
-    stem = make(**options, sca_kernel_size=3)
-    plain = build_stem('cifar', 3, 8, layers_of())
-    assert count_parameters(stem) == count_parameters(plain) + more
+    plain = count_parameters(build_stem('cifar', 3, 8, layers_of()))
+    for (temporal, spatial_channel), more in zip(
+        ATTENTION[1:], (2 * 4 * 2, 2 * 3**2 * 8**2), strict=True
+    ):
+        stem = make(
+            temporal=temporal, spatial_channel=spatial_channel, sca_kernel_size=3
+        )
+        assert count_parameters(stem) == plain + more
 
 
 @pytest.mark.parametrize(
@@ -160,16 +160,6 @@ def test_output_is_graded_where_spikes_are(preset, frames):
     assert graded.min() > 0
     assert graded.max() < 1
     assert len(graded.unique()) > 10
-
-
-@pytest.mark.parametrize(('temporal', 'spatial_channel'), ATTENTION)
-def test_a_max_pool_sees_the_graded_values(temporal, spatial_channel):
-    attention = {'temporal': temporal, 'spatial_channel': spatial_channel}
-    stem, pooled = make(**attention), make(**attention, pool=True)
-    pooled.load_state_dict(stem.state_dict())
-    image = batch()
-    expected = F.max_pool2d(stem(image), 3, stride=2, padding=1)
-    torch.testing.assert_close(pooled(image), expected)
 
 
 def test_each_frame_is_attended_to_with_its_step():
@@ -239,8 +229,8 @@ def test_temporal_attention_never_starts_silent():
         options = {'num_steps': 2, 'base_channels': 8, 'out_indices': (0,)}
         backbone = MSResNet(18, stem='gac-cifar', **options)
         backbone.init_weights()
-        image = torch.randn(1, 3, 16, 16)
-        scores = backbone.stem.temporal(backbone.stem.currents(image)[None])
+        currents = backbone.stem.currents(torch.randn(1, 3, 16, 16))
+        scores = backbone.stem.temporal(currents[None])
         assert scores.abs().max() > 0.02
         assert scores[0] != scores[1]
 
