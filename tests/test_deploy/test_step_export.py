@@ -15,6 +15,7 @@ from test_deploy.detectors import detector, session
 from torch import Tensor, nn
 
 from mmsnn.deploy.export.agreement import picture_of
+from mmsnn.deploy.export.exporters import EXPORTERS
 from mmsnn.deploy.export.step_export import (
     StepNetwork,
     export_step,
@@ -177,6 +178,9 @@ def test_regions_cannot_stream() -> None:
     cfg, model = detector('whole')
     with pytest.raises(UserError, match=r'bbox_head.*regions cannot stream'):
         export_step(model, cfg, batch_of(moving(1)[0]))
+    verdict = EXPORTERS['onnx-step'].check(model, cfg, torch.rand(2, 3, 64, 96))
+    assert not verdict.takes
+    assert 'regions cannot stream' in verdict.reasons[0]
 
 
 def test_picture_of_a_batch() -> None:
