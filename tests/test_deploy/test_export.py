@@ -85,6 +85,17 @@ def test_pixel_codes(kind) -> None:
             to_onnx(program, ['images'], ['spikes'])
 
 
+class Grid(nn.Module):
+    def forward(self, x):
+        return torch.stack(torch.meshgrid(x[0], x[1] + 1))
+
+
+def test_grids_without_indexing() -> None:
+    x = torch.rand(2, 5)
+    program = trace(Grid(), [x], [{1: torch.export.Dim('side')}])
+    assert torch.equal(program.module()(x[:, :4]), Grid()(x[:, :4]))
+
+
 @pytest.mark.parametrize('channels_first', [True, False])
 @pytest.mark.parametrize('shape', [(37, 50), (64, 64)])
 def test_preprocessing_is_that_of_the_pipeline(shape, channels_first) -> None:

@@ -43,15 +43,28 @@ def trace(
             program = torch.export.export(
                 network, tuple(inputs), dynamic_shapes=tuple(dynamic), strict=False
             )
+            _name_indexing(program)
+            table = decompositions()
+            table[torch.ops.mmsnn.clamp_intensities.default] = _clamp_intensities
+            return program.run_decompositions(table)
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(
                 f'{type(network).__name__} cannot be traced by torch.export: '
                 f'{reason[0]}'
             ) from error
-        table = decompositions()
-        table[torch.ops.mmsnn.clamp_intensities.default] = _clamp_intensities
-        return program.run_decompositions(table)
+
+
+def _name_indexing(program: ExportedProgram) -> None:
+    """Make the default of ``torch.meshgrid`` explicit, in place.
+
+    PyTorch 2.10 cannot decompose the operator without it, which FCOS calls.
+    """
+    for node in program.graph.nodes:
+        if node.target is torch.ops.aten.meshgrid.default:
+            node.target = torch.ops.aten.meshgrid.indexing
+            node.kwargs = {'indexing': 'ij'}
+    program.graph_module.recompile()
 
 
 def _clamp_intensities(x: Tensor, stem: str) -> Tensor:
