@@ -59,7 +59,7 @@ def check(rows: list[list[str]], number: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('kind', ['FCOS', 'FasterRCNN', 'whole'])
+@pytest.mark.parametrize('kind', ['FCOS', 'FasterRCNN'])
 def test_pictures(kind: str, export: Call, capsys: Captured) -> None:
     assert export('onnx', kind) == 0
     printed = capsys.readouterr()
