@@ -16,7 +16,7 @@ ALLOWED = {
     'models': {'ops'},
     'datasets': {'ops', 'models'},
     'evaluation': {'datasets'},
-    'deploy': {'ops', 'models'},
+    'deploy': {'ops', 'models', 'streaming'},
     'streaming': {'ops', 'models'},
     'analysis': {'ops', 'models', 'datasets', 'deploy', 'streaming'},
     'inference': {'ops', 'models', 'datasets', 'deploy', 'streaming', 'analysis'},

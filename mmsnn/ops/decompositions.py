@@ -24,26 +24,33 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
     operators = torch.ops.mmsnn
     return {
         operators.multi_step.default: _multi_step,
+        operators.multi_step_from.default: _multi_step_from,
         operators.integer_multi_step.default: _integer_multi_step,
+        operators.integer_multi_step_from.default: _integer_multi_step_from,
         operators.gate.default: _gate,
     }
 
 
 def _multi_step(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
+    return _multi_step_from(x_seq, None, *args)[:2]
+
+
+def _multi_step_from(
+    x_seq: Tensor, v: Tensor | None, *args: Any
+) -> tuple[Tensor, Tensor, Tensor]:
     *settings, keep, as_bytes = args
     rule = Rule(*settings)
     spikes, potentials = [], []
-    v = None
     for x in x_seq.to(state_dtype(x_seq.dtype)).unbind():
         h = _charge(v, x, rule)
         fired = h >= rule.v_threshold
         spikes.append(fired.to(torch.uint8 if as_bytes else x_seq.dtype))
         potentials.append(h)
         if rule.v_reset is None:
-            v = h - rule.v_threshold * fired.to(h.dtype)
+            v = final = h - rule.v_threshold * fired.to(h.dtype)
         else:
-            v = torch.where(fired, rule.v_reset, h)
-    return torch.stack(spikes), _kept(potentials, keep)
+            v = final = torch.where(fired, rule.v_reset, h)
+    return torch.stack(spikes), _kept(potentials, keep), final
 
 
 def _charge(v: Tensor | None, x: Tensor, rule: Rule) -> Tensor:
@@ -62,23 +69,27 @@ def _charge(v: Tensor | None, x: Tensor, rule: Rule) -> Tensor:
     return distance * decay + v
 
 
-def _integer_multi_step(
+def _integer_multi_step(x_seq: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
+    return _integer_multi_step_from(x_seq, None, *args)[:2]
+
+
+def _integer_multi_step_from(
     x_seq: Tensor,
+    v: Tensor | None,
     decay: float,
     max_value: int,
     normalize: bool,
     detach_reset: bool,
     keep: bool,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     values, potentials = [], []
-    v = None
     for x in x_seq.to(state_dtype(x_seq.dtype)).unbind():
         h = x if v is None else v * decay + x
         value = h.clamp(0, max_value).round()
         values.append((value / max_value if normalize else value).to(x_seq.dtype))
         potentials.append(h)
-        v = h - value
-    return torch.stack(values), _kept(potentials, keep)
+        v = final = h - value
+    return torch.stack(values), _kept(potentials, keep), final
 
 
 def _kept(potentials: list[Tensor], keep: bool) -> Tensor:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from mmsnn.deploy import fold_norms, quantize_int8
+from mmsnn.deploy.export.onnx_program import trace
+from mmsnn.deploy.export.step_export import StepNetwork, rest_of
 from mmsnn.models.layers import set_recompute
 from mmsnn.models.stems.pixel_coding import CodedStem
 from mmsnn.streaming import detach, restart, step, to
@@ -126,6 +128,36 @@ def test_decoders(name: str) -> None:
                 torch.testing.assert_close(out, decoder(spikes[:4]))
     assert all(torch.equal(result, results[0]) for result in results)
     assert all(len(value) == 2 for value in state.values())
+
+
+@pytest.mark.parametrize('name', [*NEURONS, *DECODERS])
+@torch.no_grad()
+def test_steps_leave_pytorch(name: str) -> None:
+    """Exported, a step is of PyTorch's own operators, for any batch size."""
+    is_neuron = name in NEURONS
+    network = make_neuron(name, 1) if is_neuron else make_decoder(name, num_steps=3)
+    network.eval()
+
+    def sequence(items: int, number: int) -> list[Tensor]:
+        shape = (items, 16, 5, 4) if is_neuron else (1, items, 16, 5, 4)
+        return [torch.rand(shape).round() for _ in range(number)]
+
+    examples = sequence(2, 1)
+    rest, batch = rest_of(network, examples, 1), torch.export.Dim('batch')
+    program = trace(
+        StepNetwork(network, 1, rest),
+        [examples, [*rest.values()]],
+        [[{int(not is_neuron): batch}], [{0: batch} for _ in rest]],
+    )
+    targets = {str(node.target) for node in program.graph.nodes}
+    assert not any('mmsnn' in target for target in targets)
+    exported, state = program.module(), None
+    states = [value.new_zeros(3, *value.shape[1:]) for value in rest.values()]
+    for x in sequence(3, 5):
+        found, *states = exported([x], states)
+        expected, state = step(network, x, num_steps=1, state=state)
+        assert torch.equal(found, expected)
+        assert all(map(torch.equal, states, state.values()))
 
 
 def active(**options: Any) -> nn.Module:

@@ -157,7 +157,7 @@ def test_layers_and_exporters_of_a_config(examine: Callable[..., str]) -> None:
     multiply = sum(row[2:3] == ['multiplications'] for row in found.values())
     assert f'{fed} of {len(found) - len(EXPORTERS)} layers' in printed
     assert f'; {multiply} multiply' in printed
-    for name in ('onnx', 'torch', 'nir'):
+    for name in ('onnx', 'onnx-step', 'torch', 'nir'):
         assert found[f'mmsnn export {name}'][0] == 'all'
 
 

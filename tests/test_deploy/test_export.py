@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from contracts.parts import layers
 from mmcv.ops import batched_nms
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
@@ -15,6 +16,7 @@ from mmsnn.deploy.export.onnx_program import to_onnx, trace
 from mmsnn.deploy.export.picture_input import PictureInput
 from mmsnn.deploy.export.precision import quantize
 from mmsnn.deploy.export.suppression import suppress
+from mmsnn.models.stems import build_stem
 from mmsnn.utils.errors import UserError
 
 onnx = pytest.importorskip('onnx')
@@ -67,6 +69,31 @@ def test_suppression_in_onnx() -> None:
         found = session(model).run(None, feeds)
         for one, other in zip(found, Suppression()(*given), strict=True):
             assert np.array_equal(one, other.numpy())
+
+
+@pytest.mark.parametrize('kind', ['LatencyStem', 'PhaseStem', 'RateStem'])
+def test_pixel_codes(kind) -> None:
+    stem = build_stem(dict(type=kind), 3, 4, layers(8), True).eval()
+    program = trace(stem, [torch.rand(2, 3, 9, 9)], [{0: torch.export.Dim('batch')}])
+    operators = {str(node.target) for node in program.graph.nodes}
+    drawn = {'mmsnn.seeded_bernoulli.default'} if kind == 'RateStem' else set()
+    assert {name for name in operators if 'mmsnn' in name} == drawn
+    images = torch.rand(3, 3, 9, 9)
+    assert torch.equal(program.module()(images), stem(images))
+    if drawn:
+        with pytest.raises(UserError, match='seeded_bernoulli'):
+            to_onnx(program, ['images'], ['spikes'])
+
+
+class Grid(nn.Module):
+    def forward(self, x):
+        return torch.stack(torch.meshgrid(x[0], x[1] + 1))
+
+
+def test_grids_without_indexing() -> None:
+    x = torch.rand(2, 5)
+    program = trace(Grid(), [x], [{1: torch.export.Dim('side')}])
+    assert torch.equal(program.module()(x[:, :4]), Grid()(x[:, :4]))
 
 
 @pytest.mark.parametrize('channels_first', [True, False])

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
-
 from test_datasets.test_event_detection.rvt import random_histograms, write_rvt
 
 from mmsnn.datasets.events.detection import (

@@ -36,18 +36,27 @@ def test_neurons(dtype, decay, learns, v_reset, decay_input, as_bytes) -> None:
     assert spikes.any()
     assert torch.equal(found[0], spikes)
     assert torch.equal(found[1], potentials)
+    start = currents(state)[0]
+    expected = OPS.multi_step_from(x, start, *args[1:])
+    found = TABLE[OPS.multi_step_from.default](x, start, *args[1:])
+    assert not torch.equal(expected[2], potentials[-1])
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize('normalize', [False, True])
 def test_integer_neurons(dtype, normalize) -> None:
-    args = (3 * currents(dtype), 0.25, 4, normalize, False, True)
-    for one, other in zip(
-        TABLE[OPS.integer_multi_step.default](*args),
-        OPS.integer_multi_step(*args),
-        strict=True,
+    x, settings = 3 * currents(dtype), (0.25, 4, normalize, False, True)
+    start = torch.full_like(x[0], -0.7, dtype=torch.promote_types(dtype, torch.float32))
+    for name, args in (
+        ('integer_multi_step', (x, *settings)),
+        ('integer_multi_step_from', (x, start, *settings)),
     ):
-        assert torch.equal(one, other)
+        operator = getattr(OPS, name)
+        found, expected = TABLE[operator.default](*args), operator(*args)
+        for one, other in zip(found, expected, strict=True):
+            assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize(

@@ -11,79 +11,27 @@ Examples:
 
 import argparse
 
-from mmsnn.cli.common.exit_codes import note
 from mmsnn.cli.common.progress import progress, track
 
 from . import common
-
-PRECISIONS = ('fp32', 'fp16', 'int8')
+from .onnx_files import add_precision, check_packages, report, save
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     common.add_options(parser, '.onnx')
-    parser.add_argument(
-        '--precision',
-        choices=PRECISIONS,
-        default='fp32',
-        help='of the stored weights; arithmetic is in fp32 (default: fp32)',
-    )
+    add_precision(parser)
 
 
 def main(args: argparse.Namespace) -> None:
     """Export, save, compare and print."""
-    from mmsnn.utils.errors import UserError
-
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is not installed: pip install 'mmsnn[export]'"
-        ) from error
-
+    check_packages()
     from mmsnn.deploy.export.agreement import compare
     from mmsnn.deploy.export.onnx_export import export_onnx
-    from mmsnn.deploy.export.precision import compress
-    from mmsnn.reporting.tables import Column, Table
-    from mmsnn.utils.atomic_files import write_atomically
 
     cfg, model, batches = common.load(args, '.onnx')
     progress('Exporting, which takes one or two minutes')
-    content = compress(export_onnx(model, cfg), args.precision).SerializeToString()
-    write_atomically(args.out, content)
-    onnxruntime.set_default_logger_severity(3)
-    session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
+    session, size = save(export_onnx(model, cfg), args)
     found = list(compare(model, session, track(batches, 'Comparing')))
-    columns = (
-        Column('image'),
-        Column('PyTorch'),
-        Column('exported'),
-        Column('matched'),
-        Column('greatest difference of boxes', 'px', '.1e'),
-        Column('of scores', format='.1e'),
-    )
-    rows = tuple(
-        (
-            one.image,
-            one.expected,
-            one.found,
-            one.matched,
-            one.box_error,
-            one.score_error,
-        )
-        for one in found
-    )
-    print(
-        Table('Detections of PyTorch and of the exported network', columns, rows).text()
-    )
-    differ = sum(not one.equal for one in found)
-    if differ:
-        reason = (
-            f'weights in {args.precision} change them'
-            if args.precision != 'fp32'
-            else 'rounding flips spikes whose potential is at the threshold'
-        )
-        note(f'{differ} of {len(found)} images have other detections: {reason}')
-    print(f'\nSaved {args.out} ({len(content) / 1e6:.1f} MB)')
+    report('Detections of PyTorch and of the exported network', found, args)
+    print(f'\nSaved {args.out} ({size / 1e6:.1f} MB)')

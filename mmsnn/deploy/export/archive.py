@@ -1,6 +1,9 @@
 """Export of detectors and classifiers as programs of torch.export."""
 
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +12,8 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from mmsnn.deploy.folding import fold_norms
+from mmsnn.ops.build import CompilerError, find_compiler
+from mmsnn.utils.errors import UserError
 
 from .onnx_program import dims, trace
 from .picture_input import PictureInput
@@ -63,13 +68,35 @@ def export_archive(model: nn.Module, cfg: Config) -> Traced:
     return Traced(program, tuple(names), network.outputs, preprocessing)
 
 
+def compile_program(program: ExportedProgram) -> bytes:
+    """Return a package of AOTInductor, compiled for this machine's processor.
+
+    Args:
+        program: A traced network, see :func:`export_archive`.
+
+    Raises:
+        UserError: If there is no C++ compiler.
+    """
+    try:
+        settings = {'cpp.cxx': find_compiler(), 'cpp.dynamic_threads': True}
+    except CompilerError as error:
+        raise UserError(f'compiling needs a C++ compiler: {error}') from error
+    with tempfile.TemporaryDirectory() as folder:
+        path = torch._inductor.aoti_compile_and_package(
+            program,
+            package_path=f'{folder}/network.pt2',
+            inductor_configs=settings,
+        )
+        return Path(path).read_bytes()
+
+
 @torch.no_grad()
-def compare_archive(model: Any, archive: nn.Module, batch: Any) -> float:
+def compare_archive(model: Any, archive: Callable[..., Any], batch: Any) -> float:
     """Return the greatest difference between the results for a batch of one image.
 
     Args:
         model: The model, in evaluation mode.
-        archive: The module of the traced program.
+        archive: The module of the traced program, or the compiled program.
         batch: See :func:`mmsnn.analysis.model_inputs.make_batches`.
     """
     data = model.data_preprocessor(dict(batch), False)
@@ -94,4 +121,4 @@ def compare_archive(model: Any, archive: nn.Module, batch: Any) -> float:
     )
 
 
-__all__ = ['Traced', 'compare_archive', 'export_archive']
+__all__ = ['Traced', 'compare_archive', 'compile_program', 'export_archive']

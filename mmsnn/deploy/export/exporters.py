@@ -11,6 +11,7 @@ from mmsnn.utils.errors import UserError
 
 from .nir_graph import check_nir, nir_networks
 from .picture_input import PictureInput
+from .step_export import example_inputs, rest_of
 from .tensor_networks import as_tensor_network
 
 
@@ -52,6 +53,19 @@ def check_tensor_network(model: nn.Module, cfg: Config, images: Tensor) -> Verdi
     return Verdict('' if reasons else 'all', tuple(reasons))
 
 
+def check_step(model: nn.Module, cfg: Config, images: Tensor) -> Verdict:
+    """Check also that every part of the model can stream."""
+    verdict = check_tensor_network(model, cfg, images)
+    if verdict.reasons:
+        return verdict
+    network = as_tensor_network(model).eval()
+    try:
+        rest_of(network, [*example_inputs(network, images).values()], num_steps=1)
+    except UserError as error:
+        return Verdict('', (str(error),))
+    return verdict
+
+
 def check_nir_parts(model: nn.Module, cfg: Config, images: Tensor) -> Verdict:
     """Check a classifier up to its scores, then the backbone."""
     reasons: list[str] = []
@@ -71,6 +85,7 @@ EXPORTERS: NamedRows[Exporter] = NamedRows(
     Exporter,
     {
         'onnx': Exporter(check_tensor_network),
+        'onnx-step': Exporter(check_step),
         'torch': Exporter(check_tensor_network),
         'nir': Exporter(check_nir_parts),
     },

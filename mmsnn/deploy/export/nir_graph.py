@@ -13,6 +13,7 @@ from mmsnn.deploy.folding import fold_norms
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.utils.errors import UserError
 
+from . import nir_shape_operators  # noqa: F401
 from .nir_operators import DT, REASONS, TRANSLATIONS
 from .nir_signals import Call, GraphBuilder, NotInNIR, Signal
 

@@ -1,11 +1,10 @@
-"""Translation of PyTorch's and mmsnn's operators to nodes of NIR."""
+"""Translation of neurons, layers with weights, sums and pools to nodes of NIR."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .nir_signals import Call, NotInNIR, Signal, array, pair
@@ -28,7 +27,9 @@ REASONS = {
 """Why NIR cannot express common operators."""
 
 
-def _translates(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def translates(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds a function to :data:`TRANSLATIONS`."""
+
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         TRANSLATIONS.update((name, function) for name in names)
         return function
@@ -36,7 +37,7 @@ def _translates(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     return register
 
 
-@_translates('mmsnn::multi_step')
+@translates('mmsnn::multi_step')
 def _neurons(
     call: Call,
     x: Signal,
@@ -78,7 +79,7 @@ def _neurons(
     return call.neuron(x, node), None
 
 
-@_translates('aten::conv2d')
+@translates('aten::conv2d')
 def _convolution(
     call: Call,
     x: Signal,
@@ -123,7 +124,7 @@ def _dense(weight: Tensor, groups: int) -> Tensor:
     return dense
 
 
-@_translates('aten::batch_norm')
+@translates('aten::batch_norm')
 def _norm(
     call: Call,
     x: Signal,
@@ -143,7 +144,7 @@ def _norm(
     return _convolution(call, x, scale[:, None, None, None], shift, groups=len(scale))
 
 
-@_translates('aten::linear')
+@translates('aten::linear')
 def _linear(
     call: Call, x: Signal, weight: Tensor, bias: Tensor | None = None
 ) -> Signal:
@@ -156,7 +157,7 @@ def _linear(
     return call.linear(x, nir.Affine(array(weight), array(bias)), call.shape[-1:])
 
 
-@_translates('aten::add')
+@translates('aten::add')
 def _sum(call: Call, x: Any, y: Any, alpha: float = 1) -> Signal:
     if not (isinstance(x, Signal) and isinstance(y, Signal)) or alpha != 1:
         raise NotInNIR('NIR adds signals only')
@@ -167,7 +168,7 @@ def _sum(call: Call, x: Any, y: Any, alpha: float = 1) -> Signal:
     return replace(x, sources=x.sources + y.sources, binary=False)
 
 
-def _average(call: Call, x: Signal, kernel: Any, stride: Any, padding: Any) -> Signal:
+def average(call: Call, x: Signal, kernel: Any, stride: Any, padding: Any) -> Signal:
     """Add an average pool over windows of which no one is cut off."""
     import nir
     import numpy as np
@@ -181,7 +182,7 @@ def _average(call: Call, x: Signal, kernel: Any, stride: Any, padding: Any) -> S
     return call.linear(x, nir.AvgPool2d(*windows), (x.shape[0], *call.shape[-2:]))
 
 
-@_translates('aten::avg_pool2d')
+@translates('aten::avg_pool2d')
 def _average_pool(
     call: Call,
     x: Signal,
@@ -195,19 +196,19 @@ def _average_pool(
     if any(padding) and not count_include_pad or divisor_override is not None:
         raise NotInNIR('it divides by another number than the size of its windows')
     windows = map(pair, (kernel_size, stride or kernel_size, padding))
-    return _average(call, x, *windows)
+    return average(call, x, *windows)
 
 
-@_translates('aten::adaptive_avg_pool2d')
+@translates('aten::adaptive_avg_pool2d')
 def _adaptive_pool(call: Call, x: Signal, output_size: Sequence[int]) -> Signal:
     sizes = tuple(zip(x.shape[1:], output_size, strict=True))
     if any(size % found for size, found in sizes):
         raise NotInNIR('its windows have different sizes')
     kernel = tuple(size // found for size, found in sizes)
-    return _average(call, x, kernel, kernel, (0, 0))
+    return average(call, x, kernel, kernel, (0, 0))
 
 
-@_translates('aten::max_pool2d')
+@translates('aten::max_pool2d')
 def _max_pool(
     call: Call,
     x: Signal,
@@ -226,7 +227,7 @@ def _max_pool(
         raise NotInNIR('its windows are dilated')
     kernel = pair(kernel_size)
     windows = kernel, pair(stride or kernel_size), pair(padding)
-    mean = _average(replace(call, layer=f'{call.layer}.mean'), x, *windows)
+    mean = average(replace(call, layer=f'{call.layer}.mean'), x, *windows)
     # fires where a spike is in the window, and is at rest after every time step
     node = nir.IF(
         r=np.full(mean.shape, 1 / DT),
@@ -236,91 +237,4 @@ def _max_pool(
     return call.neuron(mean, node)
 
 
-@_translates('aten::mean')
-def _mean(
-    call: Call, x: Signal, dim: Sequence[int] | None = None, keepdim: bool = False
-) -> Signal:
-    lead = len(call.lead(x))
-    dims = sorted(d % len(call.given) for d in dim or range(len(call.given)))
-    if len(x.shape) == 3 and dims == [lead + 1, lead + 2]:
-        call_of_pool = replace(call, shape=(x.shape[0], 1, 1))
-        pooled = _average(call_of_pool, x, x.shape[1:], x.shape[1:], (0, 0))
-        return pooled if keepdim else _flatten(call, pooled)
-    if lead == 2 and dims == [0] and call.is_timed(x) and not keepdim:
-        return replace(x, order='N', binary=False, averaged=True)
-    raise NotInNIR('NIR has no mean, except over time at the end or over positions')
-
-
-def _flatten(call: Call, x: Signal) -> Signal:
-    """Add the flattening of a sample."""
-    import nir
-
-    node = nir.Flatten({'input': x.shape}, start_dim=0, end_dim=-1)
-    return call.linear(x, node, [math.prod(x.shape)], '.flatten')
-
-
-@_translates(
-    *('aten::view', 'aten::reshape', 'aten::flatten', 'aten::unflatten'),
-    *('aten::squeeze', 'aten::unsqueeze'),
-)
-def _view(call: Call, x: Signal, *shape: Any) -> Signal:
-    """Regroup time steps and samples, or flatten each sample."""
-    number = math.prod(call.lead(x))
-    for dims in range(len(call.shape) + 1):
-        if math.prod(call.shape[:dims]) == number:
-            if call.shape[dims:] == x.shape:
-                return x
-            if call.shape[dims:] == (math.prod(x.shape),):
-                return _flatten(call, x)
-    raise NotInNIR(f'NIR cannot reshape {list(x.shape)}')
-
-
-@_translates('aten::expand')
-def _expand(call: Call, x: Signal, size: Sequence[int], implicit: bool = False) -> Any:
-    if call.shape == call.given:
-        return x
-    if x.order == 'N' and call.shape == (call.num_steps, *call.given):
-        return replace(x, order='TN')
-    raise NotInNIR('it repeats a signal otherwise than over time')
-
-
-@_translates('aten::cat')
-def _concatenation(call: Call, tensors: Sequence[Any], dim: int = 0) -> Signal:
-    first = tensors[0]
-    repeats = len(tensors) == call.num_steps and all(x is first for x in tensors)
-    if dim == 0 and repeats and first.order == 'N' and not first.averaged:
-        return replace(first, order='TN')
-    raise NotInNIR(REASONS['aten::cat'])
-
-
-@_translates('aten::transpose')
-def _transpose(call: Call, x: Signal, dim0: int, dim1: int) -> Signal:
-    if len(call.lead(x)) == 2 and {dim0, dim1} == {0, 1} and x.order != 'N':
-        return replace(x, order=x.order[::-1])
-    raise NotInNIR('NIR cannot transpose')
-
-
-@_translates('aten::to', 'aten::_to_copy')
-def _cast(call: Call, x: Signal, *args: Any, **kwargs: Any) -> Signal:
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, torch.dtype) and not value.is_floating_point:
-            raise NotInNIR(f'it is cast to {value}')
-    return x
-
-
-@_translates('aten::dropout', 'aten::feature_dropout')
-def _dropout(call: Call, x: Signal, p: float, train: bool) -> Signal:
-    if train:
-        raise NotInNIR('it draws random numbers')
-    return x
-
-
-@_translates(
-    *('aten::contiguous', 'aten::clone', 'aten::alias', 'aten::detach'),
-    'aten::_assert_tensor_metadata',
-)
-def _same(call: Call, x: Signal, *args: Any, **kwargs: Any) -> Signal:
-    return x
-
-
-__all__ = ['DT', 'REASONS', 'TRANSLATIONS']
+__all__ = ['DT', 'REASONS', 'TRANSLATIONS', 'average', 'translates']

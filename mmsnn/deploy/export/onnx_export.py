@@ -1,5 +1,6 @@
 """Export of detectors and classifiers to ONNX, from the picture to the boxes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -7,6 +8,7 @@ from torch import nn
 
 from .archive import export_archive
 from .onnx_program import to_onnx
+from .picture_input import PictureInput
 
 
 def export_onnx(model: nn.Module, cfg: Config) -> Any:
@@ -31,21 +33,39 @@ def export_onnx(model: nn.Module, cfg: Config) -> Any:
         UserError: If the model or its preprocessing cannot be exported.
         ImportError: If onnx or onnxscript is missing.
     """
-    import onnx
-
     traced = export_archive(model, cfg)
     body = to_onnx(traced.program, traced.inputs, traced.outputs)
-    before = traced.preprocessing.model(resizes='size' in traced.inputs)
+    return behind_pictures(traced.preprocessing, body, traced.inputs)
+
+
+def behind_pictures(
+    preprocessing: PictureInput,
+    body: Any,
+    inputs: Sequence[str],
+    size: tuple[int, int] | None = None,
+) -> Any:
+    """Return the ONNX model of a network with the preprocessing of pictures before it.
+
+    Args:
+        preprocessing: What precedes the network.
+        body: The network, as an ``onnx.ModelProto``; its names are changed.
+        inputs: Those of its inputs that the preprocessing computes: ``images`` and, for
+            a detector, ``size`` and ``scale``. Others remain inputs.
+        size: Height and width of the pictures; None for pictures of any size.
+    """
+    import onnx
+
+    before = preprocessing.model(resizes='size' in inputs, size=size)
     body.ir_version = before.ir_version
+    names = [value.name for value in (*body.graph.input, *body.graph.output)]
     merged = onnx.compose.merge_models(
         before,
         onnx.compose.add_prefix(body, 'network/', rename_inputs=True),
-        [(name, f'network/{name}') for name in traced.inputs],
-        outputs=[f'network/{name}' for name in traced.outputs],
+        [(name, f'network/{name}') for name in inputs],
     )
     # one entry for the operators of both parts
     del merged.opset_import[1:]
-    _rename(merged, {f'network/{name}': name for name in traced.outputs})
+    _rename(merged, {f'network/{name}': name for name in names if name not in inputs})
     return merged
 
 
@@ -54,8 +74,8 @@ def _rename(model: Any, names: dict[str, str]) -> None:
     for node in model.graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
-    for value in model.graph.output:
+    for value in (*model.graph.input, *model.graph.output):
         value.name = names.get(value.name, value.name)
 
 
-__all__ = ['export_onnx']
+__all__ = ['behind_pictures', 'export_onnx']

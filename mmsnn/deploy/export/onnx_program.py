@@ -4,15 +4,16 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from mmsnn.models.stems import pixel_coding  # noqa: F401
 from mmsnn.ops import decompositions
-from mmsnn.utils.errors import UserError
+from mmsnn.utils.errors import UserError, first_line
 
 from . import suppression  # noqa: F401
 
@@ -24,14 +25,15 @@ _NO_LIMIT = 2**31 - 1
 
 
 def trace(
-    network: nn.Module, inputs: Sequence[Tensor], dynamic: Sequence[Mapping[int, Any]]
+    network: nn.Module, inputs: Sequence[Any], dynamic: Sequence[Any]
 ) -> ExportedProgram:
     """Export a network with PyTorch's own operators only, time steps unrolled.
 
     Args:
         network: In evaluation mode.
-        inputs: Examples of its inputs.
-        dynamic: For each input, the dimensions whose size may change.
+        inputs: Examples of its inputs, tensors or lists of tensors.
+        dynamic: For each input, or list of inputs, the dimensions whose size may
+            change.
 
     Raises:
         UserError: If PyTorch cannot trace it.
@@ -41,13 +43,33 @@ def trace(
             program = torch.export.export(
                 network, tuple(inputs), dynamic_shapes=tuple(dynamic), strict=False
             )
+            _name_indexing(program)
+            table = decompositions()
+            table[torch.ops.mmsnn.clamp_intensities.default] = _clamp_intensities
+            return program.run_decompositions(table)
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(
                 f'{type(network).__name__} cannot be traced by torch.export: '
                 f'{reason[0]}'
             ) from error
-        return program.run_decompositions(decompositions())
+
+
+def _name_indexing(program: ExportedProgram) -> None:
+    """Make the default of ``torch.meshgrid`` explicit, in place.
+
+    PyTorch 2.10 cannot decompose the operator without it, which FCOS calls.
+    """
+    for node in program.graph.nodes:
+        if node.target is torch.ops.aten.meshgrid.default:
+            node.target = torch.ops.aten.meshgrid.indexing
+            node.kwargs = {'indexing': 'ij'}
+    program.graph_module.recompile()
+
+
+def _clamp_intensities(x: Tensor, stem: str) -> Tensor:
+    """Decompose the operator of pixel codes, without its check of the range."""
+    return x.clamp(0, 1)
 
 
 def dims(divisor: int) -> tuple[Any, Any, Any]:
@@ -67,17 +89,29 @@ def to_onnx(
         outputs: Names of the outputs.
     """
     with _quiet():
-        exported: Any = torch.onnx.export(
-            program,
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            custom_translation_table={
-                torch.ops.mmsnn_export.unsuppressed.default: _unsuppressed()
-            },
-        )
+        try:
+            exported: Any = torch.onnx.export(
+                program,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                custom_translation_table={
+                    torch.ops.mmsnn_export.unsuppressed.default: _unsuppressed()
+                },
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise UserError(
+                f'ONNX cannot express the network: {_root(error)}'
+            ) from error
     return exported.model_proto
+
+
+def _root(error: BaseException) -> str:
+    """Return the first line of the error that caused another one."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return first_line(error)
 
 
 def _unsuppressed() -> Any:

@@ -63,7 +63,7 @@ class PictureInput:
             **_resizing(cfg),
         )
 
-    def model(self, resizes: bool = True) -> Any:
+    def model(self, resizes: bool = True, size: tuple[int, int] | None = None) -> Any:
         """Return the graph as an ``onnx.ModelProto``.
 
         It takes ``pictures``, uint8 ``[N, H, W, C]`` in RGB, and returns ``images``
@@ -72,6 +72,7 @@ class PictureInput:
 
         Args:
             resizes: Whether ``size`` and ``scale`` are outputs, as detectors need them.
+            size: Height and width of the pictures; None for pictures of any size.
         """
         graph = _Graph()
         channels = len(self.mean)
@@ -82,10 +83,10 @@ class PictureInput:
         shape = graph.add('Shape', 'pictures')
         old = graph.add('Gather', shape, graph.ints(1, 2))
         old = graph.add('Cast', old, to=_FLOAT)
-        size = self._resized(graph, old)
+        new = self._resized(graph, old)
         if self.scale is not None:
             full = [graph.add('Gather', shape, graph.ints(0)), graph.ints(channels)]
-            full.append(graph.add('Cast', size, to=_INT64))
+            full.append(graph.add('Cast', new, to=_INT64))
             planes = graph.add(
                 'Resize',
                 planes,
@@ -96,20 +97,21 @@ class PictureInput:
                 coordinate_transformation_mode='half_pixel',
             )
             planes = graph.add('Round', planes)
-        graph.add('Identity', size, name='size')
-        ratios = graph.add('Div', size, old)
+        graph.add('Identity', new, name='size')
+        ratios = graph.add('Div', new, old)
         graph.add('Gather', ratios, graph.ints(1, 0), name='scale')
         mean, std = (
             graph.floats(*values, shape=[channels, 1, 1])
             for values in (self.mean, self.std)
         )
         normal = graph.add('Div', graph.add('Sub', planes, mean), std)
-        steps = graph.add('Div', size, graph.floats(self.divisor))
+        steps = graph.add('Div', new, graph.floats(self.divisor))
         padded = graph.add('Mul', graph.add('Ceil', steps), graph.floats(self.divisor))
-        missing = graph.add('Cast', graph.add('Sub', padded, size), to=_INT64)
+        missing = graph.add('Cast', graph.add('Sub', padded, new), to=_INT64)
         pads = graph.add('Concat', graph.ints(*[0] * 6), missing, axis=0)
         graph.add('Pad', normal, pads, name='images')
-        return graph.model(channels, ['size', 'scale'] if resizes else [])
+        numbers = ['size', 'scale'] if resizes else []
+        return graph.model(channels, numbers, size or ('rows', 'columns'))
 
     def _resized(self, graph: '_Graph', old: str) -> str:
         """Return the new height and width, rounded as MMCV rounds them."""
@@ -160,7 +162,9 @@ class _Graph:
             vector if shape is None else self.add('Reshape', vector, self.ints(*shape))
         )
 
-    def model(self, channels: int, numbers: list[str]) -> Any:
+    def model(
+        self, channels: int, numbers: list[str], size: tuple[int | str, int | str]
+    ) -> Any:
         """Return the checked model."""
         from onnx import checker, helper
 
@@ -170,7 +174,7 @@ class _Graph:
         graph = helper.make_graph(
             self.nodes,
             'preprocessing',
-            [value('pictures', _UINT8, 'batch', 'rows', 'columns', channels)],
+            [value('pictures', _UINT8, 'batch', *size, channels)],
             [
                 value('images', _FLOAT, 'batch', channels, 'height', 'width'),
                 *(value(name, _FLOAT, 2) for name in numbers),

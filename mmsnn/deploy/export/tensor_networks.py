@@ -53,6 +53,7 @@ class ClassifierNetwork(nn.Module):
     """
 
     outputs = ('probabilities',)
+    wraps = 'model'
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -82,6 +83,7 @@ class SingleStageNetwork(nn.Module):
     """
 
     outputs = ('boxes', 'scores', 'labels')
+    wraps = 'detector'
 
     def __init__(self, detector: Any) -> None:
         super().__init__()

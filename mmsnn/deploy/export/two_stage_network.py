@@ -41,6 +41,7 @@ class TwoStageNetwork(nn.Module):
     """
 
     outputs = ('boxes', 'scores', 'labels')
+    wraps = 'detector'
 
     def __init__(self, detector: Any) -> None:
         super().__init__()

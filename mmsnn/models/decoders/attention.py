@@ -178,7 +178,7 @@ class ASD(BaseDecoder):
 
     def _completed(self, window: Tensor, known: Tensor) -> Tensor:
         """Return the window with each item's ``known`` last steps at its beginning."""
-        if bool((known == self.num_steps).all()):
+        if not torch.compiler.is_compiling() and (known == self.num_steps).all():
             return window
         steps = torch.arange(self.num_steps, device=window.device)[:, None]
         places = (self.num_steps - known + steps).clamp(max=self.num_steps - 1)

@@ -18,7 +18,7 @@ from mmsnn.ops import (
 from mmsnn.utils import check_bool, check_number, check_positive, check_positive_int
 from mmsnn.utils.signatures import spell_out
 
-from .carried_state import carried_state, current_steps
+from .carried_state import CarriedState, carried_state, current_steps
 from .surrogates import Surrogate, build_surrogate
 
 SpikeValues = Literal['binary', 'integer']
@@ -144,8 +144,9 @@ class BaseNeuron(nn.Module):
             TypeError: If ``x`` is not a floating tensor.
         """
         x_seq = self._unfold(x)
-        if carried_state() is not None:
-            return self._continue(x_seq).reshape(x.shape)
+        carried = carried_state()
+        if carried is not None:
+            return self._continue(x_seq, carried).reshape(x.shape)
         return self.fire(x_seq).flatten(0, 1)
 
     def fire(self, x_seq: Tensor) -> Tensor:
@@ -163,17 +164,16 @@ class BaseNeuron(nn.Module):
         fire = spike_bytes_from if self.in_bytes else multi_step_from
         return fire(x_seq, v, self.decay(), self.dynamics)
 
-    def _continue(self, x_seq: Tensor) -> Tensor:
+    def _continue(self, x_seq: Tensor, carried: CarriedState) -> Tensor:
         """Return the spikes of a call that streams."""
-        carried = carried_state()
-        if carried is None or self.of_regions:
+        key = carried.key(self)
+        if self.of_regions:
             raise ValueError(
-                'neurons of regions cannot stream: the regions of a call are not those '
-                'of the call before'
+                f'{key.partition("#")[0]}: neurons of regions cannot stream: the '
+                'regions of a call are not those of the call before'
             )
         if x_seq.dim() == 6:  # of a stem, [T, 1, N, C, H, W]
             x_seq = x_seq.squeeze(1)
-        key = carried.key(self)
         v = carried.take(key, 'v', x_seq.shape[1:])
         if v is not None:
             v = v.to(x_seq.device, torch.promote_types(x_seq.dtype, torch.float32))

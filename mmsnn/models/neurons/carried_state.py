@@ -94,9 +94,9 @@ _CARRIED: ContextVar[CarriedState | None] = ContextVar('carried_state', default=
 def carried_state() -> CarriedState | None:
     """Return the states of the call that streams, None if there is none.
 
-    Compilers cannot trace the question: in their graphs nothing streams.
+    torch.compile cannot trace the question: in its graphs nothing streams.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_dynamo_compiling():
         return None
     return _CARRIED.get()
 
