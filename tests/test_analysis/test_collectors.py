@@ -89,7 +89,11 @@ def test_errors(make: Callable, model: nn.Module) -> None:
     with pytest.raises(ArithmeticError), collector:
         raise ArithmeticError
     assert not count_hooks(model)
-    with collector, pytest.raises(RuntimeError, match='entered already'), collector:
+    with (
+        collector,
+        pytest.raises(RuntimeError, match='been entered'),
+        collector,
+    ):
         pass
 
 

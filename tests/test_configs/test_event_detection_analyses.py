@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mmdet.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 
 from mmsnn.analysis.model_inputs import InputSource, make_batches
 from mmsnn.cli.main import main
@@ -48,8 +48,8 @@ def test_noise_fits_the_preprocessor(name: str) -> None:
     size = SIZES[name.rpartition('_')[2].removesuffix('.py')]
     shape = (settings.num_steps, settings.channels, *size)
     assert [frames.shape for frames in batch['inputs']] == [shape, shape]
-    init_default_scope('mmdet')
-    prepared = MODELS.build(settings)(batch)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        prepared = MODELS.build(settings)(batch)
     assert prepared['inputs'].shape[:3] == (2, *shape[:2])
     assert batch['inputs'][0].sum() > 0
 

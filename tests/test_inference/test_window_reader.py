@@ -1,11 +1,12 @@
 """Recordings of events are cut into the windows that a config's loader takes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 from test_datasets.test_event_detection.rvt import random_histograms, write_rvt
 
 from mmsnn.datasets.events.detection import (
@@ -34,8 +35,9 @@ STEPS = [
 
 
 @pytest.fixture(autouse=True)
-def scope() -> None:
-    init_default_scope('mmdet')
+def scope() -> Iterator[None]:
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
 
 
 def make_events(last: int, number: int = 2000, first: int = 70) -> dict[str, Any]:

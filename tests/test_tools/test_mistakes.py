@@ -30,9 +30,9 @@ be built: model: ... depth must be one of ... (MMSNN_TRACEBACK=1 shows where)
 train {ANN} --auto-scale-lr --cfg-options auto_scale_lr=None | --auto-scale-lr needs \
 auto_scale_lr.base_batch_size in config '{ANN}'
 train {ANN} --skip-broken 0 | --skip-broken must be at least 1, but got 0
-train {ANN} --launcher pytorch | --launcher pytorch ... RANK in their environment
-train {ANN} --launcher slurm | --launcher slurm ... SLURM_PROCID in their environment
-train {ANN} --launcher mpi | --launcher mpi ... OMPI_COMM_WORLD_RANK in their environment
+train {ANN} --launcher pytorch | --launcher pytorch needs RANK in the environment
+train {ANN} --launcher slurm | --launcher slurm needs SLURM_PROCID in the environment
+train {ANN} --launcher mpi | --launcher mpi needs OMPI_COMM_WORLD_RANK in the environment
 test {ANN} x.pth --out result.json | --out must end in .pkl or .pickle, but got \
 'result.json'
 test {ANN} x.pth --show-dir pictures --cfg-options default_hooks.visualization=None | \
@@ -53,7 +53,6 @@ train {ANN} --cfg-options val_evaluator.ann_file=none.json | val_evaluator.ann_f
 'none.json' does not exist (looked in {cwd})
 test {ANN} x.pth --cfg-options test_dataloader.dataset.data_root=data/none | \
 test_dataloader.dataset.data_root: 'data/none' does not
-get_flops {DETECTOR} | data_root: 'data/digits_detection/' does not exist
 browse_dataset {DETECTOR} | data_root: 'data/digits_detection/' does not exist
 benchmark {DETECTOR} | data_root: 'data/digits_detection/' does not exist
 train {FASHION} --cfg-options {T}.download=False | {T}.data_root: 'data/fashion_mnist/' \

@@ -49,7 +49,7 @@ def gac_numbers() -> Iterator[Number]:
         lambda: ours.costs('GAC'),
         'mmsnn energy configs/cifar10/gac-ms-r18-t6_1xb64-250e_cifar10.py --random '
         '--costs GAC',
-        f'{ENERGY}::test_energy_models',
+        f'{ENERGY}::test_assumptions_stand_beside_the_number',
     )
     for depth, reported, difference in (
         (
