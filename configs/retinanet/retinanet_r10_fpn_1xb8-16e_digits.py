@@ -1,0 +1,9 @@
+# Trained for 16 epochs.
+_base_ = './retinanet_r10_fpn_1xb8-8e_digits.py'
+
+max_epochs = 16
+train_cfg = dict(max_epochs=max_epochs)
+param_scheduler = [
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=max_epochs, T_max=max_epochs),
+]

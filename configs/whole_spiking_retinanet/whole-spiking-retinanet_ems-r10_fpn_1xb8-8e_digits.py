@@ -1,0 +1,27 @@
+# Binary spikes: LIF neurons over T = 4 time steps, and EMS-ResNet10.
+_base_ = './whole-spiking-retinanet_pa-a-s-r10-ilif_fpn_1xb8-8e_digits.py'
+
+num_steps = 4
+# EMS-ResNet's own; here its gradient passes through the reset
+neuron = dict(
+    _delete_=True,
+    type='LIF',
+    tau=4 / 3,
+    decay_input=False,
+    v_threshold=0.5,
+    surrogate=dict(type='Rectangular'),
+)
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmsnn.EMSResNet',
+        depth=10,
+        base_channels=32,
+        num_steps=num_steps,
+        out_indices=(0, 1, 2, 3),
+        stem=_base_.model.backbone.stem,
+    ),
+    neck=dict(num_steps=num_steps, neuron=neuron),
+    bbox_head=dict(num_steps=num_steps, neuron=neuron),
+)
