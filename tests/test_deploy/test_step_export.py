@@ -83,6 +83,7 @@ def test_zeros_begin_a_stream(decoder: str, v_reset: float | None) -> None:
 
 
 @torch.no_grad()
+@pytest.mark.slow
 def test_step_in_onnx() -> None:
     pytest.importorskip('onnx')
     pytest.importorskip('onnxruntime')
