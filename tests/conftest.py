@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # Also in the processes that tests start: two of them run side by side.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -53,11 +54,19 @@ def _own_instances() -> Iterator[None]:
     A Runner leaves a default scope, a logger and a visualizer behind, which the next
     one in this process would use.
     """
-    before = {manager: dict(manager._instance_dict) for manager in _managers()}
+    before = _instances()
     yield
+    _restore(before)
+
+
+def _instances() -> dict[type, dict[str, Any]]:
+    return {manager: dict(manager._instance_dict) for manager in _managers()}
+
+
+def _restore(instances: dict[type, dict[str, Any]]) -> None:
     for manager in _managers():
         manager._instance_dict.clear()
-        manager._instance_dict.update(before.get(manager, {}))
+        manager._instance_dict.update(instances.get(manager, {}))
 
 
 def _managers(root: type = ManagerMixin) -> Iterator[type]:
@@ -66,8 +75,21 @@ def _managers(root: type = ManagerMixin) -> Iterator[type]:
         yield from _managers(manager)
 
 
+_AT_START = _instances()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef) -> Any:
+    """Forget at once what fixtures of the session and of packages leave behind."""
+    if fixturedef.scope not in ('session', 'package'):
+        return (yield)
+    with _own_instances():
+        return (yield)
+
+
 @pytest.fixture(autouse=True, scope='module')
 def _module_instances() -> Iterator[None]:
+    _restore(_AT_START)  # a thread of the last module may have ended after it
     with _own_instances():
         yield
 
