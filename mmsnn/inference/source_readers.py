@@ -149,14 +149,14 @@ class WindowReader(SourceReader):
 
     def read(self, source: Source) -> Iterator[Picture]:
         """Yield the windows of a recording."""
-        path, parts = Path(str(source.place)), self._parts
+        path, parts, loader = Path(str(source.place)), self._parts, self._loader
+        read_frames = find_format(path).frames
         self.fps = 1e6 * parts / self._duration
         first, windows = self._windows(path)
         for number in range(windows):
             begin = first + number * self._duration // parts
             end = first + (number + 1) * self._duration // parts
-            loader = self._loader
-            frames = find_format(path).frames(
+            frames = read_frames(
                 path, (begin, end), loader.num_steps, loader.num_bins, self._size
             )
             off_on = frames.reshape(-1, 2, *self._size).sum(0).transpose(1, 2, 0)

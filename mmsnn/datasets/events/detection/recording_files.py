@@ -14,7 +14,7 @@ from mmsnn.utils.errors import UserError, first_line
 
 from ..values import Events, check_events
 from .dat_files import DatFile
-from .recordings import FrameReader, count_events, npy_columns
+from .recordings import FrameReader, count_read, npy_columns
 from .rvt_files import read_histograms, recorded_span
 
 
@@ -117,17 +117,10 @@ def _of_events(open_file: Callable[[Path], Any]) -> RecordingFile:
         file = open_file(path)
         return file.first, file.last
 
-    def frames(
-        path: Path,
-        window: tuple[int, int],
-        num_steps: int,
-        num_bins: int,
-        size: tuple[int, int],
-    ) -> np.ndarray:
-        events = open_file(path).read(*window, size)
-        return count_events(events, window, num_steps, num_bins, size)
+    def read(path: Path, window: tuple[int, int], size: tuple[int, int]) -> Events:
+        return open_file(path).read(*window, size)
 
-    return RecordingFile(span, frames)
+    return RecordingFile(span, count_read(read))
 
 
 RECORDING_FILES: NamedRows[RecordingFile] = NamedRows(

@@ -23,15 +23,28 @@ width, as in :func:`count_events`, and so is what it returns.
 """
 
 
-def _read_dat(
-    path: Path,
-    window: tuple[int, int],
-    num_steps: int,
-    num_bins: int,
-    size: tuple[int, int],
-) -> np.ndarray:
-    events = DatFile(path).read(*window, size)
-    return count_events(events, window, num_steps, num_bins, size)
+EventReader = Callable[[Path, tuple[int, int], tuple[int, int]], Events]
+"""Function of a path, a window and a sensor size that returns the window's events."""
+
+
+def count_read(read: EventReader) -> FrameReader:
+    """Return the reader of the frames of a format whose events are read."""
+
+    def frames(
+        path: Path,
+        window: tuple[int, int],
+        num_steps: int,
+        num_bins: int,
+        size: tuple[int, int],
+    ) -> np.ndarray:
+        events = read(path, window, size)
+        return count_events(events, window, num_steps, num_bins, size)
+
+    return frames
+
+
+def _read_dat(path: Path, window: tuple[int, int], size: tuple[int, int]) -> Events:
+    return DatFile(path).read(*window, size)
 
 
 def read_npy(
@@ -140,22 +153,21 @@ def busiest_window(events: Events, duration: int) -> tuple[int, int]:
 
 
 def _read_npy_window(
-    path: Path,
-    window: tuple[int, int],
-    num_steps: int,
-    num_bins: int,
-    size: tuple[int, int],
-) -> np.ndarray:
-    """Count all events; the window is the file's, from its first event."""
+    path: Path, window: tuple[int, int], size: tuple[int, int]
+) -> Events:
+    """Return all events; the window is the file's, from its first event."""
     events = read_npy(path, size)
-    events = {**events, 't': events['t'] - events['t'][0] + window[0]}
-    return count_events(events, window, num_steps, num_bins, size)
+    return {**events, 't': events['t'] - events['t'][0] + window[0]}
 
 
 RECORDINGS: NamedRows[FrameReader] = NamedRows(
     'recording format',
     object,
-    {'dat': _read_dat, 'npy': _read_npy_window, 'rvt': read_histograms},
+    {
+        'dat': count_read(_read_dat),
+        'npy': count_read(_read_npy_window),
+        'rvt': read_histograms,
+    },
 )
 """Readers by name; ``RECORDINGS.register(name, reader)`` adds one."""
 
