@@ -17,7 +17,7 @@ from mmsnn.utils.errors import UserError
 
 from .onnx_program import dims, trace
 from .picture_input import PictureInput
-from .tensor_networks import as_tensor_network, is_detector
+from .tensor_networks import as_tensor_network, example_inputs
 
 # Large enough that no level of features is of size 1, which tracing would fix.
 _SIDE = 512
@@ -57,15 +57,11 @@ def export_archive(model: nn.Module, cfg: Config) -> Traced:
     batch, height, width = dims(preprocessing.divisor)
     divisor, channels = preprocessing.divisor, len(preprocessing.mean)
     side = divisor * -(-_SIDE // divisor)
-    inputs = [torch.rand(2, channels, side, side + divisor)]
-    dynamic: list[dict[int, Any]] = [{0: batch, 2: height, 3: width}]
-    names = ['images']
-    if is_detector(network):
-        inputs += [torch.tensor([float(side), float(side)]), torch.ones(2)]
-        dynamic += [{}, {}]
-        names += ['size', 'scale']
-    program = trace(network, inputs, dynamic)
-    return Traced(program, tuple(names), network.outputs, preprocessing)
+    images = torch.rand(2, channels, side, side + divisor)
+    inputs = example_inputs(network, images)
+    free: list[dict[int, Any]] = [{0: batch, 2: height, 3: width}]
+    program = trace(network, [*inputs.values()], free + [{}] * (len(inputs) - 1))
+    return Traced(program, tuple(inputs), network.outputs, preprocessing)
 
 
 def compile_program(program: ExportedProgram) -> bytes:

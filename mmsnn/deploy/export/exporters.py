@@ -11,8 +11,8 @@ from mmsnn.utils.errors import UserError
 
 from .nir_graph import check_nir, nir_networks
 from .picture_input import PictureInput
-from .step_export import example_inputs, rest_of
-from .tensor_networks import as_tensor_network
+from .step_export import rest_of
+from .tensor_networks import as_tensor_network, example_inputs
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .agreement import picture_of
 from .onnx_export import behind_pictures
 from .onnx_program import to_onnx, trace
 from .picture_input import PictureInput
-from .tensor_networks import as_tensor_network, is_detector
+from .tensor_networks import as_tensor_network, example_inputs
 
 BEFORE, AFTER = 'before/', 'after/'
 """Prefixes of the states among the inputs and among the outputs."""
@@ -182,26 +182,10 @@ def export_step(model: nn.Module, cfg: Config, batch: Any, num_steps: int = 1) -
     return behind_pictures(preprocessing, body, [*inputs], (height, width))
 
 
-def example_inputs(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """Return examples of the inputs of a tensor network by their names.
-
-    Args:
-        network: What :func:`mmsnn.deploy.export.tensor_networks.as_tensor_network`
-            returns.
-        images: Images as the data preprocessor returns them.
-    """
-    if not is_detector(network):
-        return dict(images=images)
-    height, width = images.shape[-2:]
-    size = torch.tensor([float(height), float(width)])
-    return dict(images=images, size=size, scale=torch.ones(2))
-
-
 __all__ = [
     'AFTER',
     'BEFORE',
     'StepNetwork',
-    'example_inputs',
     'export_step',
     'rest_of',
     'step_to_onnx',

@@ -111,9 +111,23 @@ class SingleStageNetwork(nn.Module):
         return suppress(boxes, scores, labels, *self.nms)
 
 
+def example_inputs(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """Return examples of the inputs of a tensor network by their names.
+
+    Args:
+        network: What :func:`as_tensor_network` returns.
+        images: Images as the data preprocessor returns them.
+    """
+    if not is_detector(network):
+        return dict(images=images)
+    height, width = images.shape[-2:]
+    size = torch.tensor([float(height), float(width)])
+    return dict(images=images, size=size, scale=torch.ones(2))
+
+
 __all__ = [
     'ClassifierNetwork',
     'SingleStageNetwork',
     'as_tensor_network',
-    'is_detector',
+    'example_inputs',
 ]
