@@ -1,6 +1,6 @@
 """Memory layout of sequences ``[T, ...]`` and of their time steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ def sequence_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def dense_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return :func:`sequence_like` of a sequence whose steps are dense, sooner."""
+    """Return what :func:`sequence_like` does for dense steps, at a lower cost."""
     step = x_seq[0]
     return torch.empty_strided(
         x_seq.shape, (step.numel(), *step.stride()), dtype=dtype, device=x_seq.device
@@ -48,10 +48,14 @@ def step_like(x_seq: Tensor) -> Tensor:
     return sequence_like(x_seq[:1], state_dtype(x_seq.dtype))[0]
 
 
-def empty_potentials(x_seq: Tensor, keep: bool) -> Tensor:
+def empty_potentials(
+    x_seq: Tensor,
+    keep: bool,
+    like: Callable[[Tensor, torch.dtype], Tensor] = sequence_like,
+) -> Tensor:
     """Allocate the potentials of a sequence, or a tensor of shape ``[0]``."""
     dtype = state_dtype(x_seq.dtype)
-    return sequence_like(x_seq, dtype) if keep else x_seq.new_empty(0, dtype=dtype)
+    return like(x_seq, dtype) if keep else x_seq.new_empty(0, dtype=dtype)
 
 
 def dense_steps(x_seq: Tensor) -> Tensor:

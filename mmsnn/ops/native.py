@@ -11,10 +11,10 @@ from .build import library
 from .layout import (
     dense_like,
     dense_steps,
+    empty_potentials,
     matching_state,
     matching_steps,
     packed_sequence,
-    state_dtype,
     step_like,
 )
 from .neuron_reference import SPOILED, Rule
@@ -136,8 +136,7 @@ def _multi_step(
 ) -> tuple[Tensor, Tensor]:
     x_seq = dense_steps(x_seq)
     spikes = dense_like(x_seq, torch.uint8 if as_bytes else x_seq.dtype)
-    dtype = state_dtype(x_seq.dtype)
-    potentials = dense_like(x_seq, dtype) if keep else x_seq.new_empty(0, dtype=dtype)
+    potentials = empty_potentials(x_seq, keep, dense_like)
     spoiled = call(
         'multi_step_bytes' if as_bytes else 'multi_step',
         x_seq.dtype,

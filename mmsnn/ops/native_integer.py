@@ -9,10 +9,10 @@ from torch import Tensor
 from .layout import (
     dense_like,
     dense_steps,
+    empty_potentials,
     matching_state,
     matching_steps,
     packed_sequence,
-    state_dtype,
     step_like,
 )
 from .native import call
@@ -62,8 +62,7 @@ def _integer_multi_step(
 ) -> tuple[Tensor, Tensor]:
     x_seq = dense_steps(x_seq)
     values = dense_like(x_seq, x_seq.dtype)
-    dtype = state_dtype(x_seq.dtype)
-    potentials = dense_like(x_seq, dtype) if keep else x_seq.new_empty(0, dtype=dtype)
+    potentials = empty_potentials(x_seq, keep, dense_like)
     call(
         'integer_multi_step',
         x_seq.dtype,

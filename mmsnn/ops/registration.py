@@ -101,7 +101,7 @@ def register_gradient(
 
 
 def call_gradient(operator: Any, *args: Any) -> Any:
-    """Call an operator that computes a gradient, sooner where none of it is needed."""
+    """Call an operator of a gradient, past autograd unless it is differentiated."""
     if torch.is_grad_enabled():  # a second derivative
         return operator(*args)
     with torch._C._AutoDispatchBelowAutograd():
