@@ -78,15 +78,6 @@ def _managers(root: type = ManagerMixin) -> Iterator[type]:
 _AT_START = _instances()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef) -> Any:
-    """Forget at once what fixtures of the session and of packages leave behind."""
-    if fixturedef.scope not in ('session', 'package'):
-        return (yield)
-    with _own_instances():
-        return (yield)
-
-
 @pytest.fixture(autouse=True, scope='module')
 def _module_instances() -> Iterator[None]:
     _restore(_AT_START)  # a thread of the last module may have ended after it

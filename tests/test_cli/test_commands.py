@@ -15,7 +15,7 @@ import pytest
 import mmsnn
 from mmsnn.cli.common import parser as parsers
 from mmsnn.cli.common.reports import command_line
-from mmsnn.cli.main import COMMANDS, main, make_parser
+from mmsnn.cli.main import COMMANDS, make_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_TOOL = re.compile(r"run_tool\('([\w.]+)'\)")
@@ -26,21 +26,6 @@ SCRIPTS = {
 }
 Call = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Run ``mmsnn`` in this process; return the exit code."""
-
-    def run(*words: object) -> int:
-        monkeypatch.setattr(sys, 'argv', ['mmsnn', *map(str, words)])
-        try:
-            main()
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
-
-    return run
 
 
 def module_of(command: str) -> str:
@@ -74,7 +59,7 @@ def test_imports_of_every_command_are_quiet(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: Captured,
-    call: Call,
+    run_mmsnn: Call,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command = sys.modules[make_parser().parse_args(words[1:]).command.__module__]
@@ -86,30 +71,30 @@ def test_imports_of_every_command_are_quiet(
     monkeypatch.setattr('mmsnn.cli.common.quiet_imports._NOISY', ('noisy',))
     monkeypatch.setattr(sys, 'meta_path', sys.meta_path[:])
     monkeypatch.setattr(command, 'main', lambda args: import_module('noisy'))
-    assert call(*words[1:]) == 0
+    assert run_mmsnn(*words[1:]) == 0
     assert capsys.readouterr().out == 'kept\n'
 
 
 def test_help_is_a_line_per_command(
-    call: Call, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    run_mmsnn: Call, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('COLUMNS', '80')
-    assert call('--help') == 0
+    assert run_mmsnn('--help') == 0
     printed = capsys.readouterr().out
     for command in COMMANDS:
         assert re.search(rf'^  {command} +[A-Z].*[^.]$', printed, re.MULTILINE)
     assert max(map(len, printed.splitlines())) <= 80
 
 
-def test_help_of_a_command(call: Call, capsys: Captured) -> None:
-    assert call('energy', '--help') == 0
+def test_help_of_a_command(run_mmsnn: Call, capsys: Captured) -> None:
+    assert run_mmsnn('energy', '--help') == 0
     printed = capsys.readouterr().out
     assert printed.startswith('usage: mmsnn energy ')
     assert 'examples:\n  mmsnn energy CONFIG CHECKPOINT' in printed
 
 
-def test_no_command(call: Call, capsys: Captured) -> None:
-    assert call() == 2
+def test_no_command(run_mmsnn: Call, capsys: Captured) -> None:
+    assert run_mmsnn() == 2
     assert 'usage: mmsnn ' in capsys.readouterr().out
 
 
@@ -126,9 +111,9 @@ def test_no_command(call: Call, capsys: Captured) -> None:
     ],
 )
 def test_mistake_is_one_line(
-    call: Call, capsys: Captured, words: list[str], parts: list[str]
+    run_mmsnn: Call, capsys: Captured, words: list[str], parts: list[str]
 ) -> None:
-    assert call(*words) == 2
+    assert run_mmsnn(*words) == 2
     printed = capsys.readouterr()
     assert not printed.out
     (line,) = printed.err.splitlines()
@@ -147,17 +132,17 @@ def test_version_by_the_module(
 
 
 def test_frameworks_that_do_not_fit(
-    call: Call, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    run_mmsnn: Call, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> None:
         raise ImportError('mmsnn cannot be used:\n  - mmdet is missing')
 
     monkeypatch.setattr(parsers, 'check_dependencies', refuse)
     monkeypatch.setattr('mmsnn.cli.common.exit_codes.check_dependencies', refuse)
-    assert call('train', 'x.py') == 2
+    assert run_mmsnn('train', 'x.py') == 2
     error = capsys.readouterr().err
     assert error == 'error: mmsnn cannot be used: - mmdet is missing\n'
-    assert call('train', '--help') == 0
+    assert run_mmsnn('train', '--help') == 0
 
 
 def test_completion() -> None:
@@ -196,7 +181,7 @@ def test_every_command_that_was_a_tool_has_a_script() -> None:
 
 
 def test_the_scripts_options_are_the_commands(
-    capsys: Captured, monkeypatch: pytest.MonkeyPatch, call: Call
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, run_mmsnn: Call
 ) -> None:
     path = ROOT / 'tools/analysis_tools/get_flops.py'
     monkeypatch.setattr(sys, 'path', sys.path[:])
@@ -205,7 +190,7 @@ def test_the_scripts_options_are_the_commands(
         runpy.run_path(str(path), run_name='__main__')
     script = capsys.readouterr().out
     assert script.startswith('usage: get_flops.py ')
-    call('flops', '--help')
+    run_mmsnn('flops', '--help')
     command = capsys.readouterr().out
     assert script.partition('options:')[2] == command.partition('options:')[2]
 

@@ -85,14 +85,14 @@ def check_boxes(found: list[dict], model: Any, picture: Any) -> None:
     assert corners == pytest.approx(expected.bboxes, abs=1e-2)
 
 
-def test_a_folder(call: Call, digits, reference, capsys, tmp_path) -> None:
+def test_a_folder(detect: Call, digits, reference, capsys, tmp_path) -> None:
     folder = tmp_path / 'in'
     (folder / 'sub').mkdir(parents=True)
     Image.fromarray(digits[0][..., ::-1]).save(folder / 'a.png')
     Image.fromarray(digits[1][..., ::-1]).save(folder / 'sub' / 'a.png')
     (folder / 'broken.jpg').write_text('no image')
     (folder / 'notes.txt').write_text('')
-    assert call(folder, '--spikes') == 1
+    assert detect(folder, '--spikes') == 1
     printed = capsys.readouterr()
     assert 'broken.jpg' in printed.err.splitlines()[-1]
     assert '2 pictures' in printed.out
@@ -109,9 +109,9 @@ def test_a_folder(call: Call, digits, reference, capsys, tmp_path) -> None:
     assert Image.open(OUT / 'spikes/a.png').size[0] == 768
 
 
-def test_a_video(call: Call, digits, reference, tmp_path) -> None:
+def test_a_video(detect: Call, digits, reference, tmp_path) -> None:
     write_video(tmp_path / 'clip.mp4', digits)
-    assert call('clip.mp4', '--batch-size', '3', '--spikes') == 0
+    assert detect('clip.mp4', '--batch-size', '3', '--spikes') == 0
     images, boxes = results()
     assert [image['frame'] for image in images] == [0, 1, 2, 3]
     frames = read_video(tmp_path / 'clip.mp4')[1]
@@ -142,13 +142,13 @@ def rotated_by_exif(pixels: np.ndarray, path: Path) -> None:
 
 
 def test_pictures_are_decoded_as_mmdetection_does(
-    call: Call, digits, reference
+    detect: Call, digits, reference
 ) -> None:
     saves = (as_16_bits, as_grey, rotated_by_exif, with_alpha)
     names = [f'{save.__name__}.tif' for save in saves]
     for save, name in zip(saves, names, strict=True):
         save(digits[0], Path(name))
-    assert call(*names) == 0
+    assert detect(*names) == 0
     images, boxes = results()
     assert [image['file_name'] for image in images] == names
     for image in images:
@@ -162,16 +162,16 @@ def test_pictures_are_decoded_as_mmdetection_does(
 
 
 @pytest.mark.parametrize('option', ['--int8', '--force-bf16'])
-def test_deployed(call: Call, digits, reference, option) -> None:
+def test_deployed(detect: Call, digits, reference, option) -> None:
     Image.fromarray(digits[3][..., ::-1]).save('a.png')
-    assert call('a.png', option) == 0
+    assert detect('a.png', option) == 0
     expected = inference_detector(reference, 'a.png').pred_instances
     found = [box['score'] for box in results()[1]]
     assert found[0] == pytest.approx(float(expected.scores[0]), abs=0.1)
     assert found != pytest.approx(expected.scores.tolist(), abs=1e-5)
 
 
-def test_a_camera_is_read_until_ctrl_c(call: Call, digits, monkeypatch) -> None:
+def test_a_camera_is_read_until_ctrl_c(detect: Call, digits, monkeypatch) -> None:
     class Camera:
         frames = iter(digits)
 
@@ -192,7 +192,7 @@ def test_a_camera_is_read_until_ctrl_c(call: Call, digits, monkeypatch) -> None:
         def release(self) -> None: ...
 
     monkeypatch.setattr(cv2, 'VideoCapture', Camera)
-    assert call('7') == 0
+    assert detect('7') == 0
     images, _ = results()
     assert [image['file_name'] for image in images] == ['camera 7'] * 4
 
@@ -215,12 +215,12 @@ def test_frames_are_decoded_when_they_are_needed(
     assert decoded == [0, 1]
 
 
-def test_a_truncated_video_is_named(call: Call, digits, tmp_path, capsys) -> None:
+def test_a_truncated_video_is_named(detect: Call, digits, tmp_path, capsys) -> None:
     write_video(tmp_path / 'whole.avi', digits * 2)
     content = (tmp_path / 'whole.avi').read_bytes()
     (tmp_path / 'cut.avi').write_bytes(content[: len(content) // 2])
     (tmp_path / 'empty.mp4').write_bytes(b'')
-    assert call('cut.avi', 'empty.mp4') == 1
+    assert detect('cut.avi', 'empty.mp4') == 1
     lines = capsys.readouterr().err.splitlines()
     assert 'cut.avi' in lines[-2] and 'empty.mp4' in lines[-1]
     assert 0 < len(results()[0]) < 8
@@ -282,16 +282,16 @@ OTHER = 'mmsnn::spiking_retinanet/spiking-retinanet_sg-r10-rate_fpn_1xb8-8e_digi
         (['7', '--show'], ['--show', 'display']),
     ],
 )
-def test_mistakes(call: Call, capsys, words, parts) -> None:
-    assert call(*words) == 2
+def test_mistakes(detect: Call, capsys, words, parts) -> None:
+    assert detect(*words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert not [part for part in parts if part not in line]
 
 
-def test_a_classifier_is_refused(call: Call, capsys, tmp_path) -> None:
+def test_a_classifier_is_refused(detect: Call, capsys, tmp_path) -> None:
     model = build_model(load_config(CLASSIFIER))
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'x.pth')
     Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
-    assert call('a.png', CLASSIFIER, 'x.pth') == 2
+    assert detect('a.png', CLASSIFIER, 'x.pth') == 2
     assert 'not that of a detector' in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / OUT).exists()

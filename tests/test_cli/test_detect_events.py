@@ -71,8 +71,8 @@ def check(images: list[dict], boxes: list[dict], expected: list[Any]) -> None:
         assert {box['time_us'] for box in found} == {image['end_us']}
 
 
-def test_a_recording(call: Call, model: Any, recording: Path, capsys) -> None:
-    assert call(recording, EVENTS, model.path, '--batch-size', 2, '--spikes') == 0
+def test_a_recording(detect: Call, model: Any, recording: Path, capsys) -> None:
+    assert detect(recording, EVENTS, model.path, '--batch-size', 2, '--spikes') == 0
     assert ' in 3 windows, ' in capsys.readouterr().out
     images, boxes = results()
     windows = [(40 + k * WINDOW, 40 + (k + 1) * WINDOW) for k in range(3)]
@@ -91,8 +91,8 @@ def test_a_recording(call: Call, model: Any, recording: Path, capsys) -> None:
     assert first[40:200, 60:150].std() > 2 * first[300:].std()
 
 
-def test_a_stream_of_events(call: Call, model: Any, recording: Path, capsys) -> None:
-    assert call(recording, EVENTS, model.path, '--stream') == 0
+def test_a_stream_of_events(detect: Call, model: Any, recording: Path, capsys) -> None:
+    assert detect(recording, EVENTS, model.path, '--stream') == 0
     assert ' in 12 frames, ' in capsys.readouterr().out
     images, boxes = results()
     windows = [(40 + k * WINDOW // 4, 40 + (k + 1) * WINDOW // 4) for k in range(12)]
@@ -106,11 +106,11 @@ def test_a_stream_of_events(call: Call, model: Any, recording: Path, capsys) -> 
     assert read_video(OUT / 'pictures' / 'bar_td.mp4')[0] == 40
 
 
-def test_each_recording_is_a_stream(call: Call, model: Any, recording: Path) -> None:
+def test_each_recording_is_a_stream(detect: Call, model: Any, recording: Path) -> None:
     (recording.parent / 'in').mkdir()
     for name in ('a.dat', 'b.dat'):
         (recording.parent / 'in' / name).write_bytes(recording.read_bytes())
-    assert call('in', EVENTS, model.path, '--stream') == 0
+    assert detect('in', EVENTS, model.path, '--stream') == 0
     images, boxes = results()
     first, second = (
         [b['score'] for b in boxes if (b['image_id'] > 12) == later]
@@ -119,14 +119,14 @@ def test_each_recording_is_a_stream(call: Call, model: Any, recording: Path) -> 
     assert len(images) == 24 and first == second
 
 
-def test_a_video_as_a_stream(call: Call, tmp_path: Path) -> None:
+def test_a_video_as_a_stream(detect: Call, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frame = rng.integers(0, 255, (128, 128, 3), np.uint8)
     # without loss
     write_video(tmp_path / 'still.avi', [frame] * 6, codec='HFYU')
     scores = {}
     for words in ((), ('--stream',)):
-        assert call('still.avi', '--score-thr', '0.1', *words) == 0
+        assert detect('still.avi', '--score-thr', '0.1', *words) == 0
         images, boxes = results()
         assert [image['frame'] for image in images] == [*range(6)]
         assert 'end_us' not in images[0]
@@ -141,20 +141,20 @@ def test_a_video_as_a_stream(call: Call, tmp_path: Path) -> None:
     assert stream[5] != pytest.approx(stream[3], abs=1e-4)
 
 
-def test_a_folded_int8_model_streams(call: Call, model: Any, recording: Path) -> None:
-    assert call(recording, EVENTS, model.path, '--stream', '--int8') == 0
+def test_a_folded_int8_model_streams(detect: Call, model: Any, recording: Path) -> None:
+    assert detect(recording, EVENTS, model.path, '--stream', '--int8') == 0
     images, boxes = results()
     assert len(images) == 12 and boxes
 
 
 def test_damage_within_a_recording(
-    call: Call, model: Any, recording: Path, capsys
+    detect: Call, model: Any, recording: Path, capsys
 ) -> None:
     content = bytearray(recording.read_bytes())
     # an event of the last window is outside the sensor
     content[-4:-2] = b'\xff\x3f'
     recording.write_bytes(content)
-    assert call(recording, EVENTS, model.path) == 1
+    assert detect(recording, EVENTS, model.path) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert str(recording) in last and 'column of the sensor' in last
     assert len(results()[0]) == 2
@@ -176,12 +176,12 @@ def test_damage_within_a_recording(
         (['0', '--stream', '--spikes'], ['--stream', '--spikes']),
     ],
 )
-def test_mistakes(call: Call, recording, tmp_path, capsys, words, parts) -> None:
+def test_mistakes(detect: Call, recording, tmp_path, capsys, words, parts) -> None:
     (tmp_path / 'cut.dat').write_bytes(recording.read_bytes()[:-5])
     (tmp_path / 'empty').mkdir()
     Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
     np.save(tmp_path / 'boxes.npy', np.zeros(3, [(n, 'f4') for n in 'txywh']))
-    assert call(*words) == 2
+    assert detect(*words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert not [part for part in parts if part not in line]
     assert not (tmp_path / OUT).exists()
@@ -192,13 +192,13 @@ def test_mistakes(call: Call, recording, tmp_path, capsys, words, parts) -> None
     [(ANN, (), 'no spiking neurons'), (EVENTS, GATED, 'temporal attention')],
 )
 def test_what_cannot_stream_is_refused_before_a_frame_is_read(
-    call: Call, recording, tmp_path, capsys, monkeypatch, config, options, part
+    detect: Call, recording, tmp_path, capsys, monkeypatch, config, options, part
 ) -> None:
     monkeypatch.setattr(WindowReader, 'read', None)
     cfg = load_config(config, dict(word.split('=') for word in options[1:]))
     state = dict(state_dict=build_model(cfg).state_dict())
     torch.save(state, tmp_path / 'x.pth')
-    assert call(recording, config, 'x.pth', '--stream', *options) == 2
+    assert detect(recording, config, 'x.pth', '--stream', *options) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert config.rpartition('/')[2] in line and part in line
     assert not (tmp_path / OUT).exists()

@@ -1,7 +1,6 @@
 """``mmsnn export nir`` and the guide's example."""
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 from test_configs.narrow import narrow
-
-from mmsnn.cli.main import main
 
 nir = pytest.importorskip('nir')
 pytest.importorskip('nirtorch')
@@ -23,7 +20,7 @@ Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def export(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+def export(run_mmsnn: Call, tmp_path: Path) -> Call:
     """Export a narrow model and return the exit code; the file is ``net.nir``."""
     for i, size in enumerate([(64, 64), (64, 64), (64, 32)]):
         pixels = np.random.default_rng(i).integers(0, 256, (*size, 3), np.uint8)
@@ -35,14 +32,9 @@ def export(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
             narrow(cfg)
         cfg.model.backbone.update(backbone)
         cfg.dump(tmp_path / 'config.py')
-        words = ['mmsnn', 'export', 'nir', tmp_path / 'config.py']
+        words = ['export', 'nir', tmp_path / 'config.py']
         words += ['--images', tmp_path, '--out', tmp_path / 'net.nir', *options]
-        monkeypatch.setattr(sys, 'argv', [*map(str, words)])
-        try:
-            main()
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
+        return run_mmsnn(*words)
 
     return run
 

@@ -1,6 +1,5 @@
 """``mmsnn export onnx`` and ``onnx-step`` through the command line."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import torch
 from PIL import Image
 from test_deploy.detectors import detector
 
-from mmsnn.cli.main import main
-
 pytest.importorskip('onnx')
 runtime = pytest.importorskip('onnxruntime')
 Call = Callable[..., int]
@@ -19,7 +16,7 @@ Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def export(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+def export(run_mmsnn: Call, tmp_path: Path) -> Call:
     """Export a narrow detector and return the exit code; the file is ``net.onnx``."""
     texture = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
     for i, size in enumerate([(128, 96), (128, 96), (96, 128)]):
@@ -31,15 +28,10 @@ def export(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
         cfg, model = detector(kind)
         cfg.dump(tmp_path / 'config.py')
         torch.save(dict(state_dict=model.state_dict()), tmp_path / 'net.pth')
-        words = ['mmsnn', 'export', command, tmp_path / 'config.py']
+        words = ['export', command, tmp_path / 'config.py']
         words += [tmp_path / 'net.pth', '--images', tmp_path]
         words += ['--out', tmp_path / 'net.onnx', *options]
-        monkeypatch.setattr(sys, 'argv', [*map(str, words)])
-        try:
-            main()
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
+        return run_mmsnn(*words)
 
     return run
 

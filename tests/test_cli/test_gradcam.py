@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from test_configs.narrow import narrow
 
 import mmsnn
 from mmsnn.analysis.model_inputs import build_model
-from mmsnn.cli.main import main
 
 ROOT = Path(mmsnn.__file__).parent
 SAMPLE = ROOT / 'web' / 'samples' / 'digits_1.jpg'
@@ -21,19 +19,10 @@ CLASSIFIER = ROOT / '.mim' / 'configs' / 'digits' / 'sg-r10-asd_1xb64-30e_digits
 
 
 @pytest.fixture
-def call(monkeypatch, tmp_path):
+def call(monkeypatch, tmp_path, run_mmsnn):
     """Run the command in an empty folder; return its exit code."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> int:
-        monkeypatch.setattr(sys, 'argv', ['mmsnn', 'gradcam', *map(str, words)])
-        try:
-            main()
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
-
-    return run
+    return lambda *words: run_mmsnn('gradcam', *words)
 
 
 def test_shipped_detector(call, tmp_path, capsys) -> None:
