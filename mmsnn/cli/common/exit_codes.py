@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from mmsnn._compat import check_dependencies
+from mmsnn.utils.allocator import keep_freed_memory
 
 # MMDetection warns at every start; its other COCO metric is not used here.
 warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
@@ -27,6 +28,7 @@ def run(command: Callable[[], None]) -> None:
     In a distributed run, the other processes of a machine print their errors only if
     the first one is still running.
     """
+    keep_freed_memory()
     try:
         _run(command)
     except KeyboardInterrupt:
