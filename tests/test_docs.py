@@ -43,6 +43,7 @@ def test_the_guide_is_generated_from_the_wiring_table():
         tool.render('a page without marks')
 
 
+@pytest.mark.slow
 def test_the_families_in_nir_are_generated():
     pytest.importorskip('nir')
     tool = load_tool('nir_families')

@@ -169,7 +169,9 @@ print('built', type(model).__name__, model.stem.neuron.tau)
 """
 
 
-@pytest.mark.parametrize('scope', ['mmdet', 'mmpretrain'])
+@pytest.mark.parametrize(
+    'scope', ['mmdet', pytest.param('mmpretrain', marks=pytest.mark.slow)]
+)
 def test_custom_imports_is_all_a_config_needs(scope, tmp_path):
     path = tmp_path / 'config.py'
     path.write_text(CONFIG.format(scope=scope))

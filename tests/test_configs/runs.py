@@ -1,6 +1,6 @@
 """A classification config at work on little data, and what must come of it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from mmengine.runner import Runner
 from test_tools.conftest import separate_run
 
 
-def quick_first(names: Iterable[str], quick: Collection[str]) -> list[Any]:
+def quick_first(names: Iterable[str], quick: Iterable[str]) -> list[Any]:
     """Return names as parameters of a test, slow ones unless they are the quick."""
-    names = list(names)
+    names, quick = list(names), list(quick)
     assert set(quick) <= set(names)
     slow = [name for name in names if name not in quick]
     return [*quick, *(pytest.param(name, marks=pytest.mark.slow) for name in slow)]

@@ -77,7 +77,7 @@ def digits():
     ],
 )
 def test_families(family, stem) -> None:
-    net = resnet(family, 18, stem, neuron=LIF)
+    net = resnet(family, 10, stem, neuron=LIF, num_steps=2)
     images = torch.rand(2, 3, 32, 32, dtype=torch.float64)
     analog = FAMILIES[family].values == 'analog'
     if family in GATED:

@@ -48,8 +48,9 @@ BASE, SHARP, LOW = tool.PAPER_SETTINGS
 SETTINGS = pytest.mark.parametrize(
     'setting', tool.PAPER_SETTINGS, ids=lambda s: f'v_th {s[0]}, alpha {s[1]}'
 )
-STEPS = pytest.mark.parametrize('steps', [1, 4], ids=lambda t: f'T={t}')
-# every setting at T = 1, and one at T = 4
+STEPS = pytest.mark.parametrize(
+    'steps', [1, pytest.param(4, marks=SLOW)], ids=lambda t: f'T={t}'
+)
 SETTINGS_AND_STEPS = pytest.mark.parametrize(
     ('setting', 'steps'),
     [
@@ -57,7 +58,7 @@ SETTINGS_AND_STEPS = pytest.mark.parametrize(
             setting,
             steps,
             id=f'v_th {setting[0]}, alpha {setting[1]}-T={steps}',
-            marks=SLOW if steps == 4 and setting != BASE else (),
+            marks=SLOW if steps == 4 else (),
         )
         for setting in tool.PAPER_SETTINGS
         for steps in (1, 4)

@@ -30,8 +30,7 @@ PROPOSALS = [
     for part in ('train_cfg.rpn_proposal', 'test_cfg.rpn')
     for key in ('nms_pre', 'max_per_img')
 ]
-# One with two stages, one whose head spikes, one without spikes.
-QUICK = '^(spiking-faster-rcnn|whole-spiking-retinanet_pa-a-s|retinanet_r18)'
+QUICK = '^whole-spiking-retinanet_pa-a-s'
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -159,6 +158,7 @@ def test_all_train_and_evaluate(
     assert list(tmp_path.glob('best_coco_bbox_mAP_epoch_1.pth'))
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_equal_weights(coco_dir: Path, tmp_path: Path) -> None:
     """Torch's launcher with gloo, on the CPU: each sees other images."""
     (tmp_path / 'dump_weights.py').write_text(
