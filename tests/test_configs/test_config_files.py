@@ -186,12 +186,20 @@ def images_of_classes(model: nn.Module) -> dict:
 # tables build them.
 RECIPES = {'cifar10', 'cifar100', 'imagenet', 'cifar10_dvs', 'dvs128_gesture'}
 RECIPES |= {'spiking_mask_rcnn'}
+# Detectors of full width, of which two are enough.
+WIDE = re.compile(
+    '(?!whole-.*-ilif|spiking-retinanet_sg-r18-asd).*_(coco|gen1|1mpx|pedro)'
+)
 
 
-def slow_recipes(paths: list[Path]) -> list[Any]:
-    slow = {True: [pytest.mark.slow], False: []}
+def slow_recipes(paths: list[Path], wide: bool = False) -> list[Any]:
     return [
-        pytest.param(path, marks=slow[path.parent.name in RECIPES], id=path.stem)
+        pytest.param(
+            path,
+            marks=[pytest.mark.slow]
+            * (path.parent.name in RECIPES or bool(wide and WIDE.match(path.stem))),
+            id=path.stem,
+        )
         for path in paths
     ]
 
@@ -203,7 +211,7 @@ def test_builds(path: Path) -> None:
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-@pytest.mark.parametrize('path', slow_recipes(DISTINCT))
+@pytest.mark.parametrize('path', slow_recipes(DISTINCT, wide=True))
 def test_every_parameter_gets_a_gradient(path: Path) -> None:
     cfg = load(path)
     # the weights that a network starts from are not here
