@@ -110,6 +110,7 @@ def test_train_test_resume(place: Path, follow: Follow) -> None:
     assert 'resumed epoch: 1, iter: 2' in log_of(str(work_dir))
 
 
+@pytest.mark.slow
 def test_two_phases(place: Path, follow: Follow) -> None:
     one_step, four_steps = commands(BLOCKS[2])
     follow(*one_step)
