@@ -144,9 +144,7 @@ def test_neurons_are_euler_steps_of_nir_s_equations(tau, decay_input, v_reset) -
     assert np.array_equal(np.stack(spikes), expected)
 
 
-@pytest.mark.parametrize(
-    'num_steps', [pytest.param(1, marks=pytest.mark.slow), 2]
-)
+@pytest.mark.parametrize('num_steps', [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_frames_pools_and_frozen_time_constants(num_steps) -> None:
     net = SevenBNet(family='plain', in_channels=2, num_steps=num_steps)
     frames = torch.rand(2, num_steps, 2, 128, 128)
