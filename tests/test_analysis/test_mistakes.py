@@ -29,7 +29,7 @@ from mmsnn.analysis.gradients.gradient_stability import GradientStability
 from mmsnn.analysis.model_inputs import InputSource, build_model, make_batches
 from mmsnn.analysis.recorders.attention_recorder import AttentionCapture
 from mmsnn.analysis.recorders.spike_recorder import SpikeCapture, choose_neurons
-from mmsnn.models import SGResNet
+from mmsnn.models import ResNetSNN, SGResNet
 
 from .nets import TwoLayers, count
 
@@ -39,6 +39,10 @@ RANDOM = InputSource('random')
 @cache
 def net() -> SGResNet:
     return SGResNet(10, base_channels=4, num_steps=2)
+
+
+def ann() -> ResNetSNN:
+    return ResNetSNN(10, 'Spiking', num_steps=1, neuron=dict(type='mmsnn.ReLU'))
 
 
 def digits(**changes: object) -> Config:
@@ -77,6 +81,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: SpikeCapture(nn.Conv2d(1, 1, 1), 'stem'), 'ValueError: Conv2d has no spiking neurons'),
     (lambda: AttentionCapture(net()), 'ValueError: SGResNet has no attention to look at'),
     (lambda: CodingDynamics(nn.Conv2d(3, 8, 3)), 'ValueError: Conv2d has no spiking backbone (a modul'),
+    (lambda: CodingDynamics(ann()), 'ValueError: ResNetSNN has no spiking backbone (a modul'),
     # options
     (lambda: CodingDynamics(net(), 0), 'ValueError: levels must be 1 to 255, but got 0'),
     (lambda: CodingDynamics(net(), 256), 'ValueError: levels must be 1 to 255, but got 256'),

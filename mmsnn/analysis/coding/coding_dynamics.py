@@ -152,13 +152,13 @@ class CodingDynamics(Collector):
         self.examples: dict[str, Tensor] = {}
         self._records: list[tuple[nn.Module, _Record]] = []
         for name, module in self.model.named_modules():
-            if isinstance(module, SpikingBackbone):
+            if isinstance(module, SpikingBackbone) and _spikes(module):
                 self._add(f'{name}.stem' if name else 'stem', module, compare)
         if not self._records:
             raise ValueError(
                 f'{type(self.model).__name__} has no spiking backbone (a module '
-                'derived from mmsnn.models.backbones.base.SpikingBackbone), and so no '
-                'encoder'
+                'derived from mmsnn.models.backbones.base.SpikingBackbone) whose stem '
+                'spikes or emits currents, and so no encoder'
             )
         graded = any(record.values == 'graded' for _, record in self._records)
         if check_bool('compare', compare) and not graded:
@@ -221,6 +221,12 @@ class CodingDynamics(Collector):
         if not all(record.num_images for _, record in self._records):
             raise RuntimeError('no image has passed the encoder yet')
         return Coding(tuple(record.result() for _, record in self._records))
+
+
+def _spikes(backbone: SpikingBackbone) -> bool:
+    """Return whether the encoder emits currents or spikes, not values of ReLUs."""
+    neuron = getattr(backbone.stem, 'neuron', None)
+    return neuron is None or isinstance(neuron, BaseNeuron)
 
 
 class _Record:
