@@ -24,11 +24,7 @@ PATHS = sorted(
 )
 SIZES = {'event-digits': (128, 128), 'gen1': (240, 304), '1mpx': (720, 1280)}
 RVT = {'gen1-rvt': (GEN1, (240, 304)), '1mpx-rvt': (MEGAPIXEL, (360, 640))}
-QUICK = (
-    'spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-16e_event-digits.py',
-    'whole_spiking_retinanet/'
-    'whole-spiking-retinanet_pa-a-s-r10-ilif_fpn_1xb8-16e_event-digits.py',
-)
+QUICK = ('spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-16e_event-digits.py',)
 
 
 def write_pedro(root: Path, split: str) -> None:

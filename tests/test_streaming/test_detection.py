@@ -70,6 +70,7 @@ def test_items_restart() -> None:
     assert not torch.equal(scores(fresh), scores(on))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow() -> None:
     model = detector('ASD')
     counts = []

@@ -151,6 +151,7 @@ def test_two_phases_without_the_first(place: Path, fail_tool: Fail) -> None:
     )
 
 
+@pytest.mark.slow
 def test_from_classifier_to_detector(place: Path, follow: Follow) -> None:
     data, classifier, detector = commands(BLOCKS[3])
     assert data == ['dataset_tools/digits_detection.py']

@@ -52,6 +52,7 @@ def test_demo(call_tool: Call) -> None:
     assert (run / 'crowded_images').is_dir()
 
 
+@pytest.mark.slow
 def test_with_time_for_many_steps_images_are_not_crowded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -33,7 +33,8 @@ STATE_SIZE = {18: 120, 34: 216, 50: 318}  # 20 / 36 / 53 convolutions and norms
     ('family', 'depth'),
     [
         *((family, 18) for family in LOADABLE),
-        *((family, 50) for family in ('SG-BSG*', 'tdBN')),
+        ('SG-BSG*', 50),
+        pytest.param('tdBN', 50, marks=pytest.mark.slow),
     ],
 )
 def test_torchvision(family, depth, tmp_path):
