@@ -51,19 +51,6 @@ SETTINGS = pytest.mark.parametrize(
 STEPS = pytest.mark.parametrize(
     'steps', [1, pytest.param(4, marks=SLOW)], ids=lambda t: f'T={t}'
 )
-SETTINGS_AND_STEPS = pytest.mark.parametrize(
-    ('setting', 'steps'),
-    [
-        pytest.param(
-            setting,
-            steps,
-            id=f'v_th {setting[0]}, alpha {setting[1]}-T={steps}',
-            marks=SLOW if steps == 4 else (),
-        )
-        for setting in tool.PAPER_SETTINGS
-        for steps in (1, 4)
-    ],
-)
 
 
 class Measured:
@@ -101,7 +88,8 @@ def measured(request) -> Measured:
 # the identity: exact
 
 
-@SETTINGS_AND_STEPS
+@SETTINGS
+@STEPS
 def test_identity_blocks_pass_gradients_unchanged(measured, setting, steps):
     # SEW Eq. 11, SG Eq. 17: the derivative is 1 whatever threshold and surrogate are
     norms = {f: measured.norms(f, setting, True, steps) for f in IDENTITIES + ANALOG}
@@ -206,7 +194,8 @@ def test_zero_initialisation_makes_spiking_resnet_worse_at_half_threshold(
     assert zero < measured.decades('Spiking', LOW, False, steps) - 8
 
 
-@SETTINGS_AND_STEPS
+@SETTINGS
+@STEPS
 def test_and_falls_silent(measured, setting, steps):
     assert measured.means('SEW-AND', setting, False, steps)[-1] < 1e-3
     norms = measured.flow('SEW-AND', setting, False, steps)[0]

@@ -152,7 +152,7 @@ class CodingDynamics(Collector):
         self.examples: dict[str, Tensor] = {}
         self._records: list[tuple[nn.Module, _Record]] = []
         for name, module in self.model.named_modules():
-            if isinstance(module, SpikingBackbone) and _spikes(module):
+            if isinstance(module, SpikingBackbone) and _encodes(module):
                 self._add(f'{name}.stem' if name else 'stem', module, compare)
         if not self._records:
             raise ValueError(
@@ -172,15 +172,12 @@ class CodingDynamics(Collector):
     def _add(self, name: str, backbone: SpikingBackbone, compare: bool) -> None:
         stem, steps = backbone.stem, backbone.num_steps
         graded = bool(getattr(stem, 'graded', False))
-        fires = getattr(stem, 'neuron', None) is not None
-        values: CodeValues = 'graded' if graded else 'binary' if fires else 'analog'
-        levels, unit = self.levels, 1.0
         neuron = getattr(stem, 'neuron', None)
-        if (
-            values == 'binary'
-            and isinstance(neuron, BaseNeuron)
-            and neuron.spike_values == 'integer'
-        ):
+        values: CodeValues = (
+            'graded' if graded else 'analog' if neuron is None else 'binary'
+        )
+        levels, unit = self.levels, 1.0
+        if neuron is not None and not graded and neuron.spike_values == 'integer':
             values, levels = 'integer', neuron.max_value
             unit = neuron.spike_unit
         record = _Record(name, type(stem).__name__, values, steps, levels, unit=unit)
@@ -223,8 +220,8 @@ class CodingDynamics(Collector):
         return Coding(tuple(record.result() for _, record in self._records))
 
 
-def _spikes(backbone: SpikingBackbone) -> bool:
-    """Return whether the encoder emits currents or spikes, not values of ReLUs."""
+def _encodes(backbone: SpikingBackbone) -> bool:
+    """Return whether the encoder emits spikes or currents, not values of ReLUs."""
     neuron = getattr(backbone.stem, 'neuron', None)
     return neuron is None or isinstance(neuron, BaseNeuron)
 
