@@ -55,7 +55,8 @@ class BinarySlots(InferenceOnly):
             y = y if self.unit == 1 else y * self.unit
         if self.bias is None:
             return y
-        return y + (self.bias if y.dim() == 2 else self.bias[:, None, None])
+        is_linear = isinstance(self.layer, nn.Linear)
+        return y + (self.bias if is_linear else self.bias[:, None, None])
 
 
 def expand_integer_spikes(model: nn.Module) -> nn.Module:
@@ -100,14 +101,17 @@ def expand_integer_spikes(model: nn.Module) -> nn.Module:
     encoders = [n for n, m in expanded.named_modules() if isinstance(m, BaseStem)]
     layers = {
         name: module
-        for name, module in expanded.named_modules()
+        for name, module in expanded.named_modules(remove_duplicate=False)
         if isinstance(module, nn.Conv2d | nn.Linear)
         and not any(name.startswith(f'{encoder}.') for encoder in encoders)
     }
     (unit,) = units
+    slots = {
+        layer: BinarySlots(layer, unit / getattr(layer, 'averaged_steps', 1)).eval()
+        for layer in set(layers.values())
+    }
     for name, layer in layers.items():
-        steps = getattr(layer, 'averaged_steps', 1)
-        expanded.set_submodule(name, BinarySlots(layer, unit / steps).eval())
+        expanded.set_submodule(name, slots[layer])
     return expanded
 
 

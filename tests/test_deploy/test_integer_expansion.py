@@ -8,7 +8,7 @@ from torch import nn
 from mmsnn.analysis import OperationCounter
 from mmsnn.deploy import expand_integer_spikes, fold_norms
 from mmsnn.deploy.integer_expansion import BinarySlots
-from mmsnn.models import FAMILIES, ResNetSNN
+from mmsnn.models import FAMILIES, ILIF, ResNetSNN
 
 BINARY = {
     name
@@ -58,10 +58,21 @@ def test_bias_is_added_once() -> None:
         expand_integer_spikes(model)(image), model(image), strict=True
     ):
         assert torch.equal(ours, theirs)
-    layer = nn.Linear(3, 2)
     x = torch.tensor([[0.0, 4.0, 1.0]])
-    expected = layer(x)
-    torch.testing.assert_close(BinarySlots(layer, 1.0)(x), expected)
+    for given in (x, x.expand(2, 2, 3)):
+        layer = nn.Linear(3, 2)
+        expected = layer(given)
+        torch.testing.assert_close(BinarySlots(layer, 1.0)(given), expected)
+
+
+@torch.no_grad()
+def test_shared_layers() -> None:
+    layer = nn.Linear(3, 3)
+    model = nn.Sequential(ILIF(1), nn.Sequential(layer), ILIF(1), nn.Sequential(layer))
+    expanded = expand_integer_spikes(model)
+    assert expanded[1][0] is expanded[3][0]
+    x = 4 * torch.rand(2, 3)
+    torch.testing.assert_close(expanded(x), model(x))
 
 
 @torch.no_grad()
