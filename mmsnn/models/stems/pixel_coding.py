@@ -95,7 +95,6 @@ class CodedStem(BaseStem):
             )
         with torch.no_grad():
             spikes = self.of_these_steps(self.code(self.intensities(image)))
-            spikes = spikes.to(image.dtype)
         x = self.currents(spikes.transpose(0, 1))
         return self.shrink(self.fire(x, constant=False))
 

@@ -216,3 +216,6 @@ def test_a_cast_stem_codes_the_same_intensities(coding):
     cast = copy.deepcopy(stem).bfloat16()
     codes = [s.code(s.intensities(image)).float() for s in (stem, cast)]
     assert torch.equal(*codes)
+    stem = make(coding, mean=[0.0] * 3, std=[1.0] * 3).eval()
+    image = torch.randint(0, 256, (2, 3, 32, 32))
+    assert torch.equal(coded(stem, image.byte()), coded(stem, image.float()))
