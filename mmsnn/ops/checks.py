@@ -85,14 +85,17 @@ def check_rule(first: tuple[str, Tensor], rule: Rule) -> None:
         rule: The shared arguments.
 
     Raises:
-        ValueError: If both decays are given, the learned one is not 0-dim or is on
-            another device, or the surrogate is not a :class:`SurrogateKind`.
+        ValueError: If both decays are given, the fixed one is not in (0, 1], the
+            learned one is not 0-dim or is on another device, or the surrogate is not a
+            :class:`SurrogateKind`.
         TypeError: If the learned decay does not have the dtype of the state.
     """
     if rule.surrogate not in SurrogateKind.__members__.values():
         raise ValueError(
             f'surrogate must be one of {list(SurrogateKind)}, but got {rule.surrogate}'
         )
+    if rule.decay is not None and not 0 < rule.decay <= 1:
+        raise ValueError(f'decay must be in (0, 1], but got {rule.decay}')
     if rule.learned_decay is not None:
         if rule.decay is not None:
             raise ValueError(

@@ -50,8 +50,8 @@ def multi_step(
 
     Raises:
         TypeError: If ``x_seq`` is not a floating tensor.
-        ValueError: If it has no time step, or the decay is not 0-dim or is on another
-            device.
+        ValueError: If it has no time step, or the decay is not in (0, 1], not 0-dim or
+            on another device.
         NotImplementedError: If ``x_seq`` is sparse.
     """
     learns = x_seq.requires_grad or (isinstance(decay, Tensor) and decay.requires_grad)

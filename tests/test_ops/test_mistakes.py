@@ -89,6 +89,8 @@ MISTAKES = [
     (lambda: spike_bytes(X[:0], None, DYNAMICS), 'ValueError: ... at least one step, but got shape (0, 3)'),
     (lambda: multi_step(X, torch.ones(3), DYNAMICS), 'ValueError: learned_decay must have shape (), but got (3,)'),
     (lambda: multi_step(X, META[0, 0], DYNAMICS), 'ValueError: learned_decay must be on the device of x_seq, cpu, but is on meta'),
+    (lambda: multi_step(X, 1.5, DYNAMICS), 'ValueError: decay must be in (0, 1], but got 1.5'),
+    (lambda: multi_step(X, math.nan, DYNAMICS), 'ValueError: decay ... got nan'),
     (lambda: raw(X, learned_decay=HALF, decay=0.5), 'ValueError: decay must be None with a learned decay, but got 0.5'),
     (lambda: raw(X, learned_decay=HALF.double()), 'TypeError: learned_decay must be torch.float32'),
     (lambda: raw(X, surrogate=9), 'ValueError: surrogate ... 9'),
