@@ -164,7 +164,10 @@ class SpikingBackbone(BaseModule):
         layers: LayerFactory,
         zero_init_residual: bool = False,
     ) -> None:
-        super().__init__(settings.init_cfg or dict(type='Kaiming', layer='Conv2d'))
+        init_cfg = settings.init_cfg
+        if init_cfg is None:
+            init_cfg = dict(type='Kaiming', layer='Conv2d')
+        super().__init__(init_cfg)
         self.num_steps = settings.num_steps
         self.in_channels = settings.in_channels
         self.out_indices = out_indices

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from mmsnn.models import SGResNet
+
 from ..helpers import FAMILY_ENTRIES, SMALL, make_backbone
 
 
@@ -17,6 +19,13 @@ def test_default_is_kaiming():
             assert module.weight.std().item() == pytest.approx(expected, rel=0.1)
         elif isinstance(module, nn.BatchNorm2d):
             assert (module.weight == 1).all() and (module.bias == 0).all()
+
+
+def test_an_empty_config_keeps_pytorchs():
+    backbone = SGResNet(10, base_channels=8, init_cfg=[])
+    built = parameters_of(backbone)
+    backbone.init_weights()
+    assert torch.equal(parameters_of(backbone), built)
 
 
 @pytest.mark.parametrize('family', ['tdBN', 'MS', 'PA-B'])
