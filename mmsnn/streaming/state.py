@@ -24,9 +24,9 @@ def step(
 ) -> tuple[Any, State]:
     """Run a network over the next time steps of a stream.
 
-    It is a pure function: the network keeps nothing, and neither does ``state`` change.
-    In evaluation mode, T steps give the same spikes in one call as in any partition
-    into calls, to the bit in fp32. In training mode, norms have the statistics of each
+    It is a pure function: the network keeps nothing, and ``state`` is not changed. In
+    evaluation mode, T steps give the same spikes in one call as in any partition into
+    calls, bit-identical in fp32. In training mode, norms use the statistics of each
     call.
 
     Args:
@@ -45,10 +45,11 @@ def step(
         the graph: :func:`detach` it for truncated backpropagation.
 
     Raises:
-        ValueError: If the network has a part that cannot stream, or none that has a
-            state, or if the state is of another network, batch or image size.
+        ValueError: If the network has a part that cannot stream, such as compiled
+            neurons, or the state is of another network, batch or image size.
     """
     check_positive_int('num_steps', num_steps)
+    _check_not_compiled(network)
     carried = CarriedState(network, num_steps, {} if state is None else state)
     with carrying(carried):
         output = network(*inputs, **options)
@@ -56,14 +57,26 @@ def step(
     return output, carried.after
 
 
+def _has_state(network: nn.Module) -> bool:
+    return any(isinstance(part, BaseNeuron | BaseDecoder) for part in network.modules())
+
+
+def _check_not_compiled(network: nn.Module) -> None:
+    """Check that no part with a state is compiled: it would start from rest."""
+    for name, part in network.named_modules():
+        compiled = hasattr(part, '_orig_mod') or part._compiled_call_impl is not None
+        if compiled and _has_state(part):
+            raise ValueError(
+                f'{name or type(part).__name__} cannot stream: it is compiled'
+            )
+
+
 def _check_complete(network: nn.Module, carried: CarriedState) -> None:
     """Check that the call has updated the whole state."""
-    if not carried.after and any(
-        isinstance(module, BaseNeuron | BaseDecoder) for module in network.modules()
-    ):
+    if not carried.after and _has_state(network):
         raise ValueError(
             f'{type(network).__name__} cannot stream: none of its neurons has been '
-            'called in a way that carries a state; compiled networks do not stream'
+            'called in a way that carries a state'
         )
     lost = sorted(carried.before.keys() - carried.after.keys())
     if lost:
@@ -71,11 +84,10 @@ def _check_complete(network: nn.Module, carried: CarriedState) -> None:
 
 
 def restart(network: nn.Module, state: Mapping[str, Tensor], items: Tensor) -> State:
-    """Start the streams of some items of a batch again.
+    """Restart the streams of some items of a batch.
 
-    A neuron of ``v_reset`` 0 or None then gives the same spikes to the bit as at the
-    start of a stream; with another ``v_reset``, its first potential has another
-    rounding error.
+    If ``v_reset`` is 0 or None, the spikes are then bit-identical to those at the start
+    of a stream; otherwise the first potential has another rounding error.
 
     Args:
         network: The network of the stream.
@@ -83,11 +95,11 @@ def restart(network: nn.Module, state: Mapping[str, Tensor], items: Tensor) -> S
         items: Booleans ``[N]``, True for each item that restarts.
 
     Raises:
-        TypeError: If ``items`` is not of booleans.
+        TypeError: If ``items`` are not booleans.
         ValueError: If its shape is not that of the batch.
     """
     if items.dtype != torch.bool:
-        raise TypeError(f'items must be of booleans, but got {items.dtype}')
+        raise TypeError(f'items must be booleans, but got {items.dtype}')
     modules = dict(network.named_modules())
     restarted: State = {}
     for key, value in state.items():
@@ -98,7 +110,7 @@ def restart(network: nn.Module, state: Mapping[str, Tensor], items: Tensor) -> S
             )
         module = modules.get(key.rpartition('#')[0])
         if module is None:
-            raise ValueError(f'the state has {key}, but the network no such module')
+            raise ValueError(f'the state has {key}, but the network has no such module')
         rest = module.dynamics.rest if isinstance(module, BaseNeuron) else 0.0
         mask = items.to(value.device).view(-1, *[1] * (value.dim() - 1))
         restarted[key] = torch.where(mask, torch.full_like(value, rest), value)
@@ -106,7 +118,7 @@ def restart(network: nn.Module, state: Mapping[str, Tensor], items: Tensor) -> S
 
 
 def detach(state: Mapping[str, Tensor]) -> State:
-    """Return the state without a graph: gradients end here."""
+    """Return the state without a graph, so that gradients end there."""
     return {key: value.detach() for key, value in state.items()}
 
 
