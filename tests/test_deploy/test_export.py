@@ -147,15 +147,14 @@ def test_int8_weights_round_to_the_nearest() -> None:
 @pytest.mark.parametrize(
     ('change', 'named'),
     [
-        (dict(type='soft_nms'), 'soft_nms'),
-        (None, 'Pad'),
+        ({'model.test_cfg.nms.type': 'soft_nms'}, 'soft_nms'),
+        ({'test_dataloader.dataset.pipeline.1': dict(type='Pad', size=(9, 9))}, 'Pad'),
+        ({'test_dataloader.dataset.pipeline.1.interpolation': 'nearest'}, 'bilinear'),
+        ({'model.data_preprocessor.pad_value': 114}, 'pad_value=0 .* got 114'),
     ],
 )
 def test_what_cannot_be_exported_is_named(change, named) -> None:
     cfg = single_stage('RetinaNet')
-    if change is None:
-        cfg.test_dataloader.dataset.pipeline.insert(1, dict(type='Pad', size=(9, 9)))
-    else:
-        cfg.model.test_cfg.nms.update(change)
+    cfg.merge_from_dict(change, allow_list_keys=True)
     with pytest.raises(UserError, match=named):
         export_archive(MODELS.build(cfg.model).eval(), cfg)

@@ -93,13 +93,13 @@ def nms_settings(settings: Any) -> tuple[float, bool, int]:
     """Return IoU threshold, whether classes compete, and how many boxes are kept.
 
     Raises:
-        UserError: If it is another algorithm than hard NMS.
+        UserError: If it is not hard NMS.
     """
     nms = dict(settings.nms)
     kind = nms.get('type', 'nms')
     if kind != 'nms':
         raise UserError(f"test_cfg.nms.type must be 'nms' to export, but got {kind!r}")
-    threshold = float(nms.get('iou_threshold') or nms['iou_thr'])
+    threshold = float(nms.get('iou_threshold', nms.get('iou_thr')))
     return threshold, nms.get('class_agnostic', False), settings.max_per_img
 
 

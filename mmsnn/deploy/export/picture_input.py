@@ -42,10 +42,16 @@ class PictureInput:
         """Read it from a full config.
 
         Raises:
-            UserError: If the pipeline has a transform other than loading, ``Resize``
-                and packing, or the input is no picture.
+            UserError: If the pipeline has a transform other than loading, bilinear
+                ``Resize`` and packing, the input is not a picture, or it is not padded
+                with 0.
         """
         given = preprocessor_settings(cfg) or {}
+        if given.get('pad_value', 0) != 0:
+            raise UserError(
+                f'config {cfg.filename!r}: the data preprocessor must have pad_value=0 '
+                f'to export, but got {given["pad_value"]}'
+            )
         mean, std = given.get('mean'), given.get('std')
         if mean is None or std is None:
             mean, std = [0.0] * 3, [1.0] * 3
@@ -195,7 +201,8 @@ def _resizing(cfg: Config) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for step in pipeline:
         kind = class_name(step)
-        if kind == 'Resize' and isinstance(step.get('scale'), tuple | list):
+        bilinear = step.get('interpolation', 'bilinear') == 'bilinear'
+        if kind == 'Resize' and isinstance(step.get('scale'), tuple | list) and bilinear:
             width, height = step['scale']
             found = dict(
                 scale=(width, height), keep_ratio=step.get('keep_ratio', False)
@@ -203,7 +210,7 @@ def _resizing(cfg: Config) -> dict[str, Any]:
         elif kind not in _LOADING:
             raise UserError(
                 f'config {cfg.filename!r}: the test pipeline has {kind}, but only '
-                f'Resize with a scale, {", ".join(_LOADING)} can be exported'
+                f'bilinear Resize with a scale, {", ".join(_LOADING)} can be exported'
             )
     return found
 
