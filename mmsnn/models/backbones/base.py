@@ -67,9 +67,7 @@ def family_layers(
             that is defined for spikes in {0, 1} is to take integers.
     """
     if check_bool('zero_init_residual', zero_init_residual) and family.merge is None:
-        raise ValueError(
-            "zero_init_residual needs shortcuts, but the family 'plain' has none"
-        )
+        raise ValueError('zero_init_residual needs shortcuts, but the family has none')
     merge = family.merge
     if merge is not None and merge.keeps_spikes and layers.spike_values != 'binary':
         raise ValueError(
@@ -79,14 +77,14 @@ def family_layers(
     return layers.scaled_to_threshold() if family.threshold_norm else layers
 
 
-def values_behind(stem: nn.Module, values: Values, carried: bool) -> Values:
-    """Return the kind of values between blocks after a stem.
+def values_after(stem: nn.Module, values: Values, carried: bool) -> Values:
+    """Return the kind of values between the layers or blocks after a stem.
 
     Args:
         stem: The stem, whose output may be graded.
         values: The kind if it is not.
-        carried: Whether shortcuts pass the stem's output on unchanged, up to the next
-            projection.
+        carried: Whether the stem's output is passed on unchanged, such as by shortcuts
+            up to the next projection.
     """
     return 'analog' if carried and getattr(stem, 'graded', False) else values
 

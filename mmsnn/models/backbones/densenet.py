@@ -17,7 +17,7 @@ from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice, check_positive_int
 
-from .base import SpikingBackbone, check_out_indices, values_behind
+from .base import SpikingBackbone, check_out_indices, values_after
 from .settings import BackboneOptions
 
 DENSENETS: dict[int, tuple[int, tuple[int, int, int, int]]] = {
@@ -186,7 +186,7 @@ class DenseNetSNN(SpikingBackbone):
             stages=stages,
             channels=channels,
             out_indices=indices,
-            values=values_behind(built_stem, values, carried=True),
+            values=values_after(built_stem, values, carried=True),
             closing=order.partition('C')[0],
             layers=layers,
         )

@@ -20,7 +20,7 @@ from .base import (
     SpikingBackbone,
     check_out_indices,
     family_layers,
-    values_behind,
+    values_after,
 )
 from .settings import BackboneOptions
 
@@ -185,7 +185,7 @@ class ResNetSNN(SpikingBackbone):
             stem, settings.in_channels, base_channels, layers, spiking
         )
         carried = family.merge is not None and not family.post
-        values = values_behind(built_stem, values, carried)
+        values = values_after(built_stem, values, carried)
         super().__init__(
             settings,
             stem=built_stem,

@@ -8,7 +8,7 @@ from mmsnn.models.stems import build_stem
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice, check_positive_int
 
-from .base import check_out_indices
+from .base import check_out_indices, values_after
 from .pooled import PooledBackbone
 from .settings import BackboneOptions
 
@@ -47,7 +47,8 @@ class VGGSNN(PooledBackbone):
     Attributes:
         depth: The depth.
         out_channels: Channels of each output.
-        values: Kind of values between layers: ``'binary'``.
+        values: Kind of values between layers: ``'binary'``, or ``'analog'`` if the
+            stem is graded and the first stage has no other convolution (depth 11).
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -80,13 +81,14 @@ class VGGSNN(PooledBackbone):
             inputs = [before, *[width] * number]
             units = [Unit('CNS', inputs[i], width, 3, 1, layers) for i in range(number)]
             stages.append(RecomputableSequential(*units, MaxPool2d(2)))
+        built_stem = build_stem(stem, settings.in_channels, base_channels, layers)
         super().__init__(
             settings,
-            stem=build_stem(stem, settings.in_channels, base_channels, layers),
+            stem=built_stem,
             stages=stages,
             channels=widths,
             out_indices=indices,
-            values='binary',
+            values=values_after(built_stem, 'binary', carried=numbers[0] == 0),
             closing='',
             layers=layers,
         )

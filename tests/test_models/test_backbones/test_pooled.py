@@ -58,6 +58,8 @@ def test_layers_of_vgg(depth):
 def test_parameters_and_sizes_of_vgg16():
     # what torchvision's vgg16_bn has, without biases that norms make idle
     assert count_parameters(VGGSNN(16)) == 14_723_136 - 4_224
+    for depth, values in ((11, 'analog'), (13, 'binary')):
+        assert VGGSNN(depth, base_channels=4, stem='gac-cifar').out_values == values
     net = VGGSNN(16, num_steps=STEPS, base_channels=4, out_indices=(0, 4))
     levels = net(torch.randn(8, 3, 32, 40))
     assert [tuple(x.shape) for x in levels] == [(2, 8, 4, 16, 20), (2, 8, 32, 1, 1)]
