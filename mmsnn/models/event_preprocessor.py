@@ -16,15 +16,15 @@ from mmsnn.utils.errors import UserError
 
 @MODELS.register_module()
 class EventDetDataPreprocessor(BaseDataPreprocessor):
-    """Stacks samples of event frames to a batch ``[N, T, C, H, W]``.
+    """Stacks samples of event frames into a batch ``[N, T, C, H, W]``.
 
     Counts are not normalised. Samples are padded with zeros at the bottom and on the
     right to a common size, which is a multiple of ``pad_size_divisor``. A sample whose
-    first two axes are not T and C raises; only if T = C, the axes cannot be told apart.
+    first two axes are not T and C raises; if T = C, swapped axes are not detected.
 
     Args:
-        num_steps: Number of time steps T of each sample; in a stream, samples have the
-            number of the call, see :func:`mmsnn.streaming.stream_detections`.
+        num_steps: Number of time steps T of each sample. In a stream, each chunk has
+            its own, see :func:`mmsnn.streaming.stream_detections`.
         channels: Number of channels C of each sample.
         pad_size_divisor: The height and width are padded to multiples of it.
 
@@ -46,7 +46,7 @@ class EventDetDataPreprocessor(BaseDataPreprocessor):
         self, data: Mapping[str, Any], training: bool = False
     ) -> dict[str, Any]:
         """Return the batch, with the padded size in the metadata of the samples."""
-        # imported lazily, because classifiers do without MMDetection
+        # imported lazily, because classifiers do not need MMDetection
         from mmdet.models.utils.misc import samplelist_boxtype2tensor
 
         data = self.cast_data(dict(data))

@@ -201,8 +201,9 @@ def _resizing(cfg: Config) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for step in pipeline:
         kind = class_name(step)
+        has_scale = isinstance(step.get('scale'), tuple | list)
         bilinear = step.get('interpolation', 'bilinear') == 'bilinear'
-        if kind == 'Resize' and isinstance(step.get('scale'), tuple | list) and bilinear:
+        if kind == 'Resize' and has_scale and bilinear:
             width, height = step['scale']
             found = dict(
                 scale=(width, height), keep_ratio=step.get('keep_ratio', False)

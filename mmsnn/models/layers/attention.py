@@ -22,15 +22,14 @@ class SpikeDrivenAttention(nn.Module):
         y = \mathrm{conv}\big(S(a\, Q (K^\top V))\big)
 
     (SDSA of Yao et al. 2024, *Spike-driven Transformer V2*, and Yao et al. 2025,
-    *Scaling spike-driven Transformer*, with convolutions that end with a norm.) There
-    is no softmax, so :math:`(Q K^\top) V` is the same; computed as
-    :math:`Q (K^\top V)`, its cost is linear in the number of positions, and the first
-    operand of each product is spikes, which accumulate rows of the second. The products
-    are exact up to :math:`2^{24}`: they are computed in at least fp32, under autocast,
-    too.
+    *Scaling spike-driven Transformer*; the convolutions end with a norm.) There is no
+    softmax, so :math:`(Q K^\top) V` is the same; computed as :math:`Q (K^\top V)`, its
+    cost is linear in the number of positions, and the first operand of each product is
+    spikes, which accumulate rows of the second. The products are exact up to
+    :math:`2^{24}`, since they are computed in at least fp32, even under autocast.
 
-    If spikes are integers C up to D, :math:`Q K^\top V` is divided by :math:`D^3`, as
-    if Q, K and V were C / D.
+    If spikes are integers up to D, :math:`Q K^\top V` is divided by :math:`D^3`, as if
+    Q, K and V were divided by D.
 
     Args:
         channels: Number of channels, a multiple of ``num_heads``.
@@ -38,17 +37,18 @@ class SpikeDrivenAttention(nn.Module):
         layers: Builds the layers.
         scale: The factor a; None is ``2 / sqrt(channels / num_heads)``.
         value_ratio: Channels of V, in multiples of ``channels``.
-        rep_convs: Whether the convolutions are :class:`RepConv`, not 1x1; V then has
-            ``channels``.
-        attention_neuron: Settings in which the neurons after the products differ.
+        rep_convs: Whether the convolutions are :class:`RepConv` instead of 1x1; this
+            requires a ``value_ratio`` of 1.
+        attention_neuron: Settings of the neurons after the products that differ from
+            those of the other neurons.
 
     Shape:
         ``[T * N, C, H, W]`` to the same shape.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``channels`` is not a multiple of ``num_heads``, or RepConvs are
-            to widen V.
+        ValueError: If ``channels`` is not a multiple of ``num_heads``, or
+            ``value_ratio`` is not 1 with ``rep_convs``.
     """
 
     def __init__(

@@ -17,9 +17,9 @@ class Recomputable(nn.Module):
 
     With ``recompute`` enabled, the activations that the layers need for their
     gradients are not saved but recomputed in the backward pass. The result is the same,
-    since neurons start from rest at every call, or continue from the same state
-    while they stream, and
+    since
 
+    - neurons start from rest at every call or, in a stream, from the same state;
     - layers update their buffers (the running statistics of norms) in the first call
       only;
     - random numbers and autocast are the same as in the first call.
@@ -125,7 +125,8 @@ def recomputed(
 class _SecondRun(AbstractContextManager[None]):
     """Context in which a part gives the same output again, without side effects.
 
-    It is entered once per backward pass, so more than once if the graph is retained.
+    Layers write to copies of their buffers, which are discarded. The context is entered
+    once per backward pass, so more than once if the graph is retained.
     """
 
     def __init__(self, part: nn.Module) -> None:
@@ -137,34 +138,14 @@ class _SecondRun(AbstractContextManager[None]):
     def __enter__(self) -> None:
         carried = None if self._carried is None else self._carried.again()
         self._stack.enter_context(carrying(carried))
-        self._stack.enter_context(_ScratchBuffers(self._part))
+        for module in self._part.modules():
+            buffers = module._buffers
+            self._stack.callback(buffers.update, dict(buffers))
+            for name, buffer in buffers.items():
+                buffers[name] = None if buffer is None else buffer.clone()
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
-
-
-class _ScratchBuffers(AbstractContextManager[None]):
-    """Context in which layers write to copies of their buffers, which are discarded.
-
-    It is entered once per backward pass, so more than once if the graph is retained.
-    """
-
-    def __init__(self, part: nn.Module) -> None:
-        self._part = part
-        self._kept: list[tuple[nn.Module, dict[str, Tensor | None]]] = []
-
-    def __enter__(self) -> None:
-        for module in self._part.modules():
-            buffers = module._buffers
-            if buffers:
-                self._kept.append((module, dict(buffers)))
-                for name, buffer in buffers.items():
-                    buffers[name] = None if buffer is None else buffer.clone()
-
-    def __exit__(self, *error: object) -> None:
-        for module, buffers in self._kept:
-            module._buffers.update(buffers)
-        self._kept.clear()
 
 
 __all__ = ['Recomputable', 'RecomputableSequential', 'recomputed', 'set_recompute']

@@ -51,7 +51,7 @@ class PaddedNorm(nn.Module):
 
     @torch.no_grad()
     def value_of_zero(self, x: Tensor) -> Tensor:
-        """Return what the norm makes of 0, by channel, in the dtype of ``x``."""
+        """Return the norm's output for 0, per channel, in the dtype of ``x``."""
         norm: Any = self.norm
         variance, mean = norm.running_var, norm.running_mean
         if norm.training:
@@ -66,8 +66,8 @@ class RepConv(nn.Module):
     r"""1x1 convolution, padded norm, depthwise 3x3, 1x1 convolution and norm.
 
     (Yao et al. 2024, *Spike-driven Transformer V2*.) There are no neurons between the
-    layers, so that in evaluation mode they are one 3x3 convolution, which
-    :meth:`merged` returns. In the chain, all convolutions but the first multiply analog
+    layers, so in evaluation mode they equal one 3x3 convolution, which :meth:`merged`
+    returns. In the chain, all convolutions but the first multiply analog
     values; the merged one accumulates, with 9 C^2 weights instead of 2 C^2 + 9 C.
 
     Args:

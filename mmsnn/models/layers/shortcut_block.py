@@ -36,7 +36,7 @@ class ShortcutBlock(Recomputable):
 def separable_conv(
     channels: int, kernel_size: int, orders: Sequence[str], layers: LayerFactory
 ) -> nn.Sequential:
-    """Return a 1x1, a depthwise and a 1x1 convolution of twice the channels inside."""
+    """Return a 1x1, a depthwise and a 1x1 convolution, twice as wide inside."""
     width = SEPARABLE_RATIO * channels
     first, middle, last = orders
     return nn.Sequential(
@@ -49,7 +49,7 @@ def separable_conv(
 def mlp(
     channels: int, kernel_size: int, layers: LayerFactory, bias: bool
 ) -> nn.Sequential:
-    """Return two convolutions, of four times the channels between them."""
+    """Return two convolutions with four times the channels between them."""
     width = MLP_RATIO * channels
     return nn.Sequential(
         Unit('SCN', channels, width, kernel_size, 1, layers, bias),

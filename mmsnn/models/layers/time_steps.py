@@ -1,4 +1,4 @@
-"""Time steps at the borders of spiking necks and heads, and their last layers."""
+"""Inputs and activations of spiking necks and heads, over time steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,8 +48,8 @@ def check_spikes(name: str, x: Tensor, unit: float = 1.0) -> None:
         return
     if not are_whole(x.detach() if unit == 1 else x.detach() / unit):
         raise ValueError(
-            f'{name} takes spikes, but got analog values; a spiking backbone without '
-            'decoders goes before it'
+            f'{name} takes spikes, but got analog values; it must follow a spiking '
+            'backbone without decoders'
         )
 
 
@@ -62,7 +62,7 @@ def spike_first(conv: Any, neuron: Mapping[str, Any], num_steps: int) -> None:
     """Make MMCV's ``ConvModule`` a unit of neuron, convolution and norm.
 
     Args:
-        conv: The ``ConvModule``; it is changed. Names of its parameters stay.
+        conv: The ``ConvModule``; it is changed, but not its parameters' names.
         neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
         num_steps: Number of time steps T.
     """
@@ -81,7 +81,7 @@ class SpikingActivation(nn.Module):
     Args:
         num_steps: Number of time steps T.
         neuron: Neuron config, see :func:`mmsnn.models.neurons.build_neuron`.
-        inplace: Accepted because ``ConvModule`` gives it to activations; ignored.
+        inplace: Ignored; ``ConvModule`` passes it to activations.
 
     Raises:
         TypeError: If an argument has the wrong type.

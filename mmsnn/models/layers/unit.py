@@ -173,7 +173,7 @@ class Unit(RecomputableSequential):
         ``[T * N, C_in, H, W]`` to ``[T * N, C_out, H', W']``.
 
     Raises:
-        ValueError: If ``order`` has another letter, or one twice.
+        ValueError: If ``order`` has another letter, or one of them twice.
     """
 
     def __init__(
@@ -204,8 +204,8 @@ class Unit(RecomputableSequential):
     def init_constant(self, current: float) -> None:
         """Make the output, or the current of its neurons, a constant for any input.
 
-        The norm after the convolution gets weight 0 and ``current`` as bias. Without
-        one the convolution's weight is zeroed, and only 0 is possible.
+        The norm after the convolution gets weight 0 and ``current`` as bias. Without a
+        norm, the convolution's weight is zeroed, and only 0 is possible.
 
         Args:
             current: The constant.
@@ -230,7 +230,7 @@ class Unit(RecomputableSequential):
 
 @contextmanager
 def _named(name: str, cfg: Mapping[str, Any] | None) -> Iterator[None]:
-    """Name the setting in MMCV's error about a type that is not registered."""
+    """Replace MMCV's error about an unregistered type by one that names the setting."""
     try:
         yield
     except KeyError as error:

@@ -37,9 +37,9 @@ class NeuronOptions(TypedDict, total=False):
 class BaseNeuron(nn.Module):
     """A layer of spiking neurons over ``num_steps`` time steps.
 
-    The neurons start from rest at every call. No state is kept between calls, so that
-    they need no reset and the batch size may change. In :func:`mmsnn.streaming.step`
-    they continue from the state that is given to it.
+    The neurons start from rest at every call. No state is kept between calls, so they
+    need no reset and the batch size may change. In :func:`mmsnn.streaming.step` they
+    continue from the given state.
 
     Args:
         num_steps: Number of time steps T in an input.
@@ -57,8 +57,8 @@ class BaseNeuron(nn.Module):
         max_value: Largest number of spikes per neuron per time step.
         spike_values: Kind of the spikes, ``'binary'`` or ``'integer'``.
         spike_unit: Value that stands for one spike in the output.
-        of_regions: Whether the input is regions of all images, ``[T * R, ...]``, as in
-            the box head of a two-stage detector.
+        of_regions: Whether the input is the regions of all images, ``[T * R, ...]``, as
+            in the box head of a two-stage detector.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -165,14 +165,14 @@ class BaseNeuron(nn.Module):
         return fire(x_seq, v, self.decay(), self.dynamics)
 
     def _continue(self, x_seq: Tensor, carried: CarriedState) -> Tensor:
-        """Return the spikes of a call that streams."""
+        """Return the spikes of a call in a stream."""
         key = carried.key(self)
         if self.of_regions:
             raise ValueError(
-                f'{key.partition("#")[0]}: neurons of regions cannot stream: the '
-                'regions of a call are not those of the call before'
+                f'{key.partition("#")[0]}: neurons of regions cannot stream, since the '
+                'regions differ from call to call'
             )
-        if x_seq.dim() == 6:  # of a stem, [T, 1, N, C, H, W]
+        if x_seq.dim() == 6:  # in a stem, [T, 1, N, C, H, W]
             x_seq = x_seq.squeeze(1)
         v = carried.take(key, 'v', x_seq.shape[1:])
         if v is not None:

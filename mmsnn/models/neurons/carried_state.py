@@ -1,7 +1,7 @@
-"""The state that neurons, stems and decoders carry between calls, while they stream.
+"""The state that neurons, stems and decoders carry between the calls of a stream.
 
 Modules keep no state. Inside :func:`carrying`, those that have a memory read the state
-of the call before from a mapping and write the state after this call to another one.
+after the previous call from a mapping and write the state after this call to another.
 :mod:`mmsnn.streaming` is the interface.
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class CarriedState:
-    """States of one call of a network, by the names of its modules.
+    """States before and after one call of a network, by the names of its modules.
 
     A module that is called several times, such as a head that is shared by the levels
     of a pyramid, has one state per call: the key is ``name#call.field``.
@@ -22,7 +22,7 @@ class CarriedState:
     Args:
         network: The network; it is not changed.
         num_steps: Number of time steps of this call.
-        before: The states after the call before; empty at the start of a stream.
+        before: The states after the previous call; empty at the start of a stream.
 
     Attributes:
         after: The states after this call.
@@ -46,17 +46,17 @@ class CarriedState:
         if module not in self._names:
             raise ValueError(
                 f'a {type(module).__name__} that streams must be part of the network '
-                'that is called, but is not one of its modules'
+                'that is called, but is not'
             )
         call = self._calls.get(module, 0)
         self._calls[module] = call + 1
         return f'{self._names[module]}#{call}'
 
     def take(self, key: str, field: str, shape: torch.Size) -> Tensor | None:
-        """Return a state of the call before, None at the start of a stream.
+        """Return a state of the previous call, None at the start of a stream.
 
         Raises:
-            ValueError: If its shape is another.
+            ValueError: If it is missing or has another shape.
         """
         state = self.before.get(f'{key}.{field}')
         if state is None:
@@ -92,9 +92,9 @@ _CARRIED: ContextVar[CarriedState | None] = ContextVar('carried_state', default=
 
 
 def carried_state() -> CarriedState | None:
-    """Return the states of the call that streams, None if there is none.
+    """Return the states of the current call, None outside a stream.
 
-    torch.compile cannot trace the question: in its graphs nothing streams.
+    torch.compile cannot trace the lookup, so compiled graphs do not stream.
     """
     if torch.compiler.is_dynamo_compiling():
         return None
@@ -112,10 +112,10 @@ def carrying(carried: CarriedState | None) -> Iterator[None]:
 
 
 def current_steps(num_steps: int) -> int:
-    """Return the number of time steps of a call.
+    """Return the number of time steps of the current call.
 
     Args:
-        num_steps: The number that the module is built for, if nothing streams.
+        num_steps: The number that the module is built for, returned outside a stream.
     """
     carried = carried_state()
     return num_steps if carried is None else carried.num_steps
@@ -124,7 +124,7 @@ def current_steps(num_steps: int) -> int:
 def count_steps(
     carried: CarriedState, key: str, batch: int, device: torch.device
 ) -> Tensor:
-    """Return the time steps that each item has seen before, ``[N]``, and count on."""
+    """Return the time steps that each item has seen, ``[N]``, and add those of now."""
     seen = carried.take(key, 'count', torch.Size([batch]))
     if seen is None:
         seen = torch.zeros(batch, dtype=torch.int64, device=device)

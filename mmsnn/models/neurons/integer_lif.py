@@ -32,7 +32,7 @@ class ILIF(BaseNeuron):
         decay: The factor :math:`\beta` in [0, 1]; a LIF neuron without ``decay_input``
             has :math:`\beta = 1 - 1 / \tau`.
         normalize: Whether the output is :math:`c / D`, as in Spike-Driven Transformer
-            V3. Its factor belongs to the weights of the next layer.
+            V3. The weights of the next layer can absorb the factor.
         detach_reset: Whether c in the reset is detached from the gradient.
 
     Raises:
@@ -83,14 +83,14 @@ class ILIF(BaseNeuron):
         return self.beta, self.max_value, self.normalize, self.dynamics.detach_reset
 
     def fire(self, x_seq: Tensor) -> Tensor:
-        """Return the integers for given currents; see :class:`BaseNeuron`."""
+        """Return the integers for given currents."""
         if not self.in_bytes:
             return integer_multi_step(x_seq, *self._settings)
         with torch.no_grad():
             return _in_bytes(integer_multi_step(x_seq, *self._settings))
 
     def fire_from(self, x_seq: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the integers and the state after them; see :class:`BaseNeuron`."""
+        """Return the integers and the state after them."""
         if not self.in_bytes:
             return integer_multi_step_from(x_seq, v, *self._settings)
         with torch.no_grad():
@@ -98,7 +98,7 @@ class ILIF(BaseNeuron):
             return _in_bytes(values), v
 
     def potentials(self, x: Tensor) -> Tensor:
-        """Return the membrane potentials before the reset; see :class:`BaseNeuron`."""
+        """Return the membrane potentials before the reset."""
         x_seq = self._unfold(x)
         return integer_potentials(x_seq, self.beta, self.max_value).flatten(0, 1)
 

@@ -54,7 +54,9 @@ class LeakyNeuron(BaseNeuron):
 
 @MODELS.register_module()
 class LIF(LeakyNeuron):
-    """Leaky integrate-and-fire neuron, ``h = v + (x - (v - v_reset)) / tau`` (Eq. 5).
+    """Leaky integrate-and-fire neuron, ``h = v + (x - (v - v_reset)) / tau``.
+
+    (Zhang et al. 2023, Eq. 5.)
 
     Args:
         num_steps: See :class:`BaseNeuron`.
@@ -90,7 +92,7 @@ class LIF(LeakyNeuron):
 class PLIF(LeakyNeuron):
     r"""LIF neuron with a learned time constant, one per layer.
 
-    :math:`1 / \tau = \mathrm{sigmoid}(w)`, so that :math:`\tau > 1` always (Fang et al.
+    :math:`1 / \tau = \mathrm{sigmoid}(w)`, so :math:`\tau > 1` always (Fang et al.
     2021, *Incorporating learnable membrane time constant*).
 
     Args:
@@ -120,7 +122,7 @@ class PLIF(LeakyNeuron):
         return self.w.sigmoid()
 
     def frozen(self) -> LIF:
-        """Return a LIF neuron of the same time constant."""
+        """Return a LIF neuron with the same time constant."""
         neuron = LIF(self.num_steps, tau=1 / float(self.decay().detach()))
         neuron.dynamics = self.dynamics
         neuron.in_bytes = self.in_bytes

@@ -119,7 +119,7 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
     if cfg is None:
         return ATan()
     if isinstance(cfg, Surrogate):
-        return _check_defined(cfg)
+        return cfg
     if not isinstance(cfg, Mapping):
         raise TypeError(
             f'surrogate must be a dict with a type, but got {describe(cfg)}'
@@ -132,6 +132,8 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
             f'surrogate type must be one of {", ".join(SURROGATES.module_dict)}, '
             f'but got {name!r}'
         )
+    if not issubclass(found, Surrogate):
+        raise TypeError(f'surrogate {name} must be derived from Surrogate')
     known = [field.name for field in fields(found)]
     unknown = set(options) - set(known)
     if unknown:
@@ -139,20 +141,7 @@ def build_surrogate(cfg: Mapping[str, Any] | Surrogate | None) -> Surrogate:
             f'surrogate {name} takes {", ".join(known)} only, '
             f'but got {", ".join(sorted(unknown))}'
         )
-    return _check_defined(found(**options))
-
-
-def _check_defined(surrogate: Any) -> Surrogate:
-    """Check that a surrogate has a derivative, and return it."""
-    if not isinstance(surrogate, Surrogate):
-        raise TypeError(
-            f'surrogate must be derived from Surrogate, but got {describe(surrogate)}'
-        )
-    defined = type(surrogate).derivative is not Surrogate.derivative
-    if not defined and surrogate.kind == SurrogateKind.GIVEN:
-        name = type(surrogate).__name__
-        raise TypeError(f'surrogate {name} must define derivative(x)')
-    return surrogate
+    return found(**options)
 
 
 class _Heaviside(torch.autograd.Function):
