@@ -54,8 +54,8 @@ class FoldedNorm(InferenceOnly, nn.Identity):
 def fold_norms(model: nn.Module) -> nn.Module:
     r"""Return a copy for inference, without the norms that follow convolutions.
 
-    A batch norm in evaluation mode is linear, so that it can be merged into the
-    convolution before it: with :math:`a = \gamma / \sqrt{\sigma^2 + \epsilon}`, the
+    A batch norm in evaluation mode is linear, so it can be merged into the convolution
+    before it: with :math:`a = \gamma / \sqrt{\sigma^2 + \epsilon}`, the
     convolution gets weights :math:`a\,W` and bias :math:`a\,(b - \mu) + \beta`. Outputs
     differ by rounding errors, and a spike differs only if its potential is that close
     to the threshold.

@@ -1,4 +1,4 @@
-"""What the preparations for inference share."""
+"""A base class and a check that the preparations for inference share."""
 
 from typing import ClassVar, Self
 
@@ -12,7 +12,7 @@ class InferenceOnly(nn.Module):
     """Mixin of layers that are made from trained ones and cannot be trained."""
 
     inference_name: ClassVar[str]
-    """What is for inference, for the message."""
+    """Subject of the error message."""
 
     def train(self, mode: bool = True) -> Self:
         """Stay in evaluation mode.

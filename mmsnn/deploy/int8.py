@@ -14,7 +14,8 @@ from mmsnn.models.backbones import SpikingBackbone
 from mmsnn.models.layers import Unit
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.residual import Merge
-from mmsnn.utils import describe
+
+from .inference_only import check_network
 
 # no subclasses, since some transform their weights
 _CONVS = (nn.Conv2d, wrappers.Conv2d)
@@ -75,14 +76,14 @@ def quantize_int8(model: nn.Module) -> tuple[nn.Module, Int8Report]:
         The copy, and a report of the convolutions that are converted and kept.
 
     Raises:
-        TypeError: If ``model`` is not a module, or a backbone is not in fp32.
+        TypeError: If ``model`` is not a module or wraps one for distributed training,
+            or a backbone is not in fp32.
         ValueError: If there is no spiking backbone, one is in training mode or
             quantised already, a batch norm follows a convolution, neurons divide their
             integers, weights are not finite, or sums of spikes exceed
             :data:`mmsnn.deploy.int8_layers.LARGEST_SUM`.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f'model must be an nn.Module, but got {describe(model)}')
+    check_network('quantize_int8', model)
     quantized = deepcopy(model)
     backbones = {
         f'{name}.' if name else '': module
@@ -183,7 +184,7 @@ def _largest_sums(backbone: SpikingBackbone) -> dict[str, int]:
 
 
 def _reasons(backbone: SpikingBackbone, sums: Mapping[str, int]) -> dict[str, str]:
-    """Return why each convolution is kept; an empty string if it is converted."""
+    """Return why each convolution is kept, an empty string if it is converted."""
     reasons = {}
     for name, module in backbone.named_modules():
         if not isinstance(module, nn.Conv2d):
@@ -191,7 +192,7 @@ def _reasons(backbone: SpikingBackbone, sums: Mapping[str, int]) -> dict[str, st
         if name not in sums:
             reasons[name] = 'its input is not spikes'
         elif type(module) not in _CONVS:
-            reasons[name] = f'{type(module).__name__} is another kind'
+            reasons[name] = f'{type(module).__name__} is not a plain Conv2d'
         elif module.padding_mode != 'zeros' or isinstance(module.padding, str):
             reasons[name] = f'padding {module.padding_mode!r}, {module.padding!r}'
         else:

@@ -167,8 +167,8 @@ class SpikingConv2d(InferenceOnly):
         weight = state_dict.get(f'{prefix}weight')
         if weight is not None and weight.dtype != torch.int8:
             raise ValueError(
-                f'{prefix}weight is {weight.dtype}, not of 8 bits: load these weights '
-                'into the network that quantize_int8 was given, and quantise that'
+                f'{prefix}weight is {weight.dtype}, not torch.int8: load these weights '
+                'into the original network, and quantise that'
             )
         super()._load_from_state_dict(state_dict, prefix, *args)
         self._forget()

@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from mmsnn.models.layers import are_whole
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.stems import BaseStem
-from mmsnn.utils import describe
 
-from .inference_only import InferenceOnly
+from .inference_only import InferenceOnly, check_network
 
 
 class BinarySlots(InferenceOnly):
@@ -21,7 +20,7 @@ class BinarySlots(InferenceOnly):
 
     (Luo et al. 2024, SpikeYOLO, Eqs. 10 to 12.) The bias is added once, after the sum.
     The number of slots K is the largest integer of the input: D, or more after a sum of
-    spikes. An input that is not integers is analog and passed to the layer unchanged.
+    spikes. An input with other values is analog and passed to the layer unchanged.
 
     Args:
         layer: The layer; it is not changed.
@@ -69,8 +68,8 @@ def expand_integer_spikes(model: nn.Module) -> nn.Module:
     not linear run once per time step, after the sum. Normalised integers and firing
     rates before a head's last layer are slots times a constant that multiplies the sum.
 
-    The outputs are equal except for the order of additions: equal spikes in fp64, and
-    equal detections in fp32.
+    The outputs are equal except for the order of additions: in fp64 the spikes are the
+    same, in fp32 the detections.
 
     Args:
         model: A network with integer neurons; it is not changed.
@@ -79,12 +78,11 @@ def expand_integer_spikes(model: nn.Module) -> nn.Module:
         A copy in evaluation mode.
 
     Raises:
-        TypeError: If ``model`` is not a module.
+        TypeError: If ``model`` is not a module, or wraps one for distributed training.
         ValueError: If the model has no integer neurons, or neurons with different
             values for one spike.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f'model must be an nn.Module, but got {describe(model)}')
+    check_network('expand_integer_spikes', model)
     neurons = [m for m in model.modules() if isinstance(m, BaseNeuron)]
     if all(neuron.max_value == 1 for neuron in neurons):
         raise ValueError(

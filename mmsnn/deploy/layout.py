@@ -9,8 +9,8 @@ from mmsnn.models.backbones import SpikingBackbone
 def to_channels_last(model: nn.Module) -> nn.Module:
     """Store the convolution weights of spiking backbones channels-last.
 
-    The features inside spiking backbones are channels-last, so that contiguous weights
-    are reordered on every call. This takes 11 % of SG ResNet18's time on a CPU (T = 4)
+    The features inside spiking backbones are channels-last, so contiguous weights are
+    reordered on every call. This takes 11 % of SG ResNet18's time on a CPU (T = 4)
     for one 224 x 224 image, and 2 to 5 % for 8 images of 128 x 128 or one of 480 x 480.
 
     As after ``model.to(memory_format=torch.channels_last)``, the weights are no longer

@@ -8,7 +8,7 @@ from .inference_only import check_network
 
 
 def merge_convolutions(model: nn.Module) -> nn.Module:
-    """Return a copy for inference in which re-parameterised convolutions are one.
+    """Return a copy for inference with re-parameterised convolutions merged into one.
 
     Parts that have a method ``merged``, such as :class:`mmsnn.models.layers.RepConv`,
     are replaced by the convolution it returns, which computes the same. The input of

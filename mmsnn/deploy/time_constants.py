@@ -13,7 +13,7 @@ def freeze_time_constants(model: nn.Module) -> nn.Module:
     r"""Return a copy in which learned time constants are constants.
 
     PLIF neurons become LIF neurons with the same :math:`\tau`, and the same spikes.
-    Formats without parameters in neurons, such as NIR, need that.
+    Formats whose neurons have no parameters, such as NIR, need this.
 
     Args:
         model: Any network: a backbone, a detector, a classifier. It is not changed.

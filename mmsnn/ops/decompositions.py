@@ -11,15 +11,15 @@ from .neuron_reference import Rule
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
-    """Return decompositions of the operators for inference into ATen operators.
+    """Return decompositions of the inference operators into ATen operators.
 
-    The time steps are unrolled. Values are those of the operators to the bit, except
-    that potentials that are not finite give no NaN: networks whose weights are finite
-    have none.
+    The time steps are unrolled. Results are bit-identical to those of the operators,
+    except that potentials that are not finite do not give NaN; networks with finite
+    weights have none.
 
     Returns:
-        A table for :meth:`torch.export.ExportedProgram.run_decompositions`, which runs
-        the exported program without mmsnn.
+        A table for :meth:`torch.export.ExportedProgram.run_decompositions`, after which
+        the exported program runs without mmsnn.
     """
     operators = torch.ops.mmsnn
     return {

@@ -36,7 +36,7 @@ def sequence_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def dense_like(x_seq: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return what :func:`sequence_like` does for dense steps, at a lower cost."""
+    """Allocate as :func:`sequence_like` does, at a lower cost, for dense steps."""
     step = x_seq[0]
     return torch.empty_strided(
         x_seq.shape, (step.numel(), *step.stride()), dtype=dtype, device=x_seq.device
@@ -78,7 +78,7 @@ def matching_state(state: Tensor | None, like: Tensor) -> Tensor | None:
 
 
 def packed_sequence(x_seq: Tensor) -> Tensor:
-    """Return ``x_seq``, copied unless its time steps are dense and without gaps."""
+    """Return ``x_seq``, copied unless its steps are dense and adjacent in memory."""
     if is_dense(x_seq[0]) and x_seq.stride(0) == x_seq[0].numel():
         return x_seq
     return sequence_like(x_seq, x_seq.dtype).copy_(x_seq)

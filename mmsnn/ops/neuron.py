@@ -93,7 +93,7 @@ def potentials(
 def split_decay(
     decay: Tensor | float | None, x_seq: Tensor
 ) -> tuple[Tensor | None, float | None]:
-    """Return a decay as a learned one, in the state's dtype, and as a number."""
+    """Return a learned decay, in the state's dtype, and a fixed one; one is None."""
     if isinstance(decay, Tensor):
         if not x_seq.is_floating_point():
             return decay, None

@@ -30,8 +30,8 @@ def integer_multi_step_from(
     r"""Run integer neurons from a state, and return the state after the last step.
 
     The equations are those of :func:`mmsnn.ops.integer_multi_step`; the state is
-    :math:`v_t = h_t - c_t`. A sequence gives the same integers to the bit in one call
-    or in several, each of which continues from the state that the one before returned.
+    :math:`v_t = h_t - c_t`. The integers of a sequence are bit-identical in one call
+    and in several that each continue from the state that the previous call returned.
 
     Args:
         x_seq: Input currents, ``[T, ...]``, any floating dtype, any strides.

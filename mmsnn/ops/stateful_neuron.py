@@ -28,9 +28,9 @@ def multi_step_from(
 ) -> tuple[Tensor, Tensor]:
     r"""Run neurons over time steps from a state, and return the state after them.
 
-    The equations are those of :func:`mmsnn.ops.multi_step`, with :math:`v_0` given. A
-    sequence gives the same spikes to the bit in one call or in several, each of which
-    continues from the state that the one before returned.
+    The equations are those of :func:`mmsnn.ops.multi_step`, with :math:`v_0` given. The
+    spikes of a sequence are bit-identical in one call and in several that each continue
+    from the state that the previous call returned.
 
     Args:
         x_seq: Input currents, ``[T, ...]``, any floating dtype, any strides.

@@ -1,4 +1,4 @@
-"""Streams: networks that continue from an explicit state, call after call."""
+"""Streams: networks that continue from an explicit state at every call."""
 
 from .detection import check_detector_streams, stream_detections
 from .state import State, detach, restart, step, to

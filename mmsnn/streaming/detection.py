@@ -24,12 +24,12 @@ def stream_detections(
 
     Args:
         detector: A detector of MMDetection in evaluation mode.
-        chunks: Batches as data loaders return them, ``inputs`` and ``data_samples``;
-            the same number of streams, of the same image size, in each. A batch may
+        chunks: Batches as data loaders return them, ``inputs`` and ``data_samples``,
+            with the same number of streams and the same image size in each. A batch may
             have ``restart``, booleans ``[N]``, True for each item whose stream begins
             with this chunk.
-        num_steps: Number of time steps per chunk: at each of them the input is the
-            chunk's image, or one of its ``num_steps`` frames.
+        num_steps: Number of time steps per chunk. At each of them, the input is the
+            chunk's image or one of its ``num_steps`` frames.
 
     Yields:
         One ``DetDataSample`` per item, with ``pred_instances``.
@@ -66,8 +66,8 @@ def check_detector_streams(
     owners = (modules[key.rpartition('#')[0]] for key in state)
     if not any(isinstance(owner, BaseNeuron) for owner in owners):
         raise ValueError(
-            f'{type(detector).__name__} cannot stream: it has no spiking neurons, '
-            'whose state is carried from one frame to the next'
+            f'{type(detector).__name__} cannot stream: it has no spiking neurons to '
+            'carry a state from one frame to the next'
         )
 
 

@@ -1,4 +1,4 @@
-"""Comparison of an exported detector or classifier with PyTorch's."""
+"""Comparison of an exported detector or classifier with PyTorch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ class Agreement:
     Attributes:
         image: Path or number of the image.
         expected: Number of PyTorch's detections; 1 for a classifier.
-        found: Number of the exported network's.
-        matched: Detections of PyTorch that have an exported one of the same label with
-            an IoU of at least 0.99.
+        found: Number of the exported network's detections; 1 for a classifier.
+        matched: Number of PyTorch's detections for which the exported network has one
+            with the same label and an IoU of at least 0.99.
         box_error: Greatest difference of the matched boxes' coordinates, in pixels.
         score_error: Greatest difference of their scores.
-        state_error: Share of the state's values that differ by more than 0.001, of a
-            network that streams.
+        state_error: In a stream, share of the state's values that differ by more than
+            0.001.
     """
 
     image: str

@@ -1,4 +1,4 @@
-"""Export of detectors and classifiers as programs of torch.export."""
+"""Export of detectors and classifiers as torch.export programs."""
 
 import tempfile
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from .onnx_program import dims, trace
 from .picture_input import PictureInput
 from .tensor_networks import as_tensor_network, example_inputs
 
-# Large enough that no level of features is of size 1, which tracing would fix.
+# large enough that no feature level has size 1, which tracing would fix
 _SIDE = 512
 
 

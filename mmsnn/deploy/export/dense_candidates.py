@@ -36,7 +36,7 @@ def level_candidates(
     Args:
         head: A dense head of MMDetection.
         settings: Its ``test_cfg``.
-        features: Of each level.
+        features: Features of each level.
 
     Returns:
         Boxes ``[N, K, 4]``, scores and labels ``[N, K]`` of each level. The scores of
@@ -90,12 +90,12 @@ def _candidates(
 
 
 def nms_settings(settings: Any) -> tuple[float, bool, int]:
-    """Return IoU threshold, whether classes compete, and how many boxes are kept.
+    """Return the IoU threshold, whether NMS ignores classes, and the number of boxes.
 
     Raises:
         UserError: If it is not hard NMS.
     """
-    nms = dict(settings.nms)
+    nms: Any = dict(settings.nms)
     kind = nms.get('type', 'nms')
     if kind != 'nms':
         raise UserError(f"test_cfg.nms.type must be 'nms' to export, but got {kind!r}")

@@ -1,4 +1,4 @@
-"""The exporters, and whether they take a model."""
+"""The exporters, and the check of whether they can export a model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from .tensor_networks import as_tensor_network, example_inputs
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an exporter takes of a model.
+    """What an exporter can export of a model.
 
     Attributes:
-        takes: ``'all'``, the name of the part that it takes, or ``''`` for nothing.
-        reasons: Why it does not take all.
+        takes: ``'all'``, the name of the part that it exports, or ``''`` for nothing.
+        reasons: Why it does not export all.
     """
 
     takes: str
@@ -75,8 +75,7 @@ def check_nir_parts(model: nn.Module, cfg: Config, images: Tensor) -> Verdict:
         if not found:
             whole = network is not backbone or backbone is model
             return Verdict('all' if whole else 'backbone', tuple(reasons))
-        # the backbone's own reasons are named once
-        reasons = found if network is backbone else found + reasons
+        reasons = found
     return Verdict('', tuple(reasons))
 
 

@@ -169,7 +169,7 @@ def _sum(call: Call, x: Any, y: Any, alpha: float = 1) -> Signal:
 
 
 def average(call: Call, x: Signal, kernel: Any, stride: Any, padding: Any) -> Signal:
-    """Add an average pool over windows of which no one is cut off."""
+    """Add an average pool, none of whose windows is cut off."""
     import nir
     import numpy as np
 
@@ -194,7 +194,7 @@ def _average_pool(
     divisor_override: int | None = None,
 ) -> Signal:
     if any(padding) and not count_include_pad or divisor_override is not None:
-        raise NotInNIR('it divides by another number than the size of its windows')
+        raise NotInNIR('it divides by a number other than the size of its windows')
     windows = map(pair, (kernel_size, stride or kernel_size, padding))
     return average(call, x, *windows)
 

@@ -35,10 +35,10 @@ def export_onnx(model: nn.Module, cfg: Config) -> Any:
     """
     traced = export_archive(model, cfg)
     body = to_onnx(traced.program, traced.inputs, traced.outputs)
-    return behind_pictures(traced.preprocessing, body, traced.inputs)
+    return with_preprocessing(traced.preprocessing, body, traced.inputs)
 
 
-def behind_pictures(
+def with_preprocessing(
     preprocessing: PictureInput,
     body: Any,
     inputs: Sequence[str],
@@ -49,8 +49,8 @@ def behind_pictures(
     Args:
         preprocessing: What precedes the network.
         body: The network, as an ``onnx.ModelProto``; its names are changed.
-        inputs: Those of its inputs that the preprocessing computes: ``images`` and, for
-            a detector, ``size`` and ``scale``. Others remain inputs.
+        inputs: Its inputs that the preprocessing computes: ``images`` and, for a
+            detector, ``size`` and ``scale``. Others remain inputs.
         size: Height and width of the pictures; None for pictures of any size.
     """
     import onnx
@@ -78,4 +78,4 @@ def _rename(model: Any, names: dict[str, str]) -> None:
         value.name = names.get(value.name, value.name)
 
 
-__all__ = ['behind_pictures', 'export_onnx']
+__all__ = ['with_preprocessing', 'export_onnx']

@@ -27,7 +27,7 @@ class PictureInput:
         divisor: Height and width are padded with 0, at the bottom and on the right, to
             multiples of this.
         scale: Size to which pictures are resized; None leaves their size.
-        keep_ratio: Whether they keep their ratio of width and height.
+        keep_ratio: Whether they keep their aspect ratio.
     """
 
     mean: tuple[float, ...]
@@ -194,7 +194,7 @@ class _Graph:
 
 
 def _resizing(cfg: Config) -> dict[str, Any]:
-    """Return the arguments that the test pipeline of a detector decides."""
+    """Return the arguments that the test pipeline of a detector determines."""
     pipeline = innermost_dataset(cfg.test_dataloader.dataset).get('pipeline') or ()
     if 'PackDetInputs' not in map(class_name, pipeline):
         return {}

@@ -10,16 +10,16 @@ PRECISIONS = ('fp32', 'fp16', 'int8')
 def compress(model: Any, precision: str) -> Any:
     """Return an ONNX model that stores its convolutions' weights in fewer bits.
 
-    int8 weights have one scale per output channel, as those of
+    int8 weights have one scale per output channel, as in
     :func:`mmsnn.deploy.quantize_int8`. Weights are converted to fp32 when the model is
-    loaded, so that spikes and their sums stay exact and the speed is that of fp32.
+    loaded, so spikes and their sums stay exact and the speed is that of fp32.
 
     Args:
         model: An ``onnx.ModelProto``; it is not changed.
         precision: One of ``PRECISIONS``.
 
     Raises:
-        ValueError: If the precision is another one.
+        ValueError: If the precision is unknown.
     """
     if precision not in PRECISIONS:
         raise ValueError(

@@ -15,7 +15,7 @@ from mmsnn.utils import check_positive_int
 from mmsnn.utils.errors import UserError
 
 from .agreement import picture_of
-from .onnx_export import behind_pictures
+from .onnx_export import with_preprocessing
 from .onnx_program import to_onnx, trace
 from .picture_input import PictureInput
 from .tensor_networks import as_tensor_network, example_inputs
@@ -25,7 +25,7 @@ BEFORE, AFTER = 'before/', 'after/'
 
 
 class StepNetwork(nn.Module):
-    """A call of a stream as a function of tensors: the network keeps no state.
+    """A call of a stream as a pure function of tensors.
 
     States are relative to rest, so that zeros begin a stream.
 
@@ -179,7 +179,7 @@ def export_step(model: nn.Module, cfg: Config, batch: Any, num_steps: int = 1) -
     inputs = example_inputs(network, images)
     body = step_to_onnx(network, inputs, network.outputs, num_steps)
     height, width = picture_of(batch).shape[:2]
-    return behind_pictures(preprocessing, body, [*inputs], (height, width))
+    return with_preprocessing(preprocessing, body, [*inputs], (height, width))
 
 
 __all__ = [

@@ -45,7 +45,7 @@ def suppress(
         labels: ``[N, K]``.
         iou_threshold: See ``unsuppressed``.
         class_agnostic: Whether boxes of different classes suppress each other.
-        number: Boxes per image. Where fewer are left, the score is 0 and the label -1.
+        number: Boxes per image. If fewer remain, the score is 0 and the label -1.
 
     Returns:
         Boxes ``[N, number, 4]``, scores and labels ``[N, number]``, best first.

@@ -22,9 +22,9 @@ from .suppression import suppress
 class TwoStageNetwork(nn.Module):
     """A Faster R-CNN: normalised images to boxes, scores and labels.
 
-    All ``max_per_img`` proposals of the RPN pass the box head, also where fewer are
-    left, so that shapes do not depend on values; the box head's results for them are
-    dropped. RoIAlign is applied to each level for all regions, and the level of each
+    ``max_per_img`` proposals of the RPN pass through the box head even if fewer remain,
+    so that shapes do not depend on values; the results for missing ones are dropped.
+    RoIAlign is applied to each level for all regions, and the level of each
     region is selected.
 
     Args:
@@ -36,8 +36,8 @@ class TwoStageNetwork(nn.Module):
         See :class:`mmsnn.deploy.export.tensor_networks.SingleStageNetwork`.
 
     Raises:
-        UserError: If a part computes its results in its own way, or the detector
-            predicts masks, or an NMS is not hard NMS.
+        UserError: If a part computes its results in its own way, the detector predicts
+            masks, or an NMS is not hard NMS.
     """
 
     outputs = ('boxes', 'scores', 'labels')

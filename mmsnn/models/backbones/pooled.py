@@ -70,7 +70,7 @@ def _make_stage(
 def _check_widths(widths: Sequence[int]) -> tuple[int, ...]:
     check_sequence('widths', widths, 'integers')
     if not widths:
-        raise ValueError('widths must have one entry a stage, but got none')
+        raise ValueError('widths must have one entry per stage, but got none')
     return tuple(check_positive_int('widths', width) for width in widths)
 
 

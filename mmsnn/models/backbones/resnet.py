@@ -50,7 +50,7 @@ class Architecture:
         """Check that there is one width per stage."""
         if not self.num_blocks or len(self.num_blocks) != len(self.widths):
             raise ValueError(
-                'num_blocks and widths must have one entry a stage, '
+                'num_blocks and widths must have one entry per stage, '
                 f'but got {self.num_blocks} and {self.widths}'
             )
         for number in (*self.num_blocks, *self.widths):
@@ -93,7 +93,7 @@ def _check_strides(strides: Sequence[int], num_stages: int) -> tuple[int, ...]:
     check_sequence('strides', strides, 'integers')
     if len(strides) != num_stages:
         raise ValueError(
-            f'strides must have {num_stages} entries, one a stage, '
+            f'strides must have {num_stages} entries, one per stage, '
             f'but got {list(strides)}'
         )
     return tuple(check_positive_int('strides', stride) for stride in strides)
@@ -145,8 +145,7 @@ class ResNetSNN(SpikingBackbone):
     """
 
     choices: ClassVar[Mapping[str, str]] = {}
-    """Names of families by the values of the argument that selects them, the second one
-    of networks that are named after their families."""
+    """Family by value of the second argument, which selects it in named networks."""
 
     def __init__(
         self,

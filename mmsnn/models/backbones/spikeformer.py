@@ -22,7 +22,7 @@ STEM: Mapping[str, Any] = dict(
 STRIDES = (2, 2, 2, 1)
 NUM_BLOCKS = (1, 2, 6, 2)
 """Downsampling factor and number of blocks of each stage. The first two stages have
-blocks of convolutions; another one precedes the first stage's downsampling."""
+blocks of convolutions; one more precedes the first stage's downsampling."""
 
 INIT: Mapping[str, Any] = dict(
     type='Kaiming',
@@ -61,7 +61,7 @@ class SpikeFormer(SpikingBackbone):
     A stem (7x7 of stride 2) and four stages. Each stage begins with neurons and a 3x3
     convolution that changes the size; the first two continue with blocks of
     convolutions, the last two with blocks of attention. The last stage does not
-    downsample. Analog values travel between blocks; every branch begins with neurons.
+    downsample. Blocks exchange analog values; every branch begins with neurons.
 
     Derived classes set :attr:`wiring` and :attr:`sizes`.
     """

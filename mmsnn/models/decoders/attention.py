@@ -17,7 +17,8 @@ def _squeeze_excite(channels: int, reduction: int, name: str) -> nn.Sequential:
     check_positive_int(name, reduction)
     if reduction > channels:
         raise ValueError(
-            f'{name} must be at most {channels}, what it reduces, but got {reduction}'
+            f'{name} must be at most {channels}, the size it reduces, '
+            f'but got {reduction}'
         )
     hidden = channels // reduction
     squeeze = nn.Conv2d(channels, hidden, 1, bias=False)
@@ -162,9 +163,9 @@ class ASD(BaseDecoder):
     ) -> tuple[Tensor, Tensor]:
         """Decode the window of the last T time steps.
 
-        Before T steps have been seen, the steps that are missing at the end of the
-        window are the mean of those seen, as if the neurons went on firing at that
-        rate; the temporal attention weights every step at its position.
+        Until T steps have been seen, the missing steps at the end of the window are
+        filled with the mean of those seen, as if the neurons went on firing at that
+        rate; the temporal attention weights each step at its position.
         """
         window = (
             spikes if memory is None else torch.cat([memory.transpose(0, 1), spikes])

@@ -20,7 +20,7 @@ class SpikeDecoder(BaseModule):
     """Neck with one independent decoder per feature level.
 
     As the first in a list of necks, it allows any detector or classifier to use a
-    spiking backbone: the modules after it receive ordinary features.
+    spiking backbone, since the modules after it receive ordinary features.
 
     Args:
         in_channels: Channels of each level.
@@ -47,7 +47,7 @@ class SpikeDecoder(BaseModule):
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        check_sequence('in_channels', in_channels, 'ints, one a level')
+        check_sequence('in_channels', in_channels, 'integers, one per level')
         if not in_channels:
             raise ValueError('in_channels must name at least one level, but got none')
         self.num_steps = check_positive_int('num_steps', num_steps)

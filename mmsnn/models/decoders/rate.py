@@ -77,7 +77,7 @@ class BaseDecoder(nn.Module):
             )
         device = spikes.device.type
         # is_autocast_enabled raises for devices without autocast, such as meta;
-        # compilers cannot trace the question which ones these are
+        # compilers cannot trace is_autocast_available
         known = torch.compiler.is_compiling() or torch.amp.is_autocast_available(device)
         if not (known and torch.is_autocast_enabled(device)):
             spikes = spikes.to(torch.promote_types(spikes.dtype, self.own.dtype))
@@ -97,7 +97,7 @@ class BaseDecoder(nn.Module):
 
         Args:
             spikes: The next time steps, ``[steps, N, C, H, W]``.
-            memory: What the call before returned, ``[N, ...]``; None at the start. It
+            memory: What the previous call returned, ``[N, ...]``; None at the start. It
                 is 0 for items whose stream begins.
             seen: Number of time steps of each item before these, ``[N]``.
 
@@ -144,9 +144,9 @@ class Rate(BaseDecoder):
         .. math::
             r_t = r_{t-1} + (s_t - r_{t-1}) / \min(t, T)
 
-        Up to T steps that is the mean of the steps seen, and at T what :meth:`decode`
-        returns, up to rounding; then an exponential mean with a time constant of T
-        steps.
+        For the first T steps, this is the mean of the steps seen (at T what
+        :meth:`decode` returns, up to rounding), then an exponential mean with a time
+        constant of T steps.
         """
         rate = torch.zeros_like(spikes[0]) if memory is None else memory
         for i, step in enumerate(spikes, start=1):

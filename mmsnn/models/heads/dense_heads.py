@@ -22,7 +22,7 @@ from .readout import SpikingReadout
 
 
 class SpikingDenseHead(nn.Module):
-    """Mixin of dense heads: spiking towers, and decoders before the last layers.
+    """Mixin for dense heads: spiking towers, and decoders before the last layers.
 
     Every convolution of a tower is a unit of neuron, convolution and norm. Each last
     convolution follows neurons and a decoder, see :class:`SpikingReadout`. Losses,
@@ -43,7 +43,7 @@ class SpikingDenseHead(nn.Module):
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument is out of range, or an input is not of T time steps.
+        ValueError: If an argument is out of range, or an input does not have T steps.
     """
 
     towers: ClassVar[tuple[str, ...]] = ('cls_convs', 'reg_convs')

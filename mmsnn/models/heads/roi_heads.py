@@ -22,8 +22,8 @@ from .readout import SpikingReadout
 class SpikingRoIExtractor(SingleRoIExtractor):
     """MMDetection's ``SingleRoIExtractor`` of currents over time steps.
 
-    Each region is cut from the currents of every time step. Its interpolation is of
-    currents, before the box head's neurons.
+    Each region is cut from the currents of every time step, so that currents are
+    interpolated, not spikes.
 
     Args:
         *args: Arguments of MMDetection's extractor.
@@ -46,8 +46,8 @@ class SpikingRoIExtractor(SingleRoIExtractor):
         roi_scale_factor: float | None = None,
     ) -> Tensor:
         """Return the currents of the regions."""
-        # MMCV's RoIAlign reads memory as if it were contiguous, and currents of spiking
-        # necks are channels-last
+        # MMCV's RoIAlign assumes contiguous memory, but spiking necks return
+        # channels-last currents
         feats = [level.contiguous() for level in feats]
         return super().forward(feats, self.over_time(feats, rois), roi_scale_factor)
 

@@ -81,16 +81,14 @@ def convert_spikeformer(
             differ; the message names them.
     """
     skipped = set(left_out(state, backbone))
-    inside = any(key.startswith(PREFIX) for key in state)
     names = {
-        key: our_name(key.removeprefix(PREFIX) if inside else key)
-        for key in state
-        if key not in skipped
+        key: our_name(key.removeprefix(PREFIX)) for key in state if key not in skipped
     }
     if not any(names.values()):
         raise ValueError(
-            f'no key is of a spike-driven Transformer: {enumerate_some(names)} (a '
-            "checkpoint of this package is loaded by type='Pretrained')"
+            'no key is that of a spike-driven Transformer: '
+            f"{enumerate_some(names)} (type='Pretrained' loads checkpoints of this "
+            'package)'
         )
     own = backbone.state_dict()
     values = {
@@ -169,10 +167,10 @@ def _in_attention_block(layer: str) -> str | None:
 
 
 def left_out(state: Mapping[str, Tensor], backbone: SpikeFormer) -> list[str]:
-    """Return the keys of what ``backbone`` does not have.
+    """Return the keys that have no place in ``backbone``.
 
-    They are the classifier, the stages after the last of ``out_indices``, and a
-    detector's keys without the prefix ``backbone.``.
+    They are those of the classifier and of the stages after the last of
+    ``out_indices``, and a detector's keys without the prefix ``backbone.``.
     """
     inside = any(key.startswith(PREFIX) for key in state)
     last = len(backbone.stages) - 1

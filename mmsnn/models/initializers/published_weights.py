@@ -62,8 +62,8 @@ def convert_resnet(
     names = {key: our_name(key) for key in state if key not in skipped}
     if not any(names.values()):
         raise ValueError(
-            f'no key is of a ResNet: {enumerate_some(names)} (a checkpoint of this '
-            "package is loaded by type='Pretrained')"
+            f"no key is that of a ResNet: {enumerate_some(names)} (type='Pretrained' "
+            'loads checkpoints of this package)'
         )
     return fit_weights(state, names, *_places(backbone), describe_backbone(backbone))
 
@@ -118,8 +118,8 @@ def left_out(state: Mapping[str, Any], backbone: ResNetSNN) -> list[str]:
     built = len(backbone.stages)
     stages = range(built + 1, len(backbone.architecture.num_blocks) + 1)
     unbuilt = tuple(f'layer{stage}.' for stage in stages)
-    behind = [key for key in state if _plain(key).startswith(unbuilt)]
-    return behind + classifier_keys(state)
+    after = [key for key in state if _plain(key).startswith(unbuilt)]
+    return after + classifier_keys(state)
 
 
 def describe_backbone(backbone: ResNetSNN) -> str:

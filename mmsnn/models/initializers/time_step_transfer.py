@@ -33,8 +33,8 @@ def convert_steps(
         or is not in ``state``, since networks with one step have none.
 
     Raises:
-        ValueError: If a key of ``state`` is unknown, a tensor is missing, or shapes
-            differ that do not depend on the number of steps; the message names them.
+        ValueError: If a key of ``state`` is unknown, a tensor is missing, or a shape
+            that does not depend on the number of steps differs; the message names them.
     """
     places = {name: value.shape for name, value in module.state_dict().items()}
     kept: list[str] = []
@@ -102,7 +102,7 @@ class PretrainedSteps:
         Raises:
             UserError: If the checkpoint cannot be loaded or does not fit.
         """
-        # MMEngine initialises parts after the whole, which would overwrite the weights.
+        # MMEngine initialises parts after the whole, which would overwrite the weights
         for part in module.children():
             init_weights = getattr(part, 'init_weights', None)
             if init_weights is not None and not getattr(part, 'is_init', False):

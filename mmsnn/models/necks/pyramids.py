@@ -17,7 +17,7 @@ XAVIER: Mapping[str, Any] = dict(type='Xavier', layer='Conv2d', distribution='un
 
 
 class SpikingPyramid(BaseModule):
-    """Mixin of pyramids: neurons before all convolutions except the laterals.
+    """Mixin for pyramids: neurons before all convolutions except the laterals.
 
     The laterals (and an extra level ``'on_input'``) take the backbone's spikes. Their
     currents are added top-down; every other convolution is a unit of neuron,
@@ -78,8 +78,8 @@ class SpikingPyramid(BaseModule):
             Currents ``[T, N, out_channels, H_i, W_i]``.
 
         Raises:
-            ValueError: If the inputs are not one per level, not of T time steps, or not
-                spikes.
+            ValueError: If there is not one input per level, or an input does not have T
+                time steps or is not spikes.
         """
         name = type(self).__name__
         if isinstance(inputs, Tensor) or len(inputs) != len(self.in_channels):

@@ -50,7 +50,7 @@ class BaseStem(Recomputable):
         pool: Whether a 3x3 max-pool of stride 2 follows.
         num_convs: Number of convolutions, with no layers between them and one norm
             after the last; all but the last have a bias.
-        bias: Whether the last convolution has a bias, too.
+        bias: Whether the last convolution also has a bias.
 
     Attributes:
         num_steps: Number of time steps T that the stem is built for.
@@ -125,7 +125,7 @@ class BaseStem(Recomputable):
         """
         if not self.is_image(image):
             image = image.transpose(0, 1).flatten(0, 1)
-        # data preprocessors return fp32 for networks in bf16, too
+        # data preprocessors return fp32 even for networks in bf16
         dtype = next(self.encode.parameters()).dtype
         image = image.to(dtype, memory_format=torch.channels_last)
         return self.encode(self.lead(image))
@@ -135,7 +135,7 @@ class BaseStem(Recomputable):
 
         Args:
             x: The output of :meth:`currents`.
-            constant: Whether ``x`` is of images and the same at every time step.
+            constant: Whether ``x`` is from images, thus the same at every time step.
 
         Returns:
             ``[T * N, out_channels, H', W']``.
@@ -155,15 +155,15 @@ class BaseStem(Recomputable):
         return x if self.pool is None else self.pool(x)
 
     def of_these_steps(self, x_seq: Tensor) -> Tensor:
-        """Return the time steps of a call that streams, of a code over T steps.
+        """Return the time steps of a code over T steps that belong to this call.
 
-        After T steps of an item, its code begins again.
+        In a stream, an item's code restarts after T steps.
 
         Args:
             x_seq: The code, ``[T, N, ...]``.
 
         Returns:
-            ``x_seq``, or ``[steps, N, ...]`` if it streams.
+            ``x_seq``, or ``[steps, N, ...]`` in a stream.
         """
         carried = carried_state()
         if carried is None:

@@ -40,8 +40,8 @@ class TemporalScores(nn.Module):
         if num_steps < 2:
             raise ValueError(
                 'temporal attention squeezes num_steps to num_steps // 2 and needs at '
-                f'least 2 steps, but got num_steps={num_steps}; temporal=False is '
-                'without it'
+                f'least 2 steps, but got num_steps={num_steps}; temporal=False '
+                'disables it'
             )
         self.num_steps = num_steps
         squeeze = nn.Linear(num_steps, num_steps // 2, bias=False)
@@ -186,8 +186,8 @@ class GatedAttentionStem(BaseStem):
         if self.temporal is not None and not constant and carried_state():
             raise ValueError(
                 'the temporal attention of GatedAttentionStem cannot stream frames, '
-                'since its weights depend on all time steps at once; with '
-                'temporal=False it can'
+                'since its weights depend on all time steps at once; temporal=False '
+                'disables it'
             )
         num_steps = current_steps(self.num_steps)
         spikes = self.fire(x, constant).unflatten(0, (num_steps, -1))

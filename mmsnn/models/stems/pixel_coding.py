@@ -18,7 +18,7 @@ _TOLERANCE = 0.5 / LEVELS
 
 
 class CodedStemOptions(StemOptions, total=False):
-    """Arguments of :class:`CodedStem` that all codings also take."""
+    """Arguments of :class:`CodedStem` that all codings take."""
 
     mean: Sequence[float] | None
     std: Sequence[float] | None
@@ -34,7 +34,7 @@ def _per_channel(name: str, values: Sequence[float], channels: int) -> Tensor:
     check_sequence(name, values, 'numbers')
     if len(values) != channels:
         raise ValueError(
-            f'{name} must have {channels} entries, one a channel, '
+            f'{name} must have {channels} entries, one per channel, '
             f'but got {list(values)}'
         )
     numbers = [check_number(name, value) for value in values]
@@ -78,19 +78,18 @@ class CodedStem(BaseStem):
         super().__init__(in_channels, out_channels, layers, **options)
         mean = [0.0] * in_channels if mean is None else mean
         std = [float(LEVELS)] * in_channels if std is None else std
-        scale = _per_channel('stem std', std, in_channels)
+        # not buffers: neither checkpoints nor casts must change them
+        self.mean = _per_channel('stem mean', mean, in_channels)
+        self.std = _per_channel('stem std', std, in_channels)
         for value in std:
             check_positive('stem std', value)
-        shift = _per_channel('stem mean', mean, in_channels)
-        # not buffers: neither checkpoints nor casts must change them
-        self.mean, self.std = shift, scale
 
     def compute(self, image: Tensor) -> Tensor:
         """Return the spikes of all time steps, or currents without neurons."""
         if not self.is_image(image):
             raise ValueError(
-                f'{type(self).__name__} codes images of shape [N, {self.in_channels}, '
-                f'H, W] and gives them their steps, but got frames of shape '
+                f'{type(self).__name__} encodes images of shape '
+                f'[N, {self.in_channels}, H, W] over time, but got frames of shape '
                 f'{list(image.shape)}; DirectStem and GatedAttentionStem take frames'
             )
         with torch.no_grad():

@@ -112,5 +112,5 @@ def test_other_networks(make, words, state18):
 def test_our_own_checkpoint():
     ours = SEWResNet(10)
     text = message(ours.state_dict(), ours)
-    assert text.startswith('no key is of a ResNet: stem.encode.conv.weight, stem.')
+    assert text.startswith('no key is that of a ResNet: stem.encode.conv.weight, stem.')
     assert 'and 67 more' in text and "type='Pretrained'" in text

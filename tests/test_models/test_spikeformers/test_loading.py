@@ -144,5 +144,7 @@ def test_it_is_for_spikeformers():
         PretrainedSpikeFormer('weights.pth')(nn.Conv2d(1, 1, 1))
     with pytest.raises(TypeError, match='a path or a URL, but got'):
         PretrainedSpikeFormer(None)
-    with pytest.raises(ValueError, match='no key is of a spike-driven Transformer'):
+    with pytest.raises(
+        ValueError, match='no key is that of a spike-driven Transformer'
+    ):
         convert_spikeformer({'conv1.weight': torch.ones(1)}, networks('V2')[1])
