@@ -190,6 +190,14 @@ def test_counting_equals_a_loop():
     np.testing.assert_array_equal(frames, expected)
 
 
+@pytest.mark.parametrize('kind', ['u2', 'u4', 'u8', 'i8'])
+def test_small_types_do_not_overflow(kind):
+    events = dict(t=[0, 39_000], x=[2, 300], y=[1, 200], p=[1, 0])
+    stored = {name: np.array(values, kind) for name, values in events.items()}
+    frames = count_events(stored, (0, 40_000), 5, 2, (260, 346))
+    assert np.argwhere(frames).tolist() == [[0, 1, 1, 2], [4, 2, 200, 300]]
+
+
 @pytest.fixture
 def gen1(tmp_path):
     write_recording(tmp_path / 'train', 'a', [box(600_000), box(800_000, x=200)])

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mmsnn.registry import DATASETS
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, reason_of
 
 from ..base import list_names
 from .base import EventDetectionDataset
@@ -61,6 +61,6 @@ def read_voc_boxes(path: Path) -> np.ndarray:
             boxes.append((x, y, right - x, bottom - y, 0))
     except (OSError, ValueError, ElementTree.ParseError) as error:
         raise UserError(
-            f'box file {str(path)!r} cannot be used: {first_line(error)}'
+            f'box file {str(path)!r} cannot be used: {reason_of(error)}'
         ) from error
     return np.array(boxes, _BOX)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmsnn.utils import NamedRows
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, first_line, reason_of
 
 from ..values import Events, check_events
 from .dat_files import COMMENT, DatFile
@@ -72,9 +72,8 @@ def read_npy(
         return check_events(npy_columns(np.array(mapped)), sensor_size)
     except Exception as error:
         # NumPy raises various exceptions for damaged headers
-        reason = str(error) if type(error) is ValueError else first_line(error)
         raise UserError(
-            f'event file {os.fspath(path)!r} cannot be read as npy: {reason}'
+            f'event file {os.fspath(path)!r} cannot be read as npy: {reason_of(error)}'
         ) from error
 
 
@@ -84,9 +83,9 @@ def npy_columns(stored: np.ndarray) -> dict[str, np.ndarray]:
     Raises:
         ValueError: If the array has another shape.
     """
-    if stored.dtype.names is not None:
+    if stored.dtype.names is not None and stored.ndim == 1:
         return {name: stored[name] for name in stored.dtype.names}
-    if stored.ndim != 2 or stored.shape[1] != 4:
+    if stored.dtype.names is not None or stored.shape[1:] != (4,):
         raise ValueError(
             f'it must have columns t, x, y and p, but has shape {list(stored.shape)}'
         )
@@ -196,8 +195,10 @@ def count_events(
     begin, end = window
     height, width = sensor_size
     slices = num_steps * num_bins
-    t = np.minimum((events['t'] - begin) * slices // (end - begin), slices - 1)
-    index = ((t * 2 + events['p']) * height + events['y']) * width + events['x']
+    # small types of stored arrays would overflow
+    t, x, y, p = (events[name].astype(np.int64) for name in 'txyp')
+    t = np.minimum((t - begin) * slices // (end - begin), slices - 1)
+    index = ((t * 2 + p) * height + y) * width + x
     counts = np.bincount(index, minlength=slices * 2 * height * width)
     shape = (num_steps, 2 * num_bins, height, width)
     return counts.astype(np.float32).reshape(shape)
