@@ -62,8 +62,8 @@ def find_own_files(root: Path) -> list[Path]:
         foreign = names
     if foreign:
         raise FileExistsError(
-            f'{root} holds {foreign[0]!r}, which is not of a digits detection set '
-            'made by this tool; move it away or choose another folder'
+            f'{root} holds {foreign[0]!r}, which is not part of a digits detection '
+            'set made by this tool; move it away or choose another folder'
         )
     return [path for path in paths if not path.is_dir()]
 

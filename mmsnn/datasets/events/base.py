@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from mmengine.dataset import BaseDataset
 
 from mmsnn.utils import NamedRows, check_choice, describe
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError
 
 from .files import EventFile
 from .values import SENSOR_SIZE
@@ -150,7 +150,5 @@ def list_names(folder: Path, suffix: str) -> list[str]:
     try:
         names = os.listdir(folder)
     except OSError as error:
-        raise UserError(
-            f'{str(folder)!r} cannot be read: {first_line(error)}'
-        ) from error
+        raise UserError(f'{str(folder)!r} cannot be read: {error.strerror}') from error
     return sorted(n for n in names if n.endswith(suffix) and not n.startswith('.'))

@@ -75,7 +75,9 @@ class TimeBudgetHook(Hook):
             )
         if runner.param_schedulers:
             raise UserError('TimeBudgetHook and param_scheduler exclude each other')
-        self._base = [group['lr'] for group in runner.optim_wrapper.param_groups]
+        # saved with the optimizer, so that resumed training has the same base
+        groups = runner.optim_wrapper.param_groups
+        self._base = [group.setdefault('initial_lr', group['lr']) for group in groups]
         self._start = time.monotonic()
 
     def before_train_iter(

@@ -96,6 +96,8 @@ def test_labelled_times_of_gen1(tmp_path, caplog):
     cars = Gen1Detection(tmp_path, 'train', metainfo=dict(classes=('pedestrian',)))
     (pedestrian,) = cars.get_data_info(0)['instances']
     assert pedestrian['bbox_label'] == 0
+    with pytest.raises(ValueError, match="one of car, pedestrian, but got 'bus'"):
+        Gen1Detection(tmp_path, metainfo=dict(classes=('car', 'bus')))
 
 
 def test_windows_outside_the_recording_are_skipped(tmp_path):

@@ -32,8 +32,6 @@ class PEDRoDetection(EventDetectionDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the samples of the split."""
         folder = Path(self.data_root, 'numpy', self.split)
-        if not folder.is_dir():
-            raise UserError(f'{str(folder)!r} does not exist or is not a folder')
         samples = []
         for name in list_names(folder, '.npy'):
             labels = Path(self.data_root, 'xml', self.split, f'{name[:-4]}.xml')

@@ -71,8 +71,6 @@ class ProphesseeDataset(EventDetectionDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the labelled times of the split."""
         folder = Path(self.data_root, self.split)
-        if not folder.is_dir():
-            raise UserError(f'{str(folder)!r} does not exist or is not a folder')
         names = list_names(folder, _EVENTS)
         if not names:
             raise UserError(f'{str(folder)!r} has no files *{_EVENTS}')
