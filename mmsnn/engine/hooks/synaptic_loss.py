@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mmsnn.models.layers import are_whole
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_positive
+from mmsnn.utils.model_wrappers import unwrap
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -131,7 +131,7 @@ class SynapticOperationsLossHook(Hook):
 
     def before_train(self, runner: 'Runner') -> None:
         """Register the hooks on the model."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         operations = SynapticOperations(model)
         finish = partial(self._finish, operations)
         self._handles = [
