@@ -93,7 +93,7 @@ def precisions(
     areas: Sequence[float],
     confused: Mapping[int, set[int]] | None = None,
 ) -> np.ndarray:
-    """Run COCO's evaluation with objects of other classes as ignored ones.
+    """Run COCO's evaluation, in which objects of confused classes are ignored.
 
     Args:
         coco: The annotations.

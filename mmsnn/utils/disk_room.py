@@ -40,7 +40,7 @@ def check_room(runner: Runner, folder: str, num_full: int, num_best: int) -> Non
         raise UserError(
             f'the checkpoints need {needed / _GIB:.2f} GiB in {folder!r}, where '
             f'{free / _GIB:.2f} GiB are free; max_keep_ckpts of the checkpoint hook '
-            'says how many are kept'
+            'sets how many are kept'
         )
 
 

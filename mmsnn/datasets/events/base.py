@@ -31,7 +31,7 @@ class EventDataset(BaseDataset):
             uses all.
         serialize_data: Whether to serialise the list of samples, so that data loader
             workers share its memory.
-        test_mode: Whether a sample that cannot be loaded raises immediately.
+        test_mode: See MMEngine's ``BaseDataset``.
         lazy_init: Whether to read the folder only when it is needed.
 
     Attributes:

@@ -77,8 +77,8 @@ def integrate_sample(
         missing = end - int(events['t'][-1])
         if missing > _MAX_MISSING * (end - begin):
             print_log(
-                f'{name} ends {missing} us before its sample from {begin} to {end} us '
-                'does: it may have been cut off',
+                f'{name} ends {missing} us before the end of its sample from {begin} '
+                f'to {end} us: it may have been cut off',
                 logger='current',
                 level=logging.WARNING,
             )

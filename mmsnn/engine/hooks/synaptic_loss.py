@@ -99,15 +99,15 @@ def _reach(layer: nn.Conv2d | nn.Linear, x: Tensor, out: Tensor) -> Tensor | int
 
 @HOOKS.register_module()
 class SynapticOperationsLossHook(Hook):
-    r"""Adds a loss on the number of accumulations, so that training spends fewer.
+    r"""Adds a loss on the number of accumulations, so that training reduces it.
 
     .. math::
         L = w \max\Big(0, \frac{n}{n_{target}} - 1\Big)^2
 
     n is the mean number of accumulations per image in an iteration. It is the synaptic
     operations loss of sinabs (Sorbaro et al. 2020, *Optimizing the energy consumption
-    of spiking neural networks for neuromorphic applications*), without charge below
-    the target. It is logged as ``loss_accumulations``, and n as
+    of spiking neural networks for neuromorphic applications*), but is zero below the
+    target. It is logged as ``loss_accumulations``, and n as
     ``million_accumulations``. In a config::
 
         custom_hooks = [dict(type='mmsnn.SynapticOperationsLossHook', target=60e6)]

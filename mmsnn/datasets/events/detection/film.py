@@ -30,7 +30,7 @@ from .dat_files import write_dat
 DEFAULT_OUT_DIR = 'data/event_digits'
 SENSOR_SIZE = (128, 128)
 
-# To be increased with every change of what the same options give.
+# Increment whenever the same options give other data.
 _VERSION = 1
 _MARKER = '.event_digits.json'
 _SPLITS = ('train', 'val')
@@ -61,7 +61,7 @@ def make_event_digits(
     num_val: int = 30,
     seed: int = 0,
 ) -> bool:
-    """Make the event digits set, unless it is there already.
+    """Make the event digits set, unless it exists.
 
     Writes ``{train,val}/NNNN_td.dat`` and ``NNNN_bbox.npy``: recordings of 2 s from
     128 x 128 pixels, with boxes every 200 ms from 600 ms. The set is built in a
@@ -75,7 +75,7 @@ def make_event_digits(
         seed: Seed of everything that is random.
 
     Returns:
-        False if the set was there already, with the same options.
+        False if a complete set with the same options was kept.
 
     Raises:
         TypeError: If an option has a wrong type.

@@ -43,8 +43,8 @@ class ProphesseeDataset(EventDetectionDataset):
         DURATION_UNIT: Time in microseconds of which ``duration`` is a multiple.
 
     Raises:
-        ValueError: If ``duration`` is not; see :class:`.base.EventDetectionDataset` for
-            others.
+        ValueError: If ``duration`` is not a positive multiple of ``DURATION_UNIT``; see
+            also :class:`.base.EventDetectionDataset`.
     """
 
     CLASS_IDS: ClassVar[tuple[int, ...]]

@@ -1,4 +1,4 @@
-"""Event recordings as files of which windows are read, by the suffix of their names."""
+"""Formats of event recordings of which windows are read, by file name suffix."""
 
 import os
 from bisect import bisect_left

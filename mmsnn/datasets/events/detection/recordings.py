@@ -19,7 +19,7 @@ FrameReader = Callable[[Path, tuple[int, int], int, int, tuple[int, int]], np.nd
 """Function that returns the frames of a window of a recording.
 
 Its arguments are the path, the window, ``num_steps``, ``num_bins`` and the height and
-width, as in :func:`count_events`, and so is what it returns.
+width. The arguments and the result are those of :func:`count_events`.
 """
 
 
@@ -28,7 +28,7 @@ EventReader = Callable[[Path, tuple[int, int], tuple[int, int]], Events]
 
 
 def count_read(read: EventReader) -> FrameReader:
-    """Return the reader of the frames of a format whose events are read."""
+    """Return a function that reads the events of a window and counts them."""
 
     def frames(
         path: Path,
@@ -117,8 +117,8 @@ def read_recording(
         return read_npy(path, sensor_size, max_events)
     if not start.startswith(COMMENT):
         raise UserError(
-            f'event file {str(path)!r} is not a recording that can be read: .dat '
-            '(Prophesee), .npy'
+            f'event file {str(path)!r} is not a recording that can be read, .dat '
+            '(Prophesee) or .npy'
         )
     recording = DatFile(path)
     try:
@@ -154,7 +154,7 @@ def busiest_window(events: Events, duration: int) -> tuple[int, int]:
 def _read_npy_window(
     path: Path, window: tuple[int, int], size: tuple[int, int]
 ) -> Events:
-    """Return all events; the window is the file's, from its first event."""
+    """Return all events, with the first one at the start of the window."""
     events = read_npy(path, size)
     return {**events, 't': events['t'] - events['t'][0] + window[0]}
 

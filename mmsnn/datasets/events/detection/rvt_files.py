@@ -39,7 +39,7 @@ _EXPECTED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.e
 
 
 class HistogramFile:
-    """A recording as histograms, of which only the read ones are loaded.
+    """A recording as histograms, which are loaded when they are read.
 
     The file has the array ``data`` ``[N, 2 * 10, H, W]`` of numbers of events, uint8;
     the first ten channels are the bins of OFF events, the others those of ON events. It
@@ -71,7 +71,7 @@ class HistogramFile:
             label_times: Times of the labels in microseconds, in temporal order.
 
         Raises:
-            UserError: If one of them is not the case.
+            UserError: If the file is damaged or a histogram is missing.
         """
         path = self.path.with_name('objframe_idx_2_repr_idx.npy')
         frames = _read_indices(path)
