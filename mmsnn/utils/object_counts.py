@@ -35,10 +35,7 @@ class ObjectCounts:
         if self.usable:
             number = sum(count for count, _ in self.unusable.values())
             return f'{number} of {self.total} objects of {path} are not used: {faults}'
-        faults = (
-            faults
-            or 'they are crowds, of other classes, or in images that are too small'
-        )
+        faults = faults or 'they are crowds, of other classes, or in images too small'
         return f'none of the {self.total} objects of {path} can be used: {faults}'
 
 

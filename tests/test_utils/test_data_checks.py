@@ -36,7 +36,7 @@ cfg: cfg.model = dict(detector=dict(bbox_head=dict(num_classes=9))) | model.dete
 cfg: cfg.model = dict(head=dict(num_classes=11)); train.update(type='mmpretrain.CIFAR10') | model.head.num_classes: 11, but train
 train: for each in annotations: each.update(iscrowd=1) | none of the 8 objects
 train: for each in annotations: each.update(ignore=True) | none of the 8 objects
-cfg: train.filter_cfg = dict(min_size=41) | in images that are too small
+cfg: train.filter_cfg = dict(min_size=41) | in images too small
 cfg: train.data_prefix = 'images' | data_prefix must be a dict whose img
 cfg: train.data_prefix = dict(img_path='') | data_prefix must be a dict whose img
 cfg: train.ann_file = '' | train_dataloader.dataset.ann_file is missing
