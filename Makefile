@@ -37,7 +37,7 @@ format: env ## Format the code and fix what can be fixed.
 	$(VENV_PYTHON) -m ruff check --fix .
 	$(VENV_PYTHON) -m ruff format .
 
-lock: env ## Write requirements.lock anew after a change of pyproject.toml.
+lock: env ## Update requirements.lock after a change of pyproject.toml.
 	PATH="$(CURDIR)/.uv/bin:$$PATH" uv pip compile pyproject.toml --all-extras --group dev \
 	    --universal --no-annotate --no-header -o requirements.lock
 

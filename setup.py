@@ -11,10 +11,10 @@ from setuptools import setup
 def refuse_old_torch() -> None:
     """Stop where pip would replace an installed torch.
 
-    SpikingJelly asks for 2.6. pip would meet that with the newest torch, and leave
-    an MMCV behind that was compiled against the old one. pip builds this package in
-    isolation but with the interpreter of the environment that it installs into,
-    whose packages are thus found by their place.
+    SpikingJelly requires 2.6. pip would install the newest torch, with which an MMCV
+    compiled against the old one does not work. pip builds this package in isolation,
+    but with the interpreter of the target environment, whose packages are therefore
+    searched by folder.
     """
     paths = sysconfig.get_paths()
     folders = list({paths['purelib'], paths['platlib']})

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes or completes .venv by uv, with the versions of requirements.lock. See CONTRIBUTING.md.
+# Creates or completes .venv with uv and the versions in requirements.lock. See CONTRIBUTING.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fail() { echo "mmsnn set-up: error: $*" >&2; exit 1; }
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null; }
 
 exec 9> .venv.lock
-flock --nonblock 9 || { echo 'mmsnn set-up: waiting for another one of this folder' >&2; flock 9; }
+flock --nonblock 9 || { echo 'mmsnn set-up: waiting for another set-up of this folder' >&2; flock 9; }
 
 present=$(version_of .venv/bin/python || true)
 wanted=$present
@@ -16,7 +16,7 @@ if [ -n "${PYTHON:-}" ] || [ -z "$present" ]; then
 fi
 case $wanted in 3.11 | 3.12 | 3.13) ;; *) fail "Python 3.11 to 3.13 is needed, but ${PYTHON:-.venv/bin/python} is $wanted; name another: make env PYTHON=/path/to/python3.11" ;; esac
 
-# .venv.state says for what .venv was made, and with which contents or that it is incomplete
+# .venv.state records the Python and folder of .venv, and its contents or "incomplete"
 made_for="$wanted in $PWD:"
 contents=$(cat requirements.lock pyproject.toml setup.py tools/setup.sh | sha256sum)
 state=$(cat .venv.state 2> /dev/null || true)
@@ -29,20 +29,20 @@ if [ ! -x "$uv" ]; then
         || fail "uv could not be installed by ${PYTHON:-python3} -m pip: install pip (Debian, Ubuntu: apt install python3-pip) or uv itself"
 fi
 export UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV="$PWD/.venv"
-# compiled once here, by all cores, instead of by the first start of each command
+# compile Python files once, on all cores, instead of at the first start of each command
 export UV_COMPILE_BYTECODE=1
 unset PYTHONPATH PYTHONHOME
 echo "$made_for incomplete" > .venv.state
-# An incomplete environment is made anew; uv's cache holds what was downloaded and compiled.
+# An incomplete environment is created again, from uv's cache of downloads and wheels.
 case $state in "$made_for incomplete") present='' ;; "$made_for"*) ;; *) present='' ;; esac
 [ -n "$present" ] || "$uv" venv --clear --python "${PYTHON:-$wanted}" .venv
 
 # Flags for compiling MMCV: debug information would triple the time and the size. Without
-# CUDA's compiler it gives up if it sees a GPU.
+# CUDA's compiler, MMCV's build fails if it sees a GPU.
 export CFLAGS="-O2 ${CFLAGS:-} -g0" CXXFLAGS="-O2 ${CXXFLAGS:-} -g0" MAX_JOBS="${MAX_JOBS:-$(nproc)}"
 if ! command -v nvcc > /dev/null && [ ! -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ]; then
     export CUDA_VISIBLE_DEVICES=''
-    ! command -v nvidia-smi > /dev/null || echo 'mmsnn set-up: a GPU but no CUDA compiler (nvcc): MMCV will detect on the CPU only'
+    ! command -v nvidia-smi > /dev/null || echo 'mmsnn set-up: a GPU but no CUDA compiler (nvcc): the operators of MMCV will work on the CPU only'
 fi
 install() { "$uv" pip install --no-deps --no-build-isolation "$@"; }
 mmcv_works() { .venv/bin/python -c 'import mmcv.ops' 2> /dev/null; }

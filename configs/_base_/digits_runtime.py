@@ -1,5 +1,5 @@
-# Of the detectors for the bundled digits detection set: fewer log lines and checkpoints,
-# and a seed.
+# Runtime of the detectors for the bundled digits detection set: fewer log lines and
+# checkpoints, and a seed.
 _base_ = 'default_runtime.py'
 
 default_hooks = dict(

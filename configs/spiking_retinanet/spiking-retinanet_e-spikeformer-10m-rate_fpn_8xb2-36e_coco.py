@@ -1,4 +1,4 @@
-# The same with E-SpikeFormer, from its authors' ImageNet weights.
+# RetinaNet with E-SpikeFormer, initialised with its authors' ImageNet weights.
 _base_ = './spiking-retinanet_meta-spikeformer-15m-rate_fpn_8xb2-36e_coco.py'
 
 in_channels = [96, 192, 240]

@@ -1,4 +1,4 @@
-# Trained for 16 epochs, as its twin in ../retinanet.
+# Trained for 16 epochs, like its twin in ../retinanet.
 _base_ = './whole-spiking-retinanet_pa-a-s-r10-ilif_fpn_1xb8-8e_digits.py'
 
 max_epochs = 16

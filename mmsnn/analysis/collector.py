@@ -7,7 +7,7 @@ from typing import Self
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from .model_parts import unwrap
+from mmsnn.utils.model_wrappers import unwrap
 
 
 class Collector:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -16,12 +15,6 @@ from mmsnn.models.residual import ResidualBlock
 from mmsnn.models.residual.merges import Merge
 from mmsnn.models.stems import BaseStem
 from mmsnn.utils.errors import UserError
-
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """Return the model inside a wrapper for distributed training, or the model."""
-    inner: Any = model.module if is_model_wrapper(model) else model
-    return inner
 
 
 def named_neurons(model: nn.Module) -> list[tuple[str, BaseNeuron]]:
@@ -194,6 +187,5 @@ __all__ = [
     'spike_unit',
     'spiking_only',
     'steps_and_images',
-    'unwrap',
     'use_batch_stats',
 ]

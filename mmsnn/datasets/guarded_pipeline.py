@@ -100,8 +100,8 @@ class GuardedPipeline(Compose):
         if self.broken.add(path):
             return None
         raise UserError(
-            f'image {path!r} {problem}; as many others as allowed, '
-            f'{self.broken.allowed}, have been skipped: {self.broken.path} lists them'
+            f'image {path!r} {problem}; {self.broken.allowed} others, as many as '
+            f'allowed, have been skipped: {self.broken.path} lists them'
         ) from cause
 
 
@@ -128,7 +128,7 @@ def find_image_problem(path: str) -> str:
         return f'has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels'
     except Exception:
         # OpenCV reads formats that Pillow does not; the loader reports other files
-        return ''
+        pass
     return ''
 
 

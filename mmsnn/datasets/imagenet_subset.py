@@ -31,8 +31,8 @@ def draw_classes(num_classes: int, total: int, seed: int) -> tuple[int, ...]:
     """
     if check_positive_int('num_classes', num_classes) > total:
         raise ValueError(
-            f'num_classes must be at most {total}, the number of classes that there '
-            f'are, but got {num_classes}'
+            f'num_classes must be at most {total}, the number of all classes, but got '
+            f'{num_classes}'
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise TypeError(f'seed must be an integer, but got {describe(seed)}')

@@ -14,6 +14,7 @@ from .hooks import (
     GradientFlowHook,
     NonFiniteHook,
     SynapticOperationsLossHook,
+    TimeBudgetHook,
     TrainStepsHook,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     'GradientFlowHook',
     'NonFiniteHook',
     'SynapticOperationsLossHook',
+    'TimeBudgetHook',
     'TrainStepsHook',
 ]

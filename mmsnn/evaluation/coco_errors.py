@@ -3,14 +3,16 @@
 import contextlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
-if TYPE_CHECKING:
-    from pycocotools.coco import COCO
+from mmsnn.utils import annotations
+from mmsnn.utils.errors import UserError
 
 KINDS = ('C75', 'C50', 'Loc', 'Sim', 'Oth', 'BG', 'FN')
 AREAS = ('all', 'small', 'medium', 'large')
@@ -18,48 +20,19 @@ AREAS = ('all', 'small', 'medium', 'large')
 TYPES = {'bbox': 'bbox', 'segm': 'segmentation'}
 
 
-def read_json(path: str, what: str) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        UserError: If the file is missing or not a JSON file.
-    """
-    from mmsnn.utils.errors import UserError
-
-    if not Path(path).is_file():
-        raise UserError(f'{what} {path!r} does not exist')
-    try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise UserError(f'{what} {path!r} is not a JSON file: {error}') from error
-
-
-def read_annotations(path: str) -> 'COCO':
+def read_annotations(path: str) -> COCO:
     """Read the annotations.
 
     Raises:
         UserError: If they are missing, invalid or contain no objects.
     """
-    from pycocotools.coco import COCO
-
-    from mmsnn.utils import annotations
-    from mmsnn.utils.errors import UserError
-
-    content = read_json(path, 'annotations')
-    needed = {'images', 'annotations', 'categories'}
-    if not isinstance(content, dict) or not needed <= content.keys():
-        raise UserError(f'annotations {path!r} lack {", ".join(sorted(needed))}')
-    if not content['annotations']:
-        raise UserError(f'annotations {path!r} hold no object')
-    annotations.read_annotations(path)
-    coco = COCO()
-    coco.dataset = content
+    if not annotations.read_annotations(path).objects:
+        raise UserError(f'annotations {path!r} contain no objects')
     with contextlib.redirect_stdout(None):
-        coco.createIndex()
-    return coco
+        return COCO(path)
 
 
-def read_results(path: str, kind: str, coco: 'COCO', score_thr: float) -> list[dict]:
+def read_results(path: str, kind: str, coco: COCO, score_thr: float) -> list[dict]:
     """Read the detections and check that they belong to the annotations.
 
     Raises:
@@ -67,9 +40,12 @@ def read_results(path: str, kind: str, coco: 'COCO', score_thr: float) -> list[d
             other annotations, if a score or box is not finite, or if no score reaches
             ``score_thr``.
     """
-    from mmsnn.utils.errors import UserError
-
-    results = read_json(path, 'results')
+    if not Path(path).is_file():
+        raise UserError(f'results {path!r} does not exist')
+    try:
+        results = json.loads(Path(path).read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise UserError(f'results {path!r} is not a JSON file: {error}') from error
     needed = {'image_id', 'category_id', 'score', TYPES[kind]}
     if not isinstance(results, list) or not all(
         isinstance(result, dict) and needed <= result.keys() for result in results
@@ -78,26 +54,29 @@ def read_results(path: str, kind: str, coco: 'COCO', score_thr: float) -> list[d
             f'results {path!r} are not a list of detections with '
             f'{", ".join(sorted(needed))}, which --types {kind} needs'
         )
-    for key, known in (('image_id', coco.imgs), ('category_id', coco.cats)):
-        unknown = {result[key] for result in results} - set(known)
-        if unknown:
-            raise UserError(
-                f'results {path!r} are of other annotations: {key} {min(unknown)} is '
-                'not among those of --ann'
-            )
     for index, result in enumerate(results):
-        for key, number in (('score', 1), ('bbox', 4)):
-            value = result.get(key, [0] * 4)
-            values = value if isinstance(value, list) else [value]
-            if len(values) != number or not all(map(_is_finite, values)):
+        for key, known in (('image_id', coco.imgs), ('category_id', coco.cats)):
+            if not isinstance(result[key], Hashable) or result[key] not in known:
                 raise UserError(
-                    f'results {path!r}: {key} of detection {index} must be {number} '
-                    f'finite numbers, but got {value!r}'
+                    f'results {path!r} are of other annotations: {key} {result[key]!r} '
+                    'is not among those of --ann'
                 )
+        score, box = result['score'], result.get('bbox', [0] * 4)
+        if not _is_finite(score):
+            raise UserError(
+                f'results {path!r}: score of detection {index} must be a finite '
+                f'number, but got {score!r}'
+            )
+        if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
+            raise UserError(
+                f'results {path!r}: bbox of detection {index} must be four finite '
+                f'numbers, but got {box!r}'
+            )
     kept = [result for result in results if result['score'] >= score_thr]
     if not kept:
         raise UserError(
-            f'results {path!r} hold no detection with a score of {score_thr:g} or more'
+            f'results {path!r} contain no detection with a score of {score_thr:g} or '
+            'more'
         )
     return kept
 
@@ -107,14 +86,14 @@ def _is_finite(value: Any) -> bool:
 
 
 def precisions(
-    coco: 'COCO',
-    detections: 'COCO',
+    coco: COCO,
+    detections: COCO,
     kind: str,
     thresholds: Sequence[float],
     areas: Sequence[float],
     confused: Mapping[int, set[int]] | None = None,
 ) -> np.ndarray:
-    """Run COCO's evaluation with objects of other classes as ignored ones.
+    """Run COCO's evaluation, in which objects of confused classes are ignored.
 
     Args:
         coco: The annotations.
@@ -129,7 +108,6 @@ def precisions(
         Precisions at recalls from 0 to 1 in steps of 0.01,
         [thresholds, recalls, classes, areas]; -1 without objects.
     """
-    from pycocotools.cocoeval import COCOeval
 
     class Evaluation(COCOeval):
         def _prepare(self) -> None:
@@ -163,7 +141,7 @@ def precisions(
 
 
 def analyze(
-    coco: 'COCO', results: list[dict], kind: str, areas: Sequence[float]
+    coco: COCO, results: list[dict], kind: str, areas: Sequence[float]
 ) -> np.ndarray:
     """Compute the precision-recall curves of all kinds of errors.
 

@@ -39,15 +39,16 @@ class EventCocoMetric(BaseMetric):
     Args:
         min_diagonal: Smallest diagonal of a box in pixels; 60 for 1 Mpx.
         min_side: Smallest side of a box in pixels; 20 for 1 Mpx.
-        min_time: Time in microseconds from which boxes count, exclusive.
+        min_time: Time in microseconds after which boxes count.
         tolerance: Largest difference in microseconds between the time of a detection
             and a labelled time.
         collect_device: See MMEngine's ``BaseMetric``.
         prefix: Prefix of the names of the metrics.
 
     Raises:
-        TypeError: If an argument is not a number.
-        ValueError: If an argument is negative.
+        TypeError: If an argument is not a number, or ``tolerance`` not an integer.
+        ValueError: If ``min_diagonal`` or ``min_side`` is negative, ``min_time`` less
+            than -1, or ``tolerance`` less than 1.
     """
 
     default_prefix = 'event_coco'

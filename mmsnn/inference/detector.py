@@ -74,7 +74,7 @@ class Detector:
         stream: Whether each source is a stream: the model computes one time step for
             each frame and carries its state to the next, see
             :func:`mmsnn.streaming.stream_detections`. Recordings are read in frames of
-            a T-th of the window.
+            1/T of the window.
 
     Attributes:
         reader: Reads the sources.

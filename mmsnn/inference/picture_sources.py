@@ -14,7 +14,7 @@ from mmsnn.utils.errors import UserError
 
 Kind = Literal['image', 'video', 'camera', 'events']
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
-# Of videos and cameras that do not state their rate.
+# Assumed for videos and cameras that do not state their rate.
 DEFAULT_FPS = 25.0
 # The number of frames in a video's header is an estimate.
 _WHOLE = 0.95
@@ -51,9 +51,9 @@ def find_sources(
         events: Whether the model detects in recordings of events.
 
     Raises:
-        UserError: If a word names nothing, or something else than the model detects in,
-            a folder holds no source, a file is in ``out_dir``, or a recording cannot be
-            opened.
+        UserError: If a word names nothing or a kind of source that the model does not
+            detect in, a folder contains no source, a file is in ``out_dir``, or a
+            recording cannot be opened.
     """
     names: set[str] = set()
     places: set[Path | int] = set()

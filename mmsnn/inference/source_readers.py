@@ -119,8 +119,8 @@ class PictureReader(SourceReader):
 class WindowReader(SourceReader):
     """Cuts recordings of events into windows; the first transform is LoadEventWindow.
 
-    The windows follow each other from the first event on. A rest that is shorter than
-    half a window is left out.
+    The windows follow each other from the first event on. A remainder shorter than half
+    a window is left out, as is any remainder if the format only has whole windows.
 
     Args:
         steps: Configs of all transforms.
@@ -175,9 +175,10 @@ class WindowReader(SourceReader):
 
     def _windows(self, path: Path) -> tuple[int, int]:
         """Return the begin of the first window, and their number."""
-        first, last = find_format(path).span(path)
-        length = last + 1 - first
-        return first, max(1, round(length * self._parts / self._duration))
+        file = find_format(path)
+        first, last = file.span(path)
+        number = (last + 1 - first) * self._parts / self._duration
+        return first, max(1, int(number) if file.whole_windows else round(number))
 
     def _pack(self, frames: np.ndarray, time: int, name: str) -> Mapping[str, Any]:
         results = dict(img_id=0, recording=name, event_time=time)

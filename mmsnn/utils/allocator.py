@@ -1,4 +1,4 @@
-"""Memory that a command frees and soon needs again."""
+"""Reuse of freed memory by the next allocations."""
 
 import ctypes
 import os
@@ -16,12 +16,12 @@ def keep_freed_memory() -> None:
     """Let glibc keep freed blocks of up to 32 MiB for the next allocation.
 
     By default it returns the free end of the heap to the system. A training step frees
-    its activations and allocates as many again, and each page that the system hands
-    out anew costs a page fault.
+    its activations and allocates as many again, and each page that the system provides
+    again costs a page fault.
 
     The setting holds for the whole process and is meant for commands. Settings of the
     user, ``MALLOC_..._`` and ``glibc.malloc`` in ``GLIBC_TUNABLES``, take precedence.
-    With another C library nothing happens.
+    With another C library, it does nothing.
     """
     settings = os.environ.get('GLIBC_TUNABLES', '')
     if 'glibc.malloc.' in settings or any(n.startswith('MALLOC_') for n in os.environ):
@@ -30,6 +30,6 @@ def keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
     if mallopt is not None:
-        # either one alone would end glibc's own adaptation of the other
+        # setting only one would stop glibc from adapting the other
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_BLOCK)
         mallopt(_M_TRIM_THRESHOLD, _HIGHEST)

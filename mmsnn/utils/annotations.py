@@ -10,6 +10,7 @@ from reprlib import repr as shorten
 from typing import Any
 
 from .errors import UserError
+from .paths import what_is_wrong
 
 # No coordinate or area in pixels is larger, and it fits a float32.
 _LARGEST = 1e12
@@ -79,7 +80,7 @@ def _parse(path: str) -> Any:
         UserError: If it is not JSON, or not a regular file: reading a FIFO would block.
     """
     if not Path(path).is_file():
-        raise UserError(f'{path}: is not a file')
+        raise UserError(f'{path}: {what_is_wrong(path)}')
     try:
         with without_garbage_collection(), open(path, encoding='utf-8') as file:
             return json.load(file)

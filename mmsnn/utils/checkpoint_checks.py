@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from .errors import UserError, first_line
 
-# what SGD, RMSprop and the kinds of Adam keep for each value of a parameter
+# state of SGD, RMSprop and variants of Adam that has the shape of the parameter
 _MOMENTS = (
     'momentum_buffer',
     'square_avg',
@@ -90,7 +90,7 @@ def check_values(state: Mapping[str, Any], path: str) -> None:
 
 
 def check_optimizer(optimizer: Optimizer, path: str) -> None:
-    """Check the state that an optimizer has loaded, which torch only pairs up.
+    """Check the state that an optimizer has loaded; torch does not check it.
 
     Raises:
         UserError: If a moment has another shape than its parameter, or a value of the

@@ -111,7 +111,7 @@ def judge_fit(fit: Fit, path: str, least: float, allow_partial: bool) -> str | N
         return f'{found}; these keep their initial values'
     if fit.unused:
         return (
-            f'checkpoint {path!r} has {len(fit.unused)} weights without a place in the '
+            f'checkpoint {path!r} has {len(fit.unused)} weights that are not in the '
             f'model: {enumerate_some(fit.unused, 3)}'
         )
     return None

@@ -81,8 +81,8 @@ def check_weights(state: Any, path: str) -> dict[str, Any]:
     """Return ``state``, the content of a checkpoint, if it is a usable state dict.
 
     Raises:
-        UserError: If there are none, if the file is damaged, if a key is no string, or
-            if a value is not finite, or a variance negative.
+        UserError: If there are none, if the file is damaged, or if a key is not a
+            string, a value not finite, or a variance negative.
     """
     if not isinstance(state, dict) or not any(
         isinstance(value, torch.Tensor) for value in state.values()

@@ -1,4 +1,4 @@
-"""Checks that all data sets have the same classes, and the heads their number."""
+"""Checks that data sets have the same classes, and heads as many."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence

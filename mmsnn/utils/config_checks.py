@@ -164,8 +164,8 @@ def _check_together(cfg: Config, split: str) -> None:
     missing = [name for name in names if cfg.get(name) is None]
     if missing and len(missing) < len(names):
         raise ValueError(
-            f'{", ".join(names)} must all be given or all be None, but '
-            f'{", ".join(missing)} is None'
+            f'{", ".join(names)} must all be given or all be None; '
+            f'None: {", ".join(missing)}'
         )
 
 
@@ -268,9 +268,15 @@ _TRAINING: tuple[tuple[str, Check], ...] = (
     ('optim_wrapper.optimizer.lr', _check_not_negative),
     ('optim_wrapper.optimizer.momentum', _check_not_negative),
     ('optim_wrapper.optimizer.weight_decay', _check_not_negative),
-    ('param_scheduler.*.by_epoch', check_bool),
-    ('param_scheduler.*.gamma', check_positive),
-    ('param_scheduler.*.milestones', _check_milestones),
+    *(
+        (f'{scheduler}.{key}', check)
+        for scheduler in ('param_scheduler', 'param_scheduler.*')
+        for key, check in (
+            ('by_epoch', check_bool),
+            ('gamma', check_positive),
+            ('milestones', _check_milestones),
+        )
+    ),
     ('resume', check_bool),
     ('train_cfg', _check_section),
     ('train_dataloader.sampler.shuffle', check_bool),

@@ -106,7 +106,7 @@ def load_config(path: str, cfg_options: Mapping[str, Any] | None = None) -> Conf
         raise UserError(
             f'--cfg-options do not fit config {path!r}: {first_line(error)}'
         ) from error
-    if 'custom_imports' in sections:
+    if 'custom_imports' in sections and cfg.custom_imports is not None:
         _import(cfg)
     return cfg
 
@@ -117,12 +117,11 @@ def _import(cfg: Config) -> None:
     Raises:
         UserError: If one cannot be imported.
     """
-    settings = cfg.custom_imports
     try:
-        import_modules_from_strings(**settings or {})
+        import_modules_from_strings(**cfg.custom_imports)
     except Exception as error:
         raise UserError(
-            f'--cfg-options: custom_imports {dict(settings)} cannot be imported: '
+            f'--cfg-options: custom_imports {cfg.custom_imports} cannot be imported: '
             f'{first_line(error.__cause__ or error)}'
         ) from error
 

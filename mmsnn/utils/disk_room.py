@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.hooks import EMAHook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch.optim import Optimizer
 
 from .errors import UserError
+from .model_wrappers import unwrap
 
 _GIB = 1024**3
 
@@ -40,14 +40,13 @@ def check_room(runner: Runner, folder: str, num_full: int, num_best: int) -> Non
         raise UserError(
             f'the checkpoints need {needed / _GIB:.2f} GiB in {folder!r}, where '
             f'{free / _GIB:.2f} GiB are free; max_keep_ckpts of the checkpoint hook '
-            'says how many are kept'
+            'sets how many are kept'
         )
 
 
 def weight_bytes(runner: Runner) -> int:
     """Return the bytes of the model's weights and of their moving average."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    size = sum(value.nbytes for value in model.state_dict().values())
+    size = sum(value.nbytes for value in unwrap(runner.model).state_dict().values())
     return size * (1 + sum(isinstance(hook, EMAHook) for hook in runner.hooks))
 
 

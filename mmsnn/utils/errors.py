@@ -35,6 +35,14 @@ def first_line(error: BaseException) -> str:
     return f'{type(error).__name__}: {message}' if message else type(error).__name__
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the message of a ValueError, and the :func:`first_line` of other errors.
+
+    Readers raise plain ValueErrors with a message for the user.
+    """
+    return str(error) if type(error) is ValueError else first_line(error)
+
+
 def _assertion(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     failed = isinstance(error, AssertionError) and bool(frames)

@@ -173,7 +173,7 @@ def _explain_file(error: Exception) -> str | None:
     name = '' if path is None else f'{os.fspath(path)!r}: '
     message = plain(f'{name}{reason.strerror}')
     if reason.errno in (errno.ENOSPC, errno.EDQUOT):
-        message += ' (free some, or write elsewhere)'
+        message += ' (free some space, or write elsewhere)'
     return message
 
 

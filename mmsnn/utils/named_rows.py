@@ -43,8 +43,8 @@ class NamedRows(dict[str, Row]):
             )
         if not name or name in self:
             raise ValueError(
-                f'the name of a {self.what} must be new, other than '
-                f'{", ".join(self) or "empty"}, but got {name!r}'
+                f'the name of a {self.what} must be new and not empty, but got '
+                f'{name!r}; taken are {", ".join(self) or "none"}'
             )
         self[name] = row
 

@@ -33,8 +33,8 @@ def find_config(name: str) -> str:
     package, relative = match.groups()
     if package not in MODULE2PACKAGE:
         raise UserError(
-            f'config {name!r}: {package!r} is not one of the packages known: '
-            + ', '.join(MODULE2PACKAGE)
+            f'config {name!r}: the package must be one of '
+            f'{", ".join(MODULE2PACKAGE)}, but got {package!r}'
         )
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
@@ -71,7 +71,7 @@ def needed_weights(config: str, where: str = '') -> str:
 
     Args:
         config: Path of the config, or ``mmsnn::FOLDER/FILE``.
-        where: Where a checkpoint is given otherwise, for the message.
+        where: The place of the checkpoint on the command line, for the message.
 
     Raises:
         UserError: If there is no such config, or no weights are shipped for it.

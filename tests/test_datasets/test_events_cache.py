@@ -110,6 +110,8 @@ def test_what_killed_processes_left_is_removed(
     for part in (dead, alive):
         part.write_bytes(b'PK half a file')
     os.utime(dead, (0, 0))
+    # one that another process has just renamed
+    (cache.folder / 'renamed.part').symlink_to('nowhere')
     assert prepare(root).made == TOTAL - 1
     assert not dead.exists() and alive.exists()
 

@@ -269,7 +269,7 @@ def test_recording_that_ends_before_its_sample(monkeypatch: pytest.MonkeyPatch) 
     assert not messages
     integrate_sample(file, 'key', make_events(0, NUMBER // 2), 4)
     (message,) = messages
-    assert "'cat.aedat' ends 210 us before its sample" in message
+    assert "'cat.aedat' ends 210 us before the end of its sample" in message
 
 
 TABLE = b'class,a,b\n'

@@ -108,7 +108,7 @@ def test_resize_by_sum_puts_each_pixel_where_it_falls() -> None:
     frames = 2.0 ** np.arange(8, dtype=np.float32).reshape(1, 1, 1, 8)
     out = run(ResizeFrames((1, 3), 'sum'), frames)
     assert out.ravel().tolist() == [1 + 2 + 4, 8 + 16 + 32, 64 + 128]
-    with pytest.raises(ValueError, match='only makes frames smaller.*8 pixels 9'):
+    with pytest.raises(ValueError, match='only reduce the size.*8 .* would become 9'):
         run(ResizeFrames((1, 9), 'sum'), frames)
 
 

@@ -233,7 +233,8 @@ def test_one_too_many(tmp_path: Path) -> None:
         load_all(make_dataset(broken))
     message = str(caught.value)
     assert message.startswith("image '0")
-    assert f'2, have been skipped: {tmp_path}/broken.txt lists them' in message
+    assert '; 2 others, as many as allowed, have been skipped: ' in message
+    assert f'{tmp_path}/broken.txt lists them' in message
     assert len(broken.names()) == 2
 
 

@@ -88,6 +88,12 @@ def test_it_ends_in_time_with_the_schedule(clock: Clock, tmp_path: Path) -> None
     assert (tmp_path / 'iter_120.pth').is_file()
 
 
+def test_resumed_training_has_the_same_base(clock: Clock, tmp_path: Path) -> None:
+    train(tmp_path, clock, minutes=1)
+    rates = train(tmp_path, clock, minutes=1, resume=True).model.rates
+    assert max(rates) == rates[0] == pytest.approx(BASE)
+
+
 def test_a_machine_that_becomes_slower(clock: Clock, tmp_path: Path) -> None:
     forward = Model.forward
 

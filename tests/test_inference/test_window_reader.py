@@ -156,6 +156,21 @@ def test_rvt_files_are_cut_into_windows(tmp_path: Path) -> None:
     assert second.sample['inputs'].sum() == stored[5:10].sum()
 
 
+def test_rvt_files_whose_histograms_are_not_exactly_50_ms_apart(tmp_path: Path) -> None:
+    stored = random_histograms(14)
+    path = write_rvt(tmp_path / 'a', [(150_000, 5, 5, 50, 50, 0, 0, 1)], stored)
+    times = path.with_name('timestamps_us.npy')
+    np.save(times, (np.load(times) * 0.999).astype(int))
+    found = make_reader(load_config(GEN1.replace('gen1', 'gen1-rvt'))).read(
+        source(path)
+    )
+    # the remainder of four histograms cannot be padded
+    assert [p.sample['inputs'].sum() for p in found] == [
+        stored[:5].sum(),
+        stored[5:10].sum(),
+    ]
+
+
 def test_the_config_states_the_window() -> None:
     for name, duration, size in (
         (GEN1, 100_000, (240, 304)),
@@ -224,6 +239,8 @@ def damaged(**columns: Any) -> np.ndarray:
         (np.zeros((3, 5)), 'columns t, x, y and p'),
         (np.zeros((0, 4)), 'no events'),
         (np.zeros(3, [('t', 'i8'), ('x', 'i8')]), 'it lacks p, y'),
+        (np.zeros((3, 2), [(name, 'i8') for name in 'txyp']), r'shape \[3, 2\]'),
+        (np.zeros((), [(name, 'i8') for name in 'txyp']), r'shape \[\]'),
         (np.array([object()]), 'Python objects'),
         (damaged(t=[*range(9), -1]), 'runs back from 0 to -1'),
         (damaged(t=[0, 5, 3, 200_000, 100, *range(200_001, 200_006)]), 'runs back'),
@@ -247,6 +264,10 @@ def test_a_truncated_npy(tmp_path: Path) -> None:
         (tmp_path / 'a.npy').write_bytes(content[:size])
         with pytest.raises(UserError, match='a.npy'):
             NpyFile(tmp_path / 'a.npy')
+    # Python's tokenizer fails
+    (tmp_path / 'a.npy').write_bytes(content.replace(b'}', b'('))
+    with pytest.raises(UserError, match='a.npy'):
+        NpyFile(tmp_path / 'a.npy')
     with pytest.raises(UserError, match='not a regular file'):
         NpyFile(tmp_path)
 

@@ -52,6 +52,7 @@ DETECTIONS: dict[str, Any] = {
     'found': [FOUND],
     'image': [FOUND | dict(image_id=8)],
     'category': [FOUND | dict(category_id=9)],
+    'listed': [FOUND | dict(image_id=[1])],
     'nan': [FOUND | dict(score=math.nan)],
     'score': [FOUND | dict(score='1')],
     'box': [FOUND | dict(bbox=[0, 0, math.inf, 1])],

@@ -64,18 +64,19 @@ COCO_ERRORS = """
 {bad}/none.json out | results '{bad}/none.json' does not exist
 {bad}/text.json out | results '{bad}/text.json' is not a JSON file
 {bad}/brace.json out | not a list of detections with bbox, category_id, image_id, score
-{bad}/undetected.json out | hold no detection with a score of 0 or more
+{bad}/undetected.json out | contain no detection with a score of 0 or more
 {bad}/found.json out --types bbox segm | segmentation, which --types segm needs
 {bad}/image.json out | image_id 8 is not among those of --ann
 {bad}/category.json out | category_id 9 is not among those of --ann
-{bad}/nan.json out | score of detection 0 must be 1 finite numbers
-{bad}/score.json out | must be 1 finite numbers, but got '1'
-{bad}/box.json out | bbox of detection 0 must be 4 finite
+{bad}/listed.json out | image_id [1] is not among those of --ann
+{bad}/nan.json out | score of detection 0 must be a finite number
+{bad}/score.json out | must be a finite number, but got '1'
+{bad}/box.json out | bbox of detection 0 must be four finite
 {bad}/found.json out --score-thr 0.99 | no detection with a score of 0.99 or more
 {bad}/found.json out --areas 3 2 1 | --areas must be three rising areas
-{bad}/found.json out --ann none.json | annotations 'none.json' does not exist
-{bad}/found.json out --ann {bad}/found.json | lack annotations, categories, images
-{bad}/found.json out --ann {bad}/objectless.json | annotations '{bad}/objectless.json' hold no object
+{bad}/found.json out --ann none.json | none.json: does not exist
+{bad}/found.json out --ann {bad}/found.json | found.json: must hold an object with images, annotations and categories
+{bad}/found.json out --ann {bad}/objectless.json | annotations '{bad}/objectless.json' contain no objects
 """
 CONFUSION = """
 none.pkl | 'none.pkl' do not exist: tools/test.py --out

@@ -95,7 +95,7 @@ events dvs128_gesture {bad}/set --cache-dir /dev/null/frames | /dev/null/frames
 events cifar10_dvs {bad} --cache-dir {NOWHERE} | {bad}
 resnet none.py {bad}/other.pth out.pth | config 'none.py' does not exist (looked in {cwd})
 digits_detection --max-objects 99 | max_objects must be from 1 to 20, but got 99
-digits_detection --out-dir {TOOLS} | not of a digits detection set
+digits_detection --out-dir {TOOLS} | not part of a digits detection set
 digits_detection --out-dir /dev/null/set | /dev/null/set
 digits_detection --out-dir {NOWHERE} | {NOWHERE}
 resnet {SPIKING} none.pth out.pth | checkpoint 'none.pth' does not exist

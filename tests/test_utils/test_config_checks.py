@@ -132,6 +132,12 @@ def test_a_right_setting(spiking: Config, option: str) -> None:
     check_settings(cfg, 'train')
 
 
+def test_a_single_scheduler() -> None:
+    scheduler = dict(type='StepLR', step_size=1, gamma=0)
+    with pytest.raises(UserError, match='param_scheduler.gamma must be positive'):
+        check_settings(Config(dict(param_scheduler=scheduler)), 'train')
+
+
 def test_testing_does_not_need_what_trains(spiking: Config) -> None:
     cfg = deepcopy(spiking)
     cfg.merge_from_dict({'train_cfg.max_epochs': 0, 'val_cfg': None})

@@ -76,6 +76,9 @@ def test_modules_of_an_option_are_imported(
     for wrong in ('nope', 3):
         with pytest.raises(UserError, match=f'custom_imports.*{wrong}'):
             load_config(str(path), {'custom_imports.imports': wrong})
+    with pytest.raises(UserError, match='custom_imports modules cannot'):
+        load_config(str(path), {'custom_imports': 'modules'})
+    assert load_config(str(path), {'custom_imports': None}).custom_imports is None
 
 
 @pytest.mark.parametrize(

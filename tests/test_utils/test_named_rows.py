@@ -25,7 +25,7 @@ def test_a_table_reads_as_a_dict() -> None:
 @pytest.mark.parametrize(
     ('name', 'row', 'error', 'message'),
     [
-        ('one', 3, ValueError, "must be new, other than one, but got 'one'"),
+        ('one', 3, ValueError, "must be new and not empty, but got 'one'; taken"),
         ('', 3, ValueError, "but got ''"),
         (None, 3, TypeError, 'the name of a number must be a string, but got None'),
         ('three', '3', TypeError, "number 'three' must be a int, but got '3' (str)"),

@@ -1,6 +1,6 @@
 # COCO 2017 as in coco_detection.py, with masks and multi-scale training: short sides of
-# 480 to 800, half of the images cropped before (as DETR and the authors of spike-driven
-# Transformers).
+# 480 to 800, half of the images cropped before, as in DETR and in the code of the authors
+# of spike-driven Transformers.
 _base_ = 'coco_detection.py'
 
 scales = [(side, 1333) for side in range(480, 801, 32)]

@@ -2,7 +2,7 @@
 # downloaded; docs/classification.md describes the setup without network access.
 _base_ = 'classification.py'
 
-# No crops, because they lower the accuracy in trainings of few epochs.
+# No crops, because they lower the accuracy after few epochs.
 train_pipeline = [
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),

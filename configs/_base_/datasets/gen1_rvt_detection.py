@@ -1,5 +1,6 @@
 # Gen1 in RVT's preprocessed files: data/gen1_rvt/{train,val,test}/RECORDING/...
-# Five of the stored histograms of 50 ms as five frames of ten bins and two polarities.
+# A window is five stored histograms of 50 ms: five frames of ten bins and two
+# polarities.
 _base_ = 'event_detection.py'
 
 load = dict(_base_.load, num_bins=10)

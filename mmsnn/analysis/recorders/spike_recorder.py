@@ -14,11 +14,11 @@ from mmsnn.analysis.model_parts import (
     in_spikes,
     named_neurons,
     steps_and_images,
-    unwrap,
 )
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.utils import check_positive_int
 from mmsnn.utils.errors import UserError
+from mmsnn.utils.model_wrappers import unwrap
 
 from .one_image import InputImage, OneImage
 

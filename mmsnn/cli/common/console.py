@@ -9,11 +9,11 @@ from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 import mmsnn
 from mmsnn.reporting.tables import Column, Table, si
+from mmsnn.utils.model_wrappers import unwrap
 
 _PACKAGE = str(Path(mmsnn.__file__).parent)
 _MAX_COLUMNS = 8
@@ -107,7 +107,7 @@ def make_quiet(runner_class: type[Any]) -> type[Any]:
 def _print_header(runner: Runner, loaders: Mapping[str, Any]) -> None:
     if not is_main_process():
         return
-    model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrap(runner.model)
     parameters = sum(p.numel() for p in model.parameters())
     backbone = getattr(model, 'backbone', None)
     parts = [type(part).__name__ for part in (model, backbone) if part is not None]

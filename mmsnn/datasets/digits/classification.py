@@ -11,9 +11,9 @@ from mmsnn.utils import check_choice
 
 from .making import CLASSES, load_materials
 
-# Of the digits detection set, unless it is made with another.
+# The default seed of the digits detection set.
 _SEED = 0
-# What the detection set calls its splits, whose digits these are.
+# The splits of the detection set that use the same digits.
 _POOLS = {'train': 'train', 'test': 'val'}
 
 
@@ -26,18 +26,18 @@ class DigitsClassification(BaseDataset):
     set, so that a backbone trained here has not seen the digits that a detector is
     validated with.
 
-    Images are ``uint8 [8, 8, 3]``, bright on black, with three equal channels: a
-    backbone that is trained on them takes colour images, too.
+    Images are ``uint8 [8, 8, 3]``, bright on black, with three equal channels, so that
+    a backbone trained on them also accepts colour images.
 
     Args:
         split: ``'train'`` or ``'test'``.
         pipeline: MMPretrain's transforms.
-        indices: Take only these images, or only the first so many.
+        indices: Indices of the images to use, or a number n to use the first n.
         test_mode: See MMEngine's ``BaseDataset``.
         lazy_init: See MMEngine's ``BaseDataset``.
 
     Raises:
-        ValueError: If ``split`` is neither.
+        ValueError: If ``split`` is unknown.
         ModuleNotFoundError: If scikit-learn is not installed.
     """
 

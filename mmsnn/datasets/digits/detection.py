@@ -1,4 +1,4 @@
-"""Detection data sets, as MMDetection's data loaders take them."""
+"""The bundled digits detection set, for MMDetection's data loaders."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -16,12 +16,12 @@ class DigitsDetectionDataset(CocoDataset):
     """The bundled digits detection set: ten classes, '0' to '9'.
 
     Made by ``tools/dataset_tools/digits_detection.py``. The options are those of
-    MMDetection's ``CocoDataset``; other classes, in ``metainfo``, are given colours.
+    MMDetection's ``CocoDataset``; other classes, given in ``metainfo``, get colours.
     """
 
     METAINFO: ClassVar[dict[str, Any]] = {
         'classes': CLASSES,
-        # a list: MMDetection takes a tuple for one colour
+        # a list, because MMDetection interprets a tuple as one colour
         'palette': [
             (230, 25, 75),
             (60, 180, 75),
@@ -38,5 +38,5 @@ class DigitsDetectionDataset(CocoDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping[str, Any] | None = None) -> dict:
-        """Give the classes of a config colours, too."""
+        """Add colours for the classes of a config."""
         return with_colors(super()._load_metainfo(metainfo))

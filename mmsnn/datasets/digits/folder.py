@@ -1,4 +1,4 @@
-"""The folder of the bundled digits detection set: whose it is, and if it is whole."""
+"""The folder of the bundled digits detection set: ownership, completeness."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from .rendering import size_class
 
 SPLITS = ('train', 'val')
 
-# Says that the folder is this module's to fill and to empty.
+# Marks a folder whose files this module may replace.
 _MARKER = '.digits_detection'
 
 
@@ -37,7 +37,7 @@ def find_own_files(root: Path) -> list[Path]:
     """List the files of an earlier call, annotations first.
 
     Raises:
-        FileExistsError: If there is anything else, or no sign that they are ours.
+        FileExistsError: If there is anything else, or the marker is missing.
     """
     if not os.path.lexists(root):
         return []
@@ -62,8 +62,8 @@ def find_own_files(root: Path) -> list[Path]:
         foreign = names
     if foreign:
         raise FileExistsError(
-            f'{root} holds {foreign[0]!r}, which is not of a digits detection set '
-            'made by this tool; move it away or choose another folder'
+            f'{root} holds {foreign[0]!r}, which is not part of a digits detection '
+            'set made by this tool; move it away or choose another folder'
         )
     return [path for path in paths if not path.is_dir()]
 

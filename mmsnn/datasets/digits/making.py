@@ -2,14 +2,14 @@
 
 Made from what scikit-learn ships, without a download: the 1797 handwritten 8x8 digits
 of ``load_digits`` (UCI's optical recognition set) in varied colours and sizes, on
-crops of the two photographs of ``load_sample_images``. Of the material,
+crops of the two photographs of ``load_sample_images``. The material is divided:
 
-- training has four fifths of the digits of every class, validation the others;
-- training has the upper 60 % of both photographs, validation the lower 40 %.
+- training uses four fifths of the digits of each class, validation the others;
+- training uses the upper 60 % of both photographs, validation the lower 40 %.
 
-An image depends on the seed, its split, its number and the options, not on how many
-others there are. The same options give the same bytes, given the same versions of
-NumPy, Pillow and scikit-learn.
+An image depends on the seed, its split, its number and the options, not on the number
+of images. The same options give the same bytes, given the same versions of NumPy,
+Pillow and scikit-learn.
 """
 
 import json
@@ -50,22 +50,22 @@ LIMITS = {
     'max_objects': (1, 20),
 }
 
-# To be raised with every change of what the same options give.
+# Increment whenever the same options give other data.
 _VERSION = 1
 _GENERATOR = 'mmsnn.datasets.make_digits_detection'
 _VAL_DIGITS = 0.2
 _TRAIN_ROWS = 0.6
-# Last key of the seed of the division of the digits; splits take 0 and 1.
+# Key of the random stream that divides the digits; the splits use 0 and 1.
 _DIVISION_KEY = len(SPLITS)
 
 
 @dataclass(frozen=True)
 class DigitsDetectionSummary:
-    """What :func:`make_digits_detection` made, or found made already.
+    """Result of :func:`make_digits_detection`.
 
     Attributes:
         out_dir: The data set's folder.
-        created: False if it was complete with the same options and left alone.
+        created: False if a complete set with the same options was kept.
         splits: 'train' and 'val' -> counts.
     """
 
@@ -82,7 +82,7 @@ def make_digits_detection(
     seed: int = 0,
     max_objects: int = 6,
 ) -> DigitsDetectionSummary:
-    """Make the digits detection set in COCO's format, unless it is there already.
+    """Make the digits detection set in COCO's format, unless it exists.
 
     Writes ``annotations/instances_{train,val}.json``, ``train/*.png`` and
     ``val/*.png``. Boxes are tight around the visible strokes, don't overlap, and lie
@@ -90,9 +90,8 @@ def make_digits_detection(
     classes follow the box, and its ``segmentation`` is the box's polygon;
     ``source_index`` is the digit's row in ``load_digits``.
 
-    The annotations are written last: a folder without them is unfinished and made
-    anew by the next call. So is one that was made with other options. If stderr is a
-    terminal, it shows the progress.
+    The annotations are written last. A set without them, or with other options, is
+    made anew. If stderr is a terminal, a progress bar is shown.
 
     Args:
         out_dir: Folder to write to. It must be new, empty, or made by this function.
@@ -100,17 +99,17 @@ def make_digits_detection(
         num_train: Number of training images.
         num_val: Number of validation images.
         seed: Seed of everything that is random.
-        max_objects: Most objects in an image, 1 to 20. Fewer are drawn where there
-            is no room.
+        max_objects: Maximum number of objects in an image, 1 to 20; fewer are drawn
+            if there is no room.
 
     Returns:
-        The counts of what is there now.
+        The folder and its counts.
 
     Raises:
         TypeError: If an option has a wrong type.
         ValueError: If an option is out of range.
         FileExistsError: If ``out_dir`` holds anything that was not made by this
-            function; nothing is touched then.
+            function; nothing is changed then.
         ModuleNotFoundError: If scikit-learn is not installed.
     """
     if not isinstance(out_dir, str | os.PathLike):
@@ -170,7 +169,7 @@ def make_rng(seed: int, *key: int) -> np.random.Generator:
 
 
 def check_option(name: str, value: Any) -> int:
-    """Return an option as an int, or say what is allowed."""
+    """Return an option as an int if it is within :data:`LIMITS`."""
     low, high = LIMITS[name]
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f'{name} must be an integer, but got {describe(value)}')
@@ -201,7 +200,7 @@ def load_materials(seed: int) -> dict[str, Material]:
         seed: The data set's seed.
 
     Returns:
-        'train' and 'val' -> what its images are made from.
+        'train' and 'val' -> the material of its images.
 
     Raises:
         ModuleNotFoundError: If scikit-learn is not installed.
@@ -210,8 +209,8 @@ def load_materials(seed: int) -> dict[str, Material]:
         from sklearn.datasets import load_digits, load_sample_images
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            'the digits detection set is made from what scikit-learn ships, which '
-            f'cannot be imported ({error}): pip install scikit-learn'
+            'the bundled digits are those of scikit-learn, which cannot be imported '
+            f'({error}): pip install scikit-learn'
         ) from error
     digits = load_digits()
     # 0..16 to 0..255
@@ -243,7 +242,7 @@ def _write_images(
         Image.fromarray(pixels).save(root / split / name, compress_level=1)
         images.append({'id': number, 'file_name': name, 'width': side, 'height': side})
         for digit in drawn:
-            # pycocotools takes 0 for "no match": ids start from 1.
+            # pycocotools interprets the id 0 as "no match"
             annotations.append(_annotate(len(annotations) + 1, number, digit))
     categories = [
         {'id': label + 1, 'name': name, 'supercategory': 'digit'}

@@ -13,19 +13,19 @@ from .strokes import draw_stroke
 COCO_SMALL_AREA = 32**2
 COCO_LARGE_AREA = 96**2
 
-# A random number in [0, 1) below the first means small, below the second medium, else
-# large: for the first object, which decides what still fits, and for those after it.
+# Probabilities of a small object, and of a small or medium one: for the first object,
+# which decides how much room is left, and for the others.
 _FIRST_ODDS = (0.30, 0.70)
 _OTHER_ODDS = (0.45, 0.90)
-# What is tried for an object of a size until there is a free place.
+# The sizes to try for an object of a size until one fits.
 _ATTEMPTS = {
     'small': ('small',),
     'medium': ('medium', 'medium', 'small'),
     'large': ('large', 'medium', 'small'),
 }
-# Pixels between two boxes.
+# Minimum distance of two boxes in pixels.
 _GAP = 2
-# Difference of luminance, of 255, that makes a colour stand out.
+# Difference in luminance, 0 to 255, at which a colour stands out.
 _MIN_CONTRAST = 60.0
 
 
@@ -62,7 +62,7 @@ class Material:
 
 
 def size_class(area: float) -> str:
-    """Name COCO's size class of an area in pixels: small, medium or large."""
+    """Return COCO's size class of an area in pixels: small, medium or large."""
     if area < COCO_SMALL_AREA:
         return 'small'
     return 'medium' if area <= COCO_LARGE_AREA else 'large'
@@ -121,8 +121,6 @@ def _draw_background(
     side = int(low + (high - low) * rng.random())
     y = int(rng.integers(rows - side + 1))
     x = int(rng.integers(columns - side + 1))
-    # Sliced before it is resized: a resize of the whole photograph with a box would
-    # let pixels from outside the split's region bleed in.
     crop = Image.fromarray(photo[y : y + side, x : x + side])
     crop = crop.resize((image_size, image_size), Image.Resampling.BICUBIC)
     pixels = np.asarray(crop)
@@ -130,7 +128,7 @@ def _draw_background(
         pixels = pixels[:, ::-1]
     gain = np.float32(0.7 + 0.45 * rng.random())
     saturation = np.float32(0.5 + 0.6 * rng.random())
-    # faster as a plane for each colour, changed in place
+    # one plane per colour, changed in place, is faster
     planes = np.moveaxis(pixels, -1, 0).astype(np.float32, order='C')
     grey = _luminance(*planes)
     planes -= grey
@@ -196,14 +194,14 @@ def _draw_colour(rng: np.random.Generator, background: np.ndarray) -> np.ndarray
         background: Luminance behind the object, ``[height, width]``.
 
     Returns:
-        RGB, float32 ``[3]``. Where no drawn colour has the wanted contrast to all
-        levels, as over an edge in the photograph, the one that has the most over
-        most of them is taken.
+        RGB, float32 ``[3]``. If no colour has the minimum contrast to all levels, for
+        example over an edge in the photograph, it is the one with the largest sum of
+        contrasts, each limited to twice the minimum.
     """
     levels = np.percentile(background, (10, 30, 50, 70, 90))
     hsv = rng.random((24, 3)).tolist()
     candidates = [colorsys.hsv_to_rgb(h, 0.1 + 0.9 * s, v**0.5) for h, s, v in hsv]
-    # A tinted near-black and near-white, so that there is always a way to stand out.
+    # A tinted near-black and near-white, so that one candidate always stands out.
     tint = hsv[0][0]
     candidates.append(colorsys.hsv_to_rgb(tint, 0.6, 0.15))
     candidates.append(colorsys.hsv_to_rgb(tint, 0.12, 1.0))

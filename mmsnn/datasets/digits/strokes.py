@@ -5,11 +5,11 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-# Ranges of the square root of a box's area, a bit inside COCO's classes so that
+# Ranges of the square root of a box's area, slightly inside COCO's classes so that
 # rounding to whole pixels does not move an object into the next class.
 _SIDES = {'small': (15.0, 31.0), 'medium': (36.0, 92.0), 'large': (98.0, 192.0)}
 _MIN_HEIGHT = 18
-# Empty cells around an 8x8 digit, for the interpolation to fade out in.
+# Empty cells around an 8x8 digit, in which the interpolation fades out.
 _PAD = 2
 # Side in pixels of the drawing that a digit's natural extent is measured in.
 _PROBE = 120
@@ -20,9 +20,10 @@ _GREYS = np.arange(256, dtype=np.float32)
 
 @lru_cache(maxsize=2048)
 def _measure(glyph: bytes) -> tuple[Image.Image, np.ndarray, np.ndarray]:
-    """Return a padded 8x8 digit, and the darkest grey in every column and row of it.
+    """Return a padded 8x8 digit, and the maxima of its columns and of its rows.
 
-    These are of its drawing with ``_PROBE`` pixels a side. Digits are used many times.
+    The maxima are those of its drawing with ``_PROBE`` pixels per side. They are
+    cached, because digits are used many times.
     """
     padded = np.pad(np.frombuffer(glyph, np.uint8).reshape(8, 8), _PAD)
     source = Image.fromarray(padded)
@@ -38,7 +39,7 @@ def draw_stroke(
     Args:
         rng: Source of randomness.
         glyph: The digit, uint8 ``[8, 8]``.
-        size: COCO size class that the tight box shall have.
+        size: COCO size class of the tight box.
         level: Grey value of the upsampled digit at which the stroke's edge is put;
             lower is bolder.
         image_size: Side of the image that it must fit in.
@@ -67,9 +68,9 @@ def draw_stroke(
         (width + 4, height + 4), Image.Resampling.BICUBIC, box=region
     )
     grey = np.asarray(upsampled)
-    # The steeper the larger the digit is drawn, so that the edge stays about two
-    # pixels wide, and steep enough that empty paper is fully transparent. A step of
-    # grey is more than one of opacity: what is visible is what reaches the level.
+    # Steeper for larger digits, so that the edge stays about two pixels wide, and steep
+    # enough for empty paper to be fully transparent. The slope exceeds 1, so that the
+    # visible pixels are those that reach the level.
     slope = max(_VISIBLE / level, 0.5 / max(step_x, step_y))
     opacities = np.rint(_VISIBLE + (_GREYS - level) * np.float32(slope)).clip(0, 255)
     left, right = _extent(grey.max(axis=0), level)
@@ -82,7 +83,7 @@ def _draw_shape(
 ) -> tuple[int, int]:
     """Draw the width and height of a box of a size class, near a natural aspect.
 
-    Narrow digits are widened where a large box would not fit in the image otherwise.
+    Narrow digits are widened if a large box would otherwise not fit in the image.
     """
     aspect = natural * np.exp(0.4 * rng.random() - 0.2)
     aspect = float(np.clip(aspect, 0.35, 1.25))
@@ -97,7 +98,7 @@ def _draw_shape(
     return round(width), round(height)
 
 
-def _extent(darkest: np.ndarray, level: int) -> tuple[int, int]:
-    """First and last (exclusive) of the columns, or rows, that reach a grey value."""
-    reached = np.flatnonzero(darkest >= level)
+def _extent(maxima: np.ndarray, level: int) -> tuple[int, int]:
+    """Return the first and last (exclusive) column, or row, that reaches a level."""
+    reached = np.flatnonzero(maxima >= level)
     return int(reached[0]), int(reached[-1]) + 1

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from mmengine.dataset import BaseDataset
 
 from mmsnn.utils import NamedRows, check_choice, describe
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError
 
 from .files import EventFile
 from .values import SENSOR_SIZE
@@ -31,7 +31,7 @@ class EventDataset(BaseDataset):
             uses all.
         serialize_data: Whether to serialise the list of samples, so that data loader
             workers share its memory.
-        test_mode: Whether a sample that cannot be loaded raises immediately.
+        test_mode: See MMEngine's ``BaseDataset``.
         lazy_init: Whether to read the folder only when it is needed.
 
     Attributes:
@@ -150,7 +150,5 @@ def list_names(folder: Path, suffix: str) -> list[str]:
     try:
         names = os.listdir(folder)
     except OSError as error:
-        raise UserError(
-            f'{str(folder)!r} cannot be read: {first_line(error)}'
-        ) from error
+        raise UserError(f'{str(folder)!r} cannot be read: {error.strerror}') from error
     return sorted(n for n in names if n.endswith(suffix) and not n.startswith('.'))

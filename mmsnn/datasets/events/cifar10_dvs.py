@@ -82,8 +82,8 @@ class CIFAR10DVS(EventDataset):
                 )
         if incomplete:
             print_log(
-                f'{folder} is not all of CIFAR10-DVS, so the split is another: '
-                f'it should have {_PUBLISHED} files a class, but has '
+                f'{folder} is not all of CIFAR10-DVS, so the split differs: '
+                f'it should have {_PUBLISHED} files per class, but has '
                 + ', '.join(incomplete),
                 logger='current',
                 level=logging.WARNING,
@@ -112,5 +112,5 @@ def _describe_absence(folder: Path, missing: Sequence[str]) -> str:
         if (path := folder / place / f'{name}.zip').is_file()
     ]
     if archives:
-        message += f'; extract {archives[0]!r} and its like there'
+        message += f'; extract {archives[0]!r} and the other archives there'
     return message

@@ -96,7 +96,7 @@ def _find_recordings(root: Path, folder: Path, split: str) -> list[EventFile]:
 def _read_labels(recording: Path, split: str) -> dict[str, EventSample]:
     """Read the samples of a recording from its ``_labels.csv``.
 
-    Its columns are the class, from 1, and the begin and end in microseconds. Keys are
+    Its columns are the class, from 1, and the start and end in microseconds. Keys are
     SpikingJelly's names: split, class, and the sample's number among the recording's
     samples of that class.
     """
@@ -105,8 +105,8 @@ def _read_labels(recording: Path, split: str) -> dict[str, EventSample]:
     header, rows = lines[:1], lines[1:]
     if not rows or header[0].partition(',')[0].strip().isdigit():
         raise UserError(
-            f'labels {str(path)!r} must be a line with names of columns, then a row '
-            f'for each sample, but it begins with {lines[:2]}'
+            f'labels {str(path)!r} must have a header line, then a row for each '
+            f'sample, but begin with {lines[:2]}'
         )
     samples = {}
     seen: Counter[int] = Counter()
@@ -117,8 +117,8 @@ def _read_labels(recording: Path, split: str) -> dict[str, EventSample]:
             number = begin = end = 0
         if not (1 <= number <= len(CLASSES) and 0 <= begin < end):
             raise UserError(
-                f'labels {str(path)!r} must be rows of a class from 1 to '
-                f'{len(CLASSES)}, begin and a later end in microseconds, but one is '
+                f'each row of labels {str(path)!r} must have a class from 1 to '
+                f'{len(CLASSES)}, a start and a later end in microseconds, but one is '
                 f'{line.strip()[:60]!r}'
             )
         label = number - 1

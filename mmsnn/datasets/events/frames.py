@@ -1,5 +1,6 @@
 """Integration of events to frames, and the cache of frames on disk."""
 
+import contextlib
 import json
 import logging
 import os
@@ -76,8 +77,8 @@ def integrate_sample(
         missing = end - int(events['t'][-1])
         if missing > _MAX_MISSING * (end - begin):
             print_log(
-                f'{name} ends {missing} us before its sample from {begin} to {end} us '
-                'does: it may have been cut off',
+                f'{name} ends {missing} us before the end of its sample from {begin} '
+                f'to {end} us: it may have been cut off',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -150,8 +151,10 @@ class FrameCache:
     def remove_stale(self) -> None:
         """Remove temporary files of processes that were killed while writing."""
         for part in self.folder.rglob('*.part'):
-            if time.time() - part.stat().st_mtime > _STALE:
-                part.unlink(missing_ok=True)
+            # another process may rename or remove it meanwhile
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - part.stat().st_mtime > _STALE:
+                    part.unlink()
 
     def _path(self, key: str) -> Path:
         return self.folder / f'{key}.npz'

@@ -17,7 +17,7 @@ from types import ModuleType
 import numpy as np
 
 from mmsnn.utils import NamedRows
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, reason_of
 
 from .values import Events, check_events
 
@@ -165,8 +165,7 @@ def read_events(path: str | os.PathLike[str], layout: str) -> Events:
         return check_events(LAYOUTS[layout].read(Path(path)))
     except Exception as error:
         # Parsers raise various exceptions for damaged files.
-        reason = str(error) if type(error) is ValueError else first_line(error)
         raise UserError(
-            f'event file {os.fspath(path)!r} cannot be read as {layout}: {reason}; '
-            'get or extract it again'
+            f'event file {os.fspath(path)!r} cannot be read as {layout}: '
+            f'{reason_of(error)}; get or extract it again'
         ) from error

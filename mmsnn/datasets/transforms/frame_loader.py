@@ -40,7 +40,7 @@ class FrameLoader(BaseTransform):
             events: The events in the window.
 
         Raises:
-            UserError: If the loader has no use for single events.
+            UserError: If the loader does not make frames of single events.
         """
         raise UserError(f'{type(self).__name__} makes no frames of event recordings')
 

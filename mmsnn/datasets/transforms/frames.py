@@ -222,8 +222,8 @@ class ResizeFrames(MovingTransform):
         length = frames.shape[axis]
         if size > length:
             raise ValueError(
-                f"ResizeFrames with interpolation='sum' only makes frames smaller, "
-                f'but was to make {length} pixels {size}'
+                "ResizeFrames with interpolation='sum' can only reduce the size, but "
+                f'{length} pixels would become {size}'
             )
         starts = -(-np.arange(size) * length // size)
         return np.add.reduceat(frames, starts, axis=axis)

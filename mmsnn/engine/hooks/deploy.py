@@ -11,6 +11,7 @@ from mmsnn.deploy.preparation import check_preparation, prepare
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_bool
 from mmsnn.utils.cpu import multiplies_bf16
+from mmsnn.utils.model_wrappers import unwrap
 
 
 @HOOKS.register_module()
@@ -61,7 +62,9 @@ class DeployHook(Hook):
                 'This processor has no instructions for bf16: bf16 takes several times '
                 'as long as fp32'
             )
-        model, description = prepare(_inner(runner), self.fold, self.bf16, self.int8)
+        model, description = prepare(
+            unwrap(runner.model), self.fold, self.bf16, self.int8
+        )
         self._model = _swap(runner, model)
         runner.logger.info(f'Testing with {description}')
 
@@ -72,14 +75,9 @@ class DeployHook(Hook):
         _swap(runner, self._model)
 
 
-def _inner(runner: Runner) -> nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model
-
-
 def _swap(runner: Runner, model: nn.Module) -> nn.Module:
     """Replace the runner's model and return the previous one."""
-    before = _inner(runner)
+    before: nn.Module = unwrap(runner.model)
     if is_model_wrapper(runner.model):
         runner.model.module = model
     else:

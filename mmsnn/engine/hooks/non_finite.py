@@ -1,6 +1,6 @@
 """Hook that stops a run when values are not finite."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_positive_int
 from mmsnn.utils.checkpoints import enumerate_some
+from mmsnn.utils.disk_room import optimizers
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.finite import (
     first_non_finite_module,
@@ -24,6 +25,7 @@ from mmsnn.utils.finite import (
     non_finite_names,
     tensors_in,
 )
+from mmsnn.utils.model_wrappers import unwrap
 
 # If gradients overflow even at this scale, the unscaled gradients are not finite.
 _MIN_LOSS_SCALE = 2.0**-16
@@ -105,13 +107,15 @@ class NonFiniteHook(Hook):
         """Check the batch, and register the check of the losses."""
         self._release()
         _check_batch(data_batch, f'in iteration {runner.iter + 1}')
-        self._handles.append(_inner(runner.model).register_forward_hook(self._note))
-        for optimizer in _optimizers(runner.optim_wrapper):
-            self._handles.append(
-                optimizer.register_step_pre_hook(
-                    lambda *_: self._check_losses(runner, data_batch)
+        self._handles.append(unwrap(runner.model).register_forward_hook(self._note))
+        for optimizer in optimizers(runner.optim_wrapper):
+            # DeepSpeed's optimizers have no hooks
+            if isinstance(optimizer, torch.optim.Optimizer):
+                self._handles.append(
+                    optimizer.register_step_pre_hook(
+                        lambda *_: self._check_losses(runner, data_batch)
+                    )
                 )
-            )
 
     def after_train_iter(
         self,
@@ -147,7 +151,7 @@ class NonFiniteHook(Hook):
         Raises:
             UserError: If some are not finite; the checkpoint is not written.
         """
-        names = {name for name, _ in _inner(runner.model).named_parameters()}
+        names = {name for name, _ in unwrap(runner.model).named_parameters()}
         for key in ('state_dict', 'ema_state_dict'):
             tensors = (
                 (name, value)
@@ -185,7 +189,7 @@ class NonFiniteHook(Hook):
         )
 
     def _check_model(self, model: nn.Module, moment: str) -> None:
-        inner = _inner(model)
+        inner = unwrap(model)
         if bad := non_finite_names(learned_state(inner)):
             raise UserError(f'{moment}, {_list(bad)} not finite')
         preprocessor = getattr(inner, 'data_preprocessor', None)
@@ -201,7 +205,7 @@ class NonFiniteHook(Hook):
 
     def _watch_heads(self, model: nn.Module, moment: str) -> None:
         self._release()
-        for name, module in _inner(model).named_modules():
+        for name, module in unwrap(model).named_modules():
             if name.endswith('head'):
                 check = partial(_check_output, f'in {moment}, the output of {name}')
                 self._handles.append(module.register_forward_hook(check))
@@ -210,18 +214,6 @@ class NonFiniteHook(Hook):
         for handle in self._handles:
             handle.remove()
         self._handles, self._losses = [], []
-
-
-def _inner(model: Any) -> Any:
-    """Return the model inside a wrapper, or the model."""
-    return model.module if is_model_wrapper(model) else model
-
-
-def _optimizers(wrapper: Any) -> Iterator[torch.optim.Optimizer]:
-    """Yield the optimizers of an optimizer wrapper or a dict of wrappers."""
-    for each in wrapper.values() if hasattr(wrapper, 'values') else (wrapper,):
-        if isinstance(each.optimizer, torch.optim.Optimizer):
-            yield each.optimizer
 
 
 def _check_batch(batch: Any, moment: str) -> None:
@@ -268,7 +260,7 @@ def _check_loss_scale(wrapper: Any, moment: str) -> None:
 
 def _find_cause(runner: Runner, batch: DATA_BATCH) -> str | None:
     """Describe what in the model caused a non-finite loss, if it can be found."""
-    model = _inner(runner.model)
+    model = unwrap(runner.model)
     # statistics of norms are skipped, because this forward pass changed them
     if bad := non_finite_names(model.named_parameters()):
         return f'{_list(bad)} not finite since an earlier step'

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from mmsnn.models.layers import are_whole
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_positive
+from mmsnn.utils.model_wrappers import unwrap
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -99,15 +99,15 @@ def _reach(layer: nn.Conv2d | nn.Linear, x: Tensor, out: Tensor) -> Tensor | int
 
 @HOOKS.register_module()
 class SynapticOperationsLossHook(Hook):
-    r"""Adds a loss on the number of accumulations, so that training spends fewer.
+    r"""Adds a loss on the number of accumulations, so that training reduces it.
 
     .. math::
         L = w \max\Big(0, \frac{n}{n_{target}} - 1\Big)^2
 
     n is the mean number of accumulations per image in an iteration. It is the synaptic
     operations loss of sinabs (Sorbaro et al. 2020, *Optimizing the energy consumption
-    of spiking neural networks for neuromorphic applications*), without charge below
-    the target. It is logged as ``loss_accumulations``, and n as
+    of spiking neural networks for neuromorphic applications*), but is zero below the
+    target. It is logged as ``loss_accumulations``, and n as
     ``million_accumulations``. In a config::
 
         custom_hooks = [dict(type='mmsnn.SynapticOperationsLossHook', target=60e6)]
@@ -131,7 +131,7 @@ class SynapticOperationsLossHook(Hook):
 
     def before_train(self, runner: 'Runner') -> None:
         """Register the hooks on the model."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         operations = SynapticOperations(model)
         finish = partial(self._finish, operations)
         self._handles = [

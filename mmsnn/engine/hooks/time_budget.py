@@ -24,10 +24,10 @@ class TimeBudgetHook(Hook):
         lr = base * min(1, 0.01 + 0.99 i / 50) * (0.01 + 0.99 (1 + cos(pi p)) / 2)
 
     a warm-up of 50 iterations and a cosine over the time. The number of iterations is
-    estimated anew from the measured speed in every iteration, so that logs state the
-    remaining time, and the last one is known as the last to other hooks, such as
-    MMEngine's CheckpointHook. Results depend on the speed and are not reproduced
-    exactly by another run.
+    estimated from the measured speed in every iteration, so that logs state the
+    remaining time, and other hooks, such as MMEngine's CheckpointHook, recognise the
+    last iteration. Results depend on the speed and are not reproduced exactly by
+    another run. In resumed training, the time starts again.
 
     In a config with an ``IterBasedTrainLoop``, whose ``max_iters`` has no effect, and
     without ``param_scheduler``::
@@ -35,7 +35,7 @@ class TimeBudgetHook(Hook):
         custom_hooks = [dict(type='mmsnn.TimeBudgetHook', minutes=10.0)]
 
     Args:
-        minutes: Time from the first iteration, without evaluation at the end.
+        minutes: Time from the first iteration, without the final evaluation.
 
     Raises:
         TypeError: If ``minutes`` is not a number.
@@ -75,7 +75,9 @@ class TimeBudgetHook(Hook):
             )
         if runner.param_schedulers:
             raise UserError('TimeBudgetHook and param_scheduler exclude each other')
-        self._base = [group['lr'] for group in runner.optim_wrapper.param_groups]
+        # saved with the optimizer, so that resumed training has the same base
+        groups = runner.optim_wrapper.param_groups
+        self._base = [group.setdefault('initial_lr', group['lr']) for group in groups]
         self._start = time.monotonic()
 
     def before_train_iter(

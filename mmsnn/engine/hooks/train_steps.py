@@ -4,13 +4,13 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from mmsnn.registry import HOOKS
 from mmsnn.utils import check_positive_int
 from mmsnn.utils.errors import UserError
+from mmsnn.utils.model_wrappers import unwrap
 
 
 @HOOKS.register_module()
@@ -103,8 +103,7 @@ class TrainStepsHook(Hook):
             part.num_steps = self._num_steps
 
     def _check(self, model: nn.Module, num_steps: int) -> None:
-        inner: Any = model.module if is_model_wrapper(model) else model
-        for name, part in inner.named_modules():
+        for name, part in unwrap(model).named_modules():
             in_code = getattr(part, 'fixed_num_steps', False)
             if in_code or getattr(part, 'step_dims', None):
                 raise UserError(

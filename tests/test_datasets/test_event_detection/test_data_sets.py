@@ -96,6 +96,8 @@ def test_labelled_times_of_gen1(tmp_path, caplog):
     cars = Gen1Detection(tmp_path, 'train', metainfo=dict(classes=('pedestrian',)))
     (pedestrian,) = cars.get_data_info(0)['instances']
     assert pedestrian['bbox_label'] == 0
+    with pytest.raises(ValueError, match="one of car, pedestrian, but got 'bus'"):
+        Gen1Detection(tmp_path, metainfo=dict(classes=('car', 'bus')))
 
 
 def test_windows_outside_the_recording_are_skipped(tmp_path):
@@ -188,6 +190,14 @@ def test_counting_equals_a_loop():
         part = (t - 100) // 100
         expected[part // 2, 2 * (part % 2) + p, y, x] += 1
     np.testing.assert_array_equal(frames, expected)
+
+
+@pytest.mark.parametrize('kind', ['u2', 'u4', 'u8', 'i8'])
+def test_small_types_do_not_overflow(kind):
+    events = dict(t=[0, 39_000], x=[2, 300], y=[1, 200], p=[1, 0])
+    stored = {name: np.array(values, kind) for name, values in events.items()}
+    frames = count_events(stored, (0, 40_000), 5, 2, (260, 346))
+    assert np.argwhere(frames).tolist() == [[0, 1, 1, 2], [4, 2, 200, 300]]
 
 
 @pytest.fixture

@@ -144,6 +144,13 @@ def test_boxes_are_read_by_name_and_sorted(tmp_path, old):
     np.testing.assert_array_equal(read_boxes(path), NEW[::-1])
 
 
+def with_type(name, kind, value):
+    """Return two boxes of which one has a value that ``BOX`` cannot hold."""
+    stored = NEW.astype([(n, kind if n == name else BOX[n]) for n in BOX.names])
+    stored[name][1] = value
+    return stored
+
+
 @pytest.mark.parametrize(
     ('stored', 'named'),
     [
@@ -152,6 +159,10 @@ def test_boxes_are_read_by_name_and_sorted(tmp_path, old):
         (np.array([object()]), 'allow_pickle|Object'),
         (np.array([(1, np.nan)], [('t', 'i8'), ('x', 'f4')]), "'y'"),
         (np.array([(-1, 0, 0, 1, 1, 0, 1, 1)], BOX), 'negative'),
+        (with_type('t', 'f8', np.nan), 't must be whole .* is nan in box 1'),
+        (with_type('t', 'f8', 0.5), 't must be whole'),
+        (with_type('class_id', 'i8', 256), 'class_id must be whole .* is 256'),
+        (with_type('class_id', 'i8', -1), 'class_id must be whole'),
         (np.array([(1, np.inf, 0, 1, 1, 0, 1, 1)], BOX), 'finite'),
     ],
 )

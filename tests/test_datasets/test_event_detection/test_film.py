@@ -97,9 +97,20 @@ def test_the_sample_of_the_page_is_cut_from_it(folder, tmp_path):
 
 def test_foreign_folders_are_kept(tmp_path):
     (tmp_path / 'mine').write_text('mine')
-    with pytest.raises(FileExistsError, match='not an event digits set'):
+    with pytest.raises(FileExistsError, match="'mine', which is not part of"):
         make_event_digits(tmp_path, 1, 1)
     assert (tmp_path / 'mine').read_text() == 'mine'
+    with pytest.raises(FileExistsError, match='not a folder'):
+        make_event_digits(tmp_path / 'mine', 1, 1)
+
+
+def test_foreign_files_in_a_set_are_kept(folder):
+    mine = folder / 'train/mine.txt'
+    mine.write_text('mine')
+    with pytest.raises(FileExistsError, match="'train/mine.txt', which is not part of"):
+        make_event_digits(folder, 2, 2)
+    assert mine.read_text() == 'mine'
+    mine.unlink()
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ class EventDetectionDataset(BaseDetDataset):
             img_path=str(path),
             layout=layout,
             window=window,
-            recording=str(path.relative_to(Path(self.data_root).expanduser())),
+            recording=str(path.relative_to(self.data_root)),
             event_time=window[1],
             height=height,
             width=width,
@@ -151,8 +151,15 @@ class EventDetectionDataset(BaseDetDataset):
 
     @classmethod
     def _load_metainfo(cls, metainfo: Mapping[str, Any] | None = None) -> dict:
-        """Give the classes colours."""
-        return with_colors(super()._load_metainfo(metainfo))
+        """Check that the classes are among those of the data set, and add colours.
+
+        Raises:
+            UserError: If one is not.
+        """
+        found = with_colors(super()._load_metainfo(metainfo))
+        for name in found['classes']:
+            check_choice('each class of metainfo', name, cls.METAINFO['classes'])
+        return found
 
 
 def _instance(box: np.ndarray) -> dict[str, Any]:

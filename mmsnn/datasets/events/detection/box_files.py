@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmsnn.utils.atomic_files import write_atomically
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, reason_of
 
 BOX = np.dtype(
     [
@@ -38,7 +38,7 @@ def read_boxes(path: str | os.PathLike[str]) -> np.ndarray:
 
     Raises:
         UserError: If the file cannot be read or lacks a field, a coordinate is not
-            finite, or a time is negative.
+            finite, or a time or class is not a whole number or is negative.
     """
     try:
         with Path(path).open('rb') as file:
@@ -47,9 +47,8 @@ def read_boxes(path: str | os.PathLike[str]) -> np.ndarray:
                 raise ValueError('it has more bytes than its header says')
         return to_boxes(stored)
     except (OSError, ValueError, EOFError) as error:
-        reason = str(error) if type(error) is ValueError else first_line(error)
         raise UserError(
-            f'box file {os.fspath(path)!r} cannot be used: {reason}'
+            f'box file {os.fspath(path)!r} cannot be used: {reason_of(error)}'
         ) from error
 
 
@@ -57,8 +56,9 @@ def to_boxes(stored: np.ndarray) -> np.ndarray:
     """Return stored boxes as ``BOX``, by the names of their fields, in temporal order.
 
     Raises:
-        ValueError: If a field is missing, a coordinate is not finite, or a time is
-            negative. The message calls the source of the boxes "it".
+        ValueError: If a field is missing, a coordinate is not finite, or a time or
+            class is not a whole number or is negative. The message calls the source of
+            the boxes "it".
     """
     names = stored.dtype.names or ()
     boxes = np.zeros(stored.size, BOX)
@@ -68,9 +68,14 @@ def to_boxes(stored: np.ndarray) -> np.ndarray:
             values = stored[found].ravel()
             if values.dtype.kind not in 'iuf':
                 raise ValueError(f'{found} must be numbers, but has {values.dtype}')
-            if name == 't' and (values.astype(np.float64) < 0).any():
-                raise ValueError(f'{found} must not be negative, but is {values.min()}')
-            boxes[name] = values
+            with np.errstate(invalid='ignore'):
+                boxes[name] = values
+            whole = (boxes[name] == values) & (boxes[name] >= 0)
+            if name in ('t', 'class_id') and not whole.all():
+                raise ValueError(
+                    f'{found} must be whole numbers that are not negative, but is '
+                    f'{values[whole.argmin()]} in box {whole.argmin()}'
+                )
         elif name not in _OPTIONAL:
             raise ValueError(f'it lacks the field {name!r}; it has {list(names)}')
     geometry = np.stack([boxes[name] for name in 'xywh'])

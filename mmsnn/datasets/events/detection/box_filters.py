@@ -1,4 +1,4 @@
-"""Which boxes the protocols of event cameras count."""
+"""Filters of boxes in the protocols of event cameras."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class BoxFilter:
     Attributes:
         min_diagonal: Smallest diagonal *d* in pixels.
         min_side: Smallest width and height *s* in pixels.
-        min_time: Time :math:`t_0` in microseconds from which boxes count, exclusive.
+        min_time: Time :math:`t_0` in microseconds after which boxes count.
     """
 
     min_diagonal: float

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmsnn.utils.atomic_files import write_atomically
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, reason_of
 
 from ..values import Events, check_events
 
@@ -46,8 +46,7 @@ class DatFile:
             # pages are loaded when they are accessed
             self._events = np.memmap(self.path, _EVENT, 'r', offset)
         except (OSError, ValueError) as error:
-            reason = str(error) if type(error) is ValueError else first_line(error)
-            raise self._unusable(reason) from error
+            raise self._unusable(reason_of(error)) from error
         self._t = self._events['t']
         self.first, self.last = int(self._t[0]), int(self._t[-1])
         if self.last < self.first:

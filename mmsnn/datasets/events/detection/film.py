@@ -8,6 +8,7 @@ different parts of the photographs, see :mod:`mmsnn.datasets.digits.making`.
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -29,10 +30,12 @@ from .dat_files import write_dat
 DEFAULT_OUT_DIR = 'data/event_digits'
 SENSOR_SIZE = (128, 128)
 
-# To be increased with every change of what the same options give.
+# Increment whenever the same options give other data.
 _VERSION = 1
 _MARKER = '.event_digits.json'
 _SPLITS = ('train', 'val')
+_SUFFIXES = ('_td.dat', '_bbox.npy')
+_OWN = re.compile(r'\.event_digits\.json|(train|val)(/\d{4,}_(td\.dat|bbox\.npy))?')
 _FRAME = 10_000  # us between rendered frames; digits move by less than a pixel
 _DURATION = 2_000_000
 _LABELS = range(600_000, _DURATION, 200_000)
@@ -58,7 +61,7 @@ def make_event_digits(
     num_val: int = 30,
     seed: int = 0,
 ) -> bool:
-    """Make the event digits set, unless it is there already.
+    """Make the event digits set, unless it exists.
 
     Writes ``{train,val}/NNNN_td.dat`` and ``NNNN_bbox.npy``: recordings of 2 s from
     128 x 128 pixels, with boxes every 200 ms from 600 ms. The set is built in a
@@ -72,12 +75,13 @@ def make_event_digits(
         seed: Seed of everything that is random.
 
     Returns:
-        False if the set was there already, with the same options.
+        False if a complete set with the same options was kept.
 
     Raises:
         TypeError: If an option has a wrong type.
         ValueError: If a number is out of range.
-        FileExistsError: If ``out_dir`` was not made by this function.
+        FileExistsError: If ``out_dir`` holds anything that was not made by this
+            function; nothing is changed then.
         ModuleNotFoundError: If scikit-learn is not installed.
     """
     if not isinstance(out_dir, str | os.PathLike):
@@ -112,30 +116,28 @@ def _is_made(root: Path, info: dict[str, Any]) -> bool:
     """Return whether the folder has the set of these options.
 
     Raises:
-        FileExistsError: If it has something else that this module has not made.
+        FileExistsError: If it is not a folder, or holds anything else.
     """
     if not os.path.lexists(root):
         return False
-    if not root.is_dir() or (any(root.iterdir()) and not (root / _MARKER).is_file()):
+    if not root.is_dir():
+        raise FileExistsError(f'{root} exists and is not a folder')
+    names = {path.relative_to(root).as_posix() for path in root.rglob('*')}
+    foreign = [n for n in names if _MARKER not in names or not _OWN.fullmatch(n)]
+    if foreign:
         raise FileExistsError(
-            f'{root} is not an event digits set made by this tool; move it away or '
-            'choose another folder'
+            f'{root} holds {min(foreign)!r}, which is not part of an event digits set '
+            'made by this tool; move it away or choose another folder'
         )
+    expected = {_MARKER, *_SPLITS}
+    for split in _SPLITS:
+        for number in range(info[split]):
+            expected |= {f'{split}/{number:04d}{suffix}' for suffix in _SUFFIXES}
     try:
         found = json.loads((root / _MARKER).read_text(encoding='utf-8'))
     except (OSError, ValueError):
         return False
-    expected = {
-        f'{number:04d}{suffix}'
-        for number in range(max(info[split] for split in _SPLITS))
-        for suffix in ('_td.dat', '_bbox.npy')
-    }
-    complete = all(
-        {path.name for path in (root / split).glob('*')}
-        == {name for name in expected if int(name[:4]) < info[split]}
-        for split in _SPLITS
-    )
-    return bool(found == info and complete)
+    return bool(found == info and names == expected)
 
 
 def _film_split(

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mmsnn.registry import DATASETS
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, reason_of
 
 from ..base import list_names
 from .base import EventDetectionDataset
@@ -32,8 +32,6 @@ class PEDRoDetection(EventDetectionDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the samples of the split."""
         folder = Path(self.data_root, 'numpy', self.split)
-        if not folder.is_dir():
-            raise UserError(f'{str(folder)!r} does not exist or is not a folder')
         samples = []
         for name in list_names(folder, '.npy'):
             labels = Path(self.data_root, 'xml', self.split, f'{name[:-4]}.xml')
@@ -61,6 +59,6 @@ def read_voc_boxes(path: Path) -> np.ndarray:
             boxes.append((x, y, right - x, bottom - y, 0))
     except (OSError, ValueError, ElementTree.ParseError) as error:
         raise UserError(
-            f'box file {str(path)!r} cannot be used: {first_line(error)}'
+            f'box file {str(path)!r} cannot be used: {reason_of(error)}'
         ) from error
     return np.array(boxes, _BOX)

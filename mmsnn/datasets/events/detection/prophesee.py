@@ -43,8 +43,8 @@ class ProphesseeDataset(EventDetectionDataset):
         DURATION_UNIT: Time in microseconds of which ``duration`` is a multiple.
 
     Raises:
-        ValueError: If ``duration`` is not; see :class:`.base.EventDetectionDataset` for
-            others.
+        ValueError: If ``duration`` is not a positive multiple of ``DURATION_UNIT``; see
+            also :class:`.base.EventDetectionDataset`.
     """
 
     CLASS_IDS: ClassVar[tuple[int, ...]]
@@ -71,8 +71,6 @@ class ProphesseeDataset(EventDetectionDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the labelled times of the split."""
         folder = Path(self.data_root, self.split)
-        if not folder.is_dir():
-            raise UserError(f'{str(folder)!r} does not exist or is not a folder')
         names = list_names(folder, _EVENTS)
         if not names:
             raise UserError(f'{str(folder)!r} has no files *{_EVENTS}')

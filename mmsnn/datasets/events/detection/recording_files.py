@@ -1,4 +1,4 @@
-"""Event recordings as files of which windows are read, by the suffix of their names."""
+"""Formats of event recordings of which windows are read, by file name suffix."""
 
 import os
 from bisect import bisect_left
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmsnn.utils import NamedRows
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, reason_of
 
 from ..values import Events, check_events
 from .dat_files import DatFile
@@ -26,10 +26,12 @@ class RecordingFile:
         span: Function of a path that returns the times of the first and the last event
             in microseconds.
         frames: Returns the frames of a window; only the window is in memory.
+        whole_windows: Whether a window must end within the recording.
     """
 
     span: Callable[[Path], tuple[int, int]]
     frames: FrameReader
+    whole_windows: bool = False
 
 
 class NpyFile:
@@ -63,9 +65,9 @@ class NpyFile:
             if not len(t):
                 raise ValueError('it has no events')
             self.first, self.last = int(t[0]), int(t[-1])
-        except (OSError, ValueError, EOFError) as error:
-            reason = str(error) if type(error) is ValueError else first_line(error)
-            raise self._unusable(reason) from error
+        except Exception as error:
+            # NumPy raises various exceptions for damaged headers
+            raise self._unusable(reason_of(error)) from error
         if self.last < self.first:
             raise self._unusable(
                 f'its time runs back from {self.first} to {self.last} us'
@@ -129,7 +131,7 @@ RECORDING_FILES: NamedRows[RecordingFile] = NamedRows(
     {
         '.dat': _of_events(DatFile),
         '.npy': _of_events(NpyFile),
-        '.h5': RecordingFile(recorded_span, read_histograms),
+        '.h5': RecordingFile(recorded_span, read_histograms, whole_windows=True),
     },
 )
 """Formats by suffix; ``RECORDING_FILES.register(suffix, format)`` adds one."""

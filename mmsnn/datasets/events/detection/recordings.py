@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmsnn.utils import NamedRows
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, first_line, reason_of
 
 from ..values import Events, check_events
 from .dat_files import COMMENT, DatFile
@@ -19,7 +19,7 @@ FrameReader = Callable[[Path, tuple[int, int], int, int, tuple[int, int]], np.nd
 """Function that returns the frames of a window of a recording.
 
 Its arguments are the path, the window, ``num_steps``, ``num_bins`` and the height and
-width, as in :func:`count_events`, and so is what it returns.
+width. The arguments and the result are those of :func:`count_events`.
 """
 
 
@@ -28,7 +28,7 @@ EventReader = Callable[[Path, tuple[int, int], tuple[int, int]], Events]
 
 
 def count_read(read: EventReader) -> FrameReader:
-    """Return the reader of the frames of a format whose events are read."""
+    """Return a function that reads the events of a window and counts them."""
 
     def frames(
         path: Path,
@@ -72,9 +72,8 @@ def read_npy(
         return check_events(npy_columns(np.array(mapped)), sensor_size)
     except Exception as error:
         # NumPy raises various exceptions for damaged headers
-        reason = str(error) if type(error) is ValueError else first_line(error)
         raise UserError(
-            f'event file {os.fspath(path)!r} cannot be read as npy: {reason}'
+            f'event file {os.fspath(path)!r} cannot be read as npy: {reason_of(error)}'
         ) from error
 
 
@@ -84,9 +83,9 @@ def npy_columns(stored: np.ndarray) -> dict[str, np.ndarray]:
     Raises:
         ValueError: If the array has another shape.
     """
-    if stored.dtype.names is not None:
+    if stored.dtype.names is not None and stored.ndim == 1:
         return {name: stored[name] for name in stored.dtype.names}
-    if stored.ndim != 2 or stored.shape[1] != 4:
+    if stored.dtype.names is not None or stored.shape[1:] != (4,):
         raise ValueError(
             f'it must have columns t, x, y and p, but has shape {list(stored.shape)}'
         )
@@ -118,8 +117,8 @@ def read_recording(
         return read_npy(path, sensor_size, max_events)
     if not start.startswith(COMMENT):
         raise UserError(
-            f'event file {str(path)!r} is not a recording that can be read: .dat '
-            '(Prophesee), .npy'
+            f'event file {str(path)!r} is not a recording that can be read, .dat '
+            '(Prophesee) or .npy'
         )
     recording = DatFile(path)
     try:
@@ -155,7 +154,7 @@ def busiest_window(events: Events, duration: int) -> tuple[int, int]:
 def _read_npy_window(
     path: Path, window: tuple[int, int], size: tuple[int, int]
 ) -> Events:
-    """Return all events; the window is the file's, from its first event."""
+    """Return all events, with the first one at the start of the window."""
     events = read_npy(path, size)
     return {**events, 't': events['t'] - events['t'][0] + window[0]}
 
@@ -196,8 +195,10 @@ def count_events(
     begin, end = window
     height, width = sensor_size
     slices = num_steps * num_bins
-    t = np.minimum((events['t'] - begin) * slices // (end - begin), slices - 1)
-    index = ((t * 2 + events['p']) * height + events['y']) * width + events['x']
+    # small types of stored arrays would overflow
+    t, x, y, p = (events[name].astype(np.int64) for name in 'txyp')
+    t = np.minimum((t - begin) * slices // (end - begin), slices - 1)
+    index = ((t * 2 + p) * height + y) * width + x
     counts = np.bincount(index, minlength=slices * 2 * height * width)
     shape = (num_steps, 2 * num_bins, height, width)
     return counts.astype(np.float32).reshape(shape)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from mmsnn.utils.errors import UserError, first_line
+from mmsnn.utils.errors import UserError, reason_of
 
 from .box_files import to_boxes
 
@@ -39,7 +39,7 @@ _EXPECTED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.e
 
 
 class HistogramFile:
-    """A recording as histograms, of which only the read ones are loaded.
+    """A recording as histograms, which are loaded when they are read.
 
     The file has the array ``data`` ``[N, 2 * 10, H, W]`` of numbers of events, uint8;
     the first ten channels are the bins of OFF events, the others those of ON events. It
@@ -71,7 +71,7 @@ class HistogramFile:
             label_times: Times of the labels in microseconds, in temporal order.
 
         Raises:
-            UserError: If one of them is not the case.
+            UserError: If the file is damaged or a histogram is missing.
         """
         path = self.path.with_name('objframe_idx_2_repr_idx.npy')
         frames = _read_indices(path)
@@ -88,15 +88,17 @@ class HistogramFile:
         """Return the histograms of a window, ``[n, 2 * 10, H, W]``, uint8.
 
         Args:
-            window: Begin and end in microseconds; a histogram must end at its end.
+            window: Begin and end in microseconds; a histogram must end within 25 ms of
+                its end, since RVT's histograms are only about 50 ms apart.
 
         Raises:
             UserError: If the window is not in the recording, or the file is damaged.
         """
         begin, end = window
-        stop = int(np.searchsorted(self.times, end, 'right'))
+        stop = int(np.searchsorted(self.times, end + DURATION // 2, 'right'))
         first = stop - round((end - begin) / DURATION)
-        if not stop or self.times[stop - 1] != end or not 0 <= first < stop:
+        late = not stop or end - self.times[stop - 1] > DURATION // 2
+        if late or not 0 <= first < stop:
             raise self._unusable(f'it has no histograms from {begin} to {end} us')
         with self._open() as data:
             histograms: np.ndarray = data[first:stop]
@@ -121,8 +123,7 @@ class HistogramFile:
                     )
                 yield data
         except _EXPECTED as error:
-            reason = str(error) if type(error) is ValueError else first_line(error)
-            raise self._unusable(reason) from error
+            raise self._unusable(reason_of(error)) from error
 
     def _unusable(self, reason: str) -> UserError:
         return UserError(
@@ -132,13 +133,14 @@ class HistogramFile:
 
 
 def recorded_span(path: Path) -> tuple[int, int]:
-    """Return the begin of the first histogram and the last microsecond of the last one.
+    """Return the first and the last microsecond, of a duration in multiples of 50 ms.
 
     Raises:
         UserError: If the file of times is missing or damaged.
     """
     times = _read_times(path)
-    return int(times[0]) - DURATION, int(times[-1]) - 1
+    first = int(times[0]) - DURATION
+    return first, first + round((times[-1] - first) / DURATION) * DURATION - 1
 
 
 def _read_times(path: Path) -> np.ndarray:
@@ -194,8 +196,9 @@ def read_labels(path: Path) -> np.ndarray:
         with path.open('rb') as file, np.load(file, allow_pickle=False) as content:
             return to_boxes(content['labels'])
     except (*_EXPECTED, TypeError) as error:
-        reason = str(error) if type(error) is ValueError else first_line(error)
-        raise UserError(f'box file {str(path)!r} cannot be used: {reason}') from error
+        raise UserError(
+            f'box file {str(path)!r} cannot be used: {reason_of(error)}'
+        ) from error
 
 
 def _read_indices(path: Path) -> np.ndarray:
@@ -213,8 +216,9 @@ def _read_indices(path: Path) -> np.ndarray:
                 f'{values.dtype} {list(values.shape)}'
             )
     except _EXPECTED as error:
-        reason = str(error) if type(error) is ValueError else first_line(error)
-        raise UserError(f'file {str(path)!r} cannot be used: {reason}') from error
+        raise UserError(
+            f'file {str(path)!r} cannot be used: {reason_of(error)}'
+        ) from error
     return values.astype(np.int64)
 
 
