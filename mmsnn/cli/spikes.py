@@ -103,7 +103,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 NOTES = (
-    'Firing rate: spikes per neuron per time step, 0 to 1.',
+    'Firing rate: spikes per neuron per time step, 0 to 1 (0 to D for integer neurons).',
     'Potentials are those before the reset, which the threshold is compared with; the '
     'lines between the steps only join them.',
 )

@@ -71,14 +71,14 @@ def save_picture(content: bytes, path: Path) -> None:
             )
         picture.draft('RGB', (MAX_SIDE, MAX_SIDE))
         picture.load()
+        upright = ImageOps.exif_transpose(picture).convert('RGB')
+    except UserError:
+        raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise UserError(
             f'the file is not a picture that can be read: {", ".join(FORMATS)}'
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError('the picture is damaged') from error
-    upright = ImageOps.exif_transpose(picture).convert('RGB')
     upright.thumbnail((MAX_SIDE, MAX_SIDE))
     upright.save(path, 'PNG')

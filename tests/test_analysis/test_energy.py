@@ -165,6 +165,8 @@ def test_frames_of_events_are_multiplied_unless_told_otherwise() -> None:
     values = encoder(frames, encoder='values').parts[0]
     assert values.macs == 0
     assert values.accumulations == pytest.approx(frames.mean().item() * dense)
+    both = encoder(frames, encoder='values', integer='mac').parts[0]
+    assert (both.macs, both.accumulations) == (dense, 0)
     # spikes are spikes
     assert encoder((frames > 1).float()).parts[0].macs == 0
 

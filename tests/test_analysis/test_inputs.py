@@ -105,6 +105,14 @@ def test_noise_is_of_the_configs_size(name: str, shape: tuple[int, ...]) -> None
     assert batch['inputs'][0].shape == shape
 
 
+def test_size_is_width_first_as_in_mmcv() -> None:
+    cfg = config(CIFAR)
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline.insert(0, dict(type='CenterCrop', crop_size=(24, 16)))
+    (batch,) = make_batches(cfg, RANDOM, 1)
+    assert batch['inputs'][0].shape == (3, 16, 24)
+
+
 def test_noise_depends_on_the_seed_only() -> None:
     cfg = config(CLASSIFIER)
 

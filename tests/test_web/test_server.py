@@ -177,6 +177,7 @@ BROKEN = {
     'a half': PICTURES[0].read_bytes()[:3000],
     'other format': encoded('TIFF'),
     'too many pixels': encoded('PNG', (10_000, 5_001)),
+    'damaged metadata': encoded('PNG', exif=b'Exif\0\0nothing'),
 }
 
 

@@ -86,8 +86,8 @@ class CountingRules:
             ``'exact'``: one accumulation per spike and weight applied to it; padding
             and strides reduce their number.
         encoder: ``'mac'``: the encoder's input is multiplied unless it is binary, as
-            with rate coding. ``'values'``: integers, such as event frames, are
-            accumulated in the encoder as well.
+            with rate coding. ``'values'``: integers, such as event frames, are counted
+            in the encoder as in other layers, see ``integer``.
         integer: ``'accumulations'``: a spike of value k costs k accumulations.
             ``'mac'``: inputs with integers other than 0 and 1 (after an ADD merge) are
             multiplied.
@@ -134,9 +134,9 @@ class CountingRules:
             else 'integers other than 0 and 1 are multiplied: MACs'
         )
         yield (
-            'the encoder and the decoders multiply whatever is not a spike in {0, 1}'
+            'encoder and decoders multiply all inputs other than spikes in {0, 1}'
             if self.encoder == 'mac'
-            else 'the encoder accumulates integers; the decoders multiply them'
+            else 'the encoder counts integers like other layers, decoders multiply them'
         )
         for name, text in (
             ('projections', "shortcuts' convolutions"),

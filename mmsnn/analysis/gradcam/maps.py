@@ -81,7 +81,8 @@ class GradCAM(OneImage):
         self, model: nn.Module, layers: str | Sequence[str], image: int = 0
     ) -> None:
         super().__init__(model, image)
-        self.layers = (layers,) if isinstance(layers, str) else tuple(layers)
+        names = (layers,) if isinstance(layers, str) else layers
+        self.layers = tuple(dict.fromkeys(names))
         modules = dict(self.model.named_modules())
         missing = [name for name in self.layers if name not in modules]
         if missing or not self.layers:

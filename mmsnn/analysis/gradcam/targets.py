@@ -74,7 +74,9 @@ def _choose_boxes(sample: Any, category: int | None, box: int | None) -> Target:
         index = box or 0
         chosen = [index] if 0 <= index < len(labels) else []
     if not chosen:
-        wanted = f'with index {box}' if category is None else f'of class {category}'
+        wanted = f'of class {category}'
+        if category is None:
+            wanted = f'with index {box or 0}'
         raise UserError(
             f'the image has no box {wanted}: the detector found {len(labels)} boxes, '
             f'of the classes {sorted({*labels})}'

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmsnn._compat import DEPENDENCIES, installed_version, is_installed
+from mmsnn.version import __version__
+
 from .exit_codes import note
 from .options import add_config_options
 from .progress import progress
@@ -114,7 +117,7 @@ def describe_run(
         'Checkpoint': checkpoint,
         'Images': images,
         'Time steps': _time_steps(model),
-        'Versions': _versions(),
+        'Versions': versions(),
         'Command': command_line(),
     }
     if args.cfg_options:
@@ -174,18 +177,13 @@ def _time_steps(model: 'nn.Module') -> str:
     return ', '.join(map(str, sorted(steps))) or 'none (not a spiking model)'
 
 
-def _versions() -> str:
+def versions() -> str:
     """Return the versions that the numbers may depend on."""
-    import mmdet
-    import mmengine
-    import mmpretrain
-    import torch
-
-    import mmsnn
-
-    packages = (mmsnn, torch, mmengine, mmdet, mmpretrain)
-    versions = [f'{package.__name__} {package.__version__}' for package in packages]
-    return ', '.join([*versions, f'python {platform.python_version()}'])
+    shown = [f'mmsnn {__version__}']
+    for dependency in DEPENDENCIES:
+        if is_installed(dependency.module):
+            shown.append(f'{dependency.module} {installed_version(dependency)}')
+    return ', '.join([*shown, f'python {platform.python_version()}'])
 
 
 def command_line() -> str:
