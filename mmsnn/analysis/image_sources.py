@@ -145,7 +145,7 @@ class FileSamples(Dataset):
             loaded = self._load(loaded)
         results = self._prepare(loaded)
         if results is None:
-            raise UserError(f'image {path!r} is left out by the test pipeline')
+            raise UserError(f'the test pipeline drops image {path!r}')
         rng = np.random.default_rng((self.seed, index))
         size = results['img_shape'][:2]
         return self._pack(results | _targets(rng, size, self._num_classes))
@@ -176,7 +176,7 @@ def find_images(folder: Path) -> list[Path]:
     )
     if not files:
         raise UserError(
-            f'image folder {str(folder)!r} holds no image: no file ends in '
+            f'image folder {str(folder)!r} contains no images: no file ends in '
             + ', '.join(SUFFIXES)
         )
     return files

@@ -103,9 +103,9 @@ def main(args: argparse.Namespace) -> None:
 
 
 NOTES = (
-    'Firing rate: spikes per neuron per time step, 0 to 1 (0 to D for integer neurons).',
-    'Potentials are those before the reset, which the threshold is compared with; the '
-    'lines between the steps only join them.',
+    'Firing rate: spikes per neuron per time step; at most 1, or D for integer spikes.',
+    'Potentials are shown before the reset, when they are compared with the threshold. '
+    'Lines between the time steps are only a guide to the eye.',
 )
 
 

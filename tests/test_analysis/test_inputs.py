@@ -180,9 +180,9 @@ def test_fewer_images_than_asked_for(
     [
         (TWO_STAGES, None, 'data/coco/.*does not exist'),
         (EVENTS, None, 'data/dvs128_gesture/.*does not exist'),
-        (EVENTS, 'images', 'is for event frames'),
-        (EVENT_DETECTOR, 'images', 'is for event frames'),
-        (CLASSIFIER, 'empty', r'empty. holds no image: .* \.bmp, .*\.webp'),
+        (EVENTS, 'images', 'takes event frames'),
+        (EVENT_DETECTOR, 'images', 'takes event frames'),
+        (CLASSIFIER, 'empty', r'empty. contains no images: .* \.bmp, .*\.webp'),
         (CLASSIFIER, 'nowhere', 'nowhere. does not exist'),
         (CLASSIFIER, 'images/b.png', r'b\.png. is not a folder'),
         (DETECTOR, 'broken', r'b\.png. cannot be decoded'),

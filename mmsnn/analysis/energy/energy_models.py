@@ -36,7 +36,7 @@ class EnergyModel:
     def __str__(self) -> str:
         """Return the numbers and their source."""
         return (
-            f'{self.name}: {self.mac_pj:g} pJ a MAC, {self.accumulation_pj:g} pJ an '
+            f'{self.name}: {self.mac_pj:g} pJ per MAC, {self.accumulation_pj:g} pJ per '
             f'accumulation ({self.source})'
         )
 
@@ -123,11 +123,11 @@ class CountingRules:
     def __iter__(self) -> Iterator[str]:
         """Yield the rules as sentences."""
         yield (
-            'an accumulation for each weight that a spike meets'
+            'one accumulation per spike and weight applied to it'
             if self.spikes == 'exact'
             else 'accumulations are dense operations x mean of the input (Eq. 19)'
         )
-        yield 'an analog input is multiplied: MACs'
+        yield 'analog inputs are multiplied: MACs'
         yield (
             'an integer spike of value k costs k accumulations'
             if self.integer == 'accumulations'
@@ -139,8 +139,8 @@ class CountingRules:
             else 'the encoder counts integers like other layers, decoders multiply them'
         )
         for name, text in (
-            ('projections', "shortcuts' convolutions"),
-            ('products', 'element-wise products of encoder and decoders'),
+            ('projections', 'convolutions on shortcuts'),
+            ('products', 'element-wise products in encoders and decoders'),
             ('neuron_updates', 'updates of membrane potentials'),
             ('norms', 'norms'),
         ):

@@ -1,7 +1,7 @@
 """Maps of Grad-CAM of layers, at each time step.
 
 pytorch-grad-cam, the usual library, stretches every map to [0, 1], so that those of
-different time steps cannot be compared or averaged, and takes ``[T, N, C, H, W]`` for
+different time steps cannot be compared or averaged, and takes ``[T, N, C, H, W]`` to be
 volumes.
 """
 

@@ -38,7 +38,7 @@ def find_target(
     """
     if not _detects(model):
         if box is not None:
-            raise UserError('a classifier has no boxes, but a box was asked for')
+            raise UserError('a classifier has no boxes, but a box was requested')
         data = model.data_preprocessor(batch, False)
         (logits,) = model(data['inputs'], data.get('data_samples'), mode='tensor')
         if category is not None and not 0 <= category < len(logits):
