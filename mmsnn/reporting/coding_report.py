@@ -18,8 +18,8 @@ def notes(encoders: Sequence[EncoderCoding]) -> list[str]:
     lines = [
         'A position is one channel at one pixel of one image.',
         'Exact duration: smallest period of the sequence of a position that fires; T '
-        'if there is none. Random sequences may be periodic by chance, so that their mean '
-        'is slightly less than T.',
+        'if there is none. Random sequences may be periodic by chance, so that their '
+        'mean is slightly less than T.',
         'Observed duration (Definition 3): last time step before which other positions '
         'had different outputs after the same history.',
         'Entropy (Eq. 9): of a time step given all previous ones, estimated over all '

@@ -39,7 +39,7 @@ coding_dynamics {gated} --channels 0 | --channels must be at least 1, but got 0
 coding_dynamics {rate} --random | the images do not pass the model (backbone.stem, \
 RateStem) ... intensities in [0, 1]
 energy {att} --costs TPU | one of SG, GAC
-energy {att} --mac-pj 1 | belong together
+energy {att} --mac-pj 1 | must be given together
 energy {att} --mac-pj 1 --ac-pj 1 --costs SG | without --costs
 energy {att} --mac-pj -1 --ac-pj 1 | mac_pj ... -1
 energy {att} --images {bad}/empty | {bad}/empty
@@ -72,17 +72,17 @@ COCO_ERRORS = """
 {bad}/score.json out | must be 1 finite numbers, but got '1'
 {bad}/box.json out | bbox of detection 0 must be 4 finite
 {bad}/found.json out --score-thr 0.99 | no detection with a score of 0.99 or more
-{bad}/found.json out --areas 3 2 1 | --areas must be three rising areas
+{bad}/found.json out --areas 3 2 1 | --areas must be three increasing areas
 {bad}/found.json out --ann none.json | annotations 'none.json' does not exist
 {bad}/found.json out --ann {bad}/found.json | lack annotations, categories, images
 {bad}/found.json out --ann {bad}/objectless.json | annotations '{bad}/objectless.json' hold no object
 """
 CONFUSION = """
-none.pkl | 'none.pkl' do not exist: tools/test.py --out
+none.pkl | 'none.pkl' do not exist: mmsnn test --out
 {bad}/bare.pth | predictions '{bad}/bare.pth' must end in .pkl or .pickle
 {bad}/broken.pkl | broken.pkl' cannot be read:
 {bad}/path.pkl | path.pkl' holds pathlib.
-{bad}/dict.pkl | are not what tools/test.py --out dumps
+{bad}/dict.pkl | are not those of mmsnn test --out
 {bad}/none.pkl | none.pkl' are empty
 {bad}/other.pkl | are not a classifier's: pred_label or gt_label is missing
 {bad}/detector.pkl | are not a detector's: img_id or
