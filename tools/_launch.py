@@ -1,4 +1,4 @@
-"""torch's launcher, which says in a line or two why a distributed run ended.
+"""torch's launcher, with a short message if a distributed run fails.
 
 dist_train.sh and dist_test.sh start it with the options of ``torch.distributed.run``.
 """
@@ -51,7 +51,7 @@ def main() -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
 
-    # it reports the end of each process at length
+    # it reports the end of each process in many lines
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     args = parse_args(sys.argv[1:])
     try:
@@ -70,7 +70,7 @@ def main() -> None:
 
 def _explain_child(error: 'ChildFailedError') -> tuple[str, int]:
     """Return a line about the process that failed first, and the exit code."""
-    # those that the launcher stopped because of another are not the reason
+    # processes that the launcher stopped are not the cause
     failures = sorted(
         error.failures.items(),
         key=lambda item: (item[1].exitcode == -signal.SIGTERM, item[1].timestamp),
@@ -81,7 +81,7 @@ def _explain_child(error: 'ChildFailedError') -> tuple[str, int]:
         name = signal.Signals(-code).name
         cause = f'was ended by {name}'
         if name == 'SIGKILL':
-            cause += ', as the system does when memory is short'
+            cause += ', as the system does when memory runs out'
     else:
         cause = (
             f'ended with exit code {code}: its error is above, the log in the work dir'

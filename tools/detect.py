@@ -1,4 +1,4 @@
-"""Detect objects in images, folders, videos or a camera's picture."""
+"""Detect objects in images and videos; the same as ``mmsnn detect``."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train on a Slurm cluster, one process a GPU. Usage:
+# Train on a Slurm cluster, one process per GPU. Usage:
 #   [GPUS=8 GPUS_PER_NODE=8 CPUS_PER_TASK=5 SRUN_ARGS=... PYTHON=python] \
 #       tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [options of train.py]
 set -euo pipefail

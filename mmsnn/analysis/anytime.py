@@ -19,15 +19,15 @@ from .energy.operations import Operations
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """Rule that stops at the first time step whose detections are those before.
+    """Rule that stops at the first time step that does not change the detections.
 
-    They are the same if every detection of at least ``score`` has exactly one
-    counterpart one time step earlier, of the same class and with at least ``iou``, and
-    the other way round. The first time step with a predecessor is the second.
+    The detections with a score of at least ``score`` must match those of the previous
+    time step one to one: with the same class and an IoU of at least ``iou``. The
+    earliest such time step is the second.
 
     Args:
-        score: Minimum score of a detection that counts, in [0, 1].
-        iou: Minimum intersection over union of two boxes that are the same, in (0, 1].
+        score: Minimum score of the detections that are compared, in [0, 1].
+        iou: Minimum intersection over union of two matching boxes, in (0, 1].
 
     Raises:
         ValueError: If an argument is out of range.
@@ -43,7 +43,7 @@ class StoppingRule:
             raise ValueError(f'iou must be in (0, 1], but got {self.iou}')
 
     def same(self, some: Any, others: Any) -> bool:
-        """Return whether two ``pred_instances`` hold the same detections."""
+        """Return whether the detections of two ``pred_instances`` match."""
         some, others = (x[x.scores >= self.score] for x in (some, others))
         if len(some) != len(others):
             return False
@@ -58,23 +58,24 @@ class StoppingRule:
 
     def __str__(self) -> str:
         return (
-            f'an image stops at the first step whose detections of score >= '
-            f'{self.score:g} are, one to one, those of the step before: same class, '
+            f'an image stops at the first time step whose detections with score >= '
+            f'{self.score:g} match those of the previous one, one to one: same class, '
             f'IoU >= {self.iou:g}'
         )
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """Results with a number of time steps.
+    """Results after a number of time steps.
 
     Args:
-        num_steps: Number of time steps; the mean where images stop early.
-        metrics: What the evaluator returns.
-        energy_pj: Energy of an image in pJ, if only the last step has a result; for
-            images that stop early, that of all their results.
-        each_pj: Energy of an image in pJ, if every step up to here has a result: layers
-            that run once, on the image or on decoded features, run once per result.
+        num_steps: Number of time steps; for early stopping, the mean over the images.
+        metrics: Metrics that the evaluator returns.
+        energy_pj: Energy per image in pJ if detections are computed after the last of
+            the time steps only; for early stopping, the same as ``each_pj``.
+        each_pj: Energy per image in pJ if detections are computed after each of the
+            time steps: layers that run once, on the image or on decoded features, run
+            once per result.
         stopped: Share of the images that have stopped by then, in [0, 1].
     """
 
@@ -87,12 +88,12 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Anytime:
-    """Results after each time step, and of stopping early.
+    """Results after each time step and with early stopping.
 
     Args:
         steps: Results after 1, 2, ..., T time steps.
-        early: Results of stopping by the rule.
-        rule: The rule.
+        early: Results with early stopping.
+        rule: Rule of early stopping.
         num_images: Number of images.
     """
 
@@ -112,15 +113,16 @@ def measure_anytime(
 ) -> Anytime:
     """Evaluate a detector after each of its time steps.
 
-    Evaluators of MMDetection return no metrics without a detection: they are 0 then.
+    MMDetection's evaluators return no metrics if there are no detections; these metrics
+    are reported as 0.
 
     Args:
         detector: A detector of MMDetection in evaluation mode.
         batches: Batches for its ``test_step``.
         make_evaluator: Returns a new evaluator of the data set.
         costs: Energy per operation.
-        rules: What is counted.
-        stopping: The rule of stopping early.
+        rules: Counting rules.
+        stopping: Rule of early stopping.
 
     Raises:
         ValueError: If the detector has no spiking neurons or a part that cannot stream,
@@ -180,7 +182,7 @@ def measure_anytime(
 def detect_after(
     detector: Any, batch: Mapping[str, Any], num_steps: int
 ) -> Sequence[Any]:
-    """Return the detections of a batch after some time steps from rest.
+    """Return the detections of a batch after some time steps, starting at rest.
 
     Args:
         detector: A detector of MMDetection in evaluation mode.
@@ -221,15 +223,15 @@ def stopping_step(samples: Sequence[Any], rule: StoppingRule) -> int:
 
 
 def _each(runs: Sequence[Operations], images: Sequence[int]) -> list[Operations]:
-    """Return the operations of some images of which every time step has a result.
+    """Return the operations of some images if every time step has a result.
 
     Args:
         runs: Operations of 1, 2, ... time steps.
-        images: The images.
+        images: Indices of the images.
 
     Returns:
-        All operations of the last run, and those of the runs before in the layers that
-        run once per call, not once per time step.
+        All operations of the last run and, for the layers that run once per call rather
+        than once per time step, those of the previous runs.
     """
     once = {(layer.name, layer.kind) for layer in runs[-1].layers if layer.steps == 1}
     chosen = []

@@ -54,7 +54,7 @@ class Batches:
         source: Description of the images.
         made_up: Whether labels and boxes are random, as for noise and image files: they
             can be used for a loss's gradient, but its value has no meaning.
-        metainfo: Of the data set, such as its classes; empty for other sources.
+        metainfo: Metainfo of a data set, such as its classes; empty for other sources.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Batches:
         return -(-self.num_images // self._batch_size)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        # a separate generator, because the loader would use the global one
+        # a separate generator, because the loader would advance the global one
         return iter(
             DataLoader(
                 self._samples,

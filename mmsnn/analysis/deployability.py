@@ -1,4 +1,4 @@
-"""Which layers of a model are fed by spikes, whatever its weights."""
+"""Which layers of a model have spikes as input, whatever its weights."""
 
 from copy import deepcopy
 from typing import Any
@@ -15,7 +15,7 @@ from .model_parts import use_batch_stats
 
 @torch.no_grad()
 def synaptic_layers(model: nn.Module, batch: Any) -> tuple[LayerOperations, ...]:
-    """Return the layers with weights and the products, with the kind of their input.
+    """Return the layers with weights and the products, with the kind of each input.
 
     Norms of a copy of the model are set to weight 1, bias 0 and the statistics of the
     batch, so that neurons fire and no branch is silent.

@@ -35,13 +35,9 @@ _IN_MEMORY = {
     'FashionMNIST': (28, 28),
     'MNIST': (28, 28),
 }
-# The argument of MMCV's and MMPretrain's transforms that sets the size, and whether the
-# width comes first; mmsnn's transforms define `output_size`.
-_SIZES = {
-    'CenterCrop': ('crop_size', False),
-    'Resize': ('scale', True),
-    'ResizeEdge': ('scale', True),
-}
+# The argument of MMCV's and MMPretrain's transforms that sets the size, width first;
+# mmsnn's transforms define `output_size`.
+_SIZES = {'CenterCrop': 'crop_size', 'Resize': 'scale', 'ResizeEdge': 'scale'}
 
 
 class NoiseSamples(Dataset):
@@ -149,7 +145,7 @@ class FileSamples(Dataset):
             loaded = self._load(loaded)
         results = self._prepare(loaded)
         if results is None:
-            raise UserError(f'image {path!r} is left out by the test pipeline')
+            raise UserError(f'the test pipeline drops image {path!r}')
         rng = np.random.default_rng((self.seed, index))
         size = results['img_shape'][:2]
         return self._pack(results | _targets(rng, size, self._num_classes))
@@ -180,7 +176,7 @@ def find_images(folder: Path) -> list[Path]:
     )
     if not files:
         raise UserError(
-            f'image folder {str(folder)!r} holds no image: no file ends in '
+            f'image folder {str(folder)!r} contains no images: no file ends in '
             + ', '.join(SUFFIXES)
         )
     return files
@@ -207,7 +203,8 @@ def _targets(
 ) -> dict[str, Any]:
     """Return a random label and boxes; the packing transform uses those it needs."""
     corners = rng.uniform(0, 0.5, (NUM_BOXES, 2))
-    boxes = np.concatenate([corners, corners + rng.uniform(0.25, 0.5, (3, 2))], axis=1)
+    sides = rng.uniform(0.25, 0.5, corners.shape)
+    boxes = np.concatenate([corners, corners + sides], axis=1)
     scale = np.array(size[::-1] * 2)
     return dict(
         gt_label=int(rng.integers(num_classes)),
@@ -261,13 +258,11 @@ def _made_size(cfg: Config) -> tuple[int, int]:
     for step in reversed(_pipeline(cfg)):
         if hasattr(find_class(TRANSFORMS, step.get('type'), None), 'output_size'):
             return TRANSFORMS.build(step).output_size
-        option, width_first = _SIZES.get(class_name(step), ('', False))
-        size = step.get(option)
+        size = step.get(_SIZES.get(class_name(step), ''))
         if isinstance(size, int):
             return size, size
         if isinstance(size, Sequence) and len(size) == 2:
-            first, second = int(size[0]), int(size[1])
-            return (second, first) if width_first else (first, second)
+            return int(size[1]), int(size[0])
     dataset = innermost_dataset(cfg.test_dataloader.dataset)
     class_ = find_class(DATASETS, dataset.get('type'), None)
     if class_ is not None and hasattr(class_, 'image_size'):

@@ -260,8 +260,8 @@ def _from_folder(
     """
     if takes_events(cfg):
         raise UserError(
-            f'config {cfg.filename!r} is for event frames, which image files do not '
-            'hold: use its data set or random input'
+            f'config {cfg.filename!r} takes event frames, not image files: use its '
+            'data set or random input'
         )
     files = find_images(folder)
     chosen = [files[index] for index in _spread(len(files), num_images)]

@@ -141,7 +141,7 @@ def spike_unit(model: nn.Module) -> float:
 
 
 def in_spikes(x: Tensor, unit: float) -> Tensor:
-    """Return values in numbers of spikes; without rounding if they are not such.
+    """Return values as numbers of spikes; unchanged if they are not multiples of one.
 
     Args:
         x: Any tensor.

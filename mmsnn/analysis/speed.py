@@ -19,8 +19,8 @@ from mmsnn.utils.preflight import forget_pretrained
 
 from .model_inputs import InputSource, build_model, make_batches, open_dataset
 
-IMAGES = 8
-"""Number of batches kept in memory; several, because a single one may be atypical."""
+NUM_BATCHES = 8
+"""Number of batches in memory; several, because a single one may be atypical."""
 
 
 def _synchronize() -> None:
@@ -44,7 +44,7 @@ def time_inference(
     Raises:
         UserError: If there are fewer images than ``batch_size``.
     """
-    batches = make_batches(cfg, source, IMAGES * batch_size, batch_size)
+    batches = make_batches(cfg, source, NUM_BATCHES * batch_size, batch_size)
     full = [batch for batch in batches if len(batch['inputs']) == batch_size]
     if not full:
         raise UserError(
@@ -113,7 +113,7 @@ def time_samples(
 ) -> Iterator[float]:
     """Yield the time of each sample in seconds, indefinitely.
 
-    The times of the single transforms are appended to ``times``.
+    The times of the individual transforms are appended to ``times``.
 
     Raises:
         UserError: If the data set has no pipeline of its own, such as a wrapper.

@@ -1,9 +1,9 @@
-"""Evaluate a detector after each time step, and stopping early.
+"""Evaluate a detector after each time step and with early stopping.
 
-Runs a spiking detector on the config's whole test set with 1, 2, ... up to all of its
-time steps, and reports the metric and the energy after each of them. An image stops
-early at the first step whose detections are those of the step before. A table is
-printed, and saved with a plot as report.html, report.json and a PNG file.
+Runs a spiking detector on the config's whole test set for 1, 2, ..., T time steps, and
+reports the metrics and the energy after each of them. With early stopping, an image
+stops at the first time step that does not change its detections. A table is printed,
+and saved with a plot as report.html, report.json and a PNG file.
 
 Examples:
     mmsnn anytime CONFIG CHECKPOINT
@@ -27,25 +27,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='path of the checkpoint (default: the weights as initialised)',
+        help='path of the checkpoint (default: initial weights)',
     )
     parser.add_argument(
         '--batch-size', type=int, default=8, help='images per batch (default: 8)'
     )
     parser.add_argument(
-        '--costs', default='SG', help='costs of an operation: SG (default) or GAC'
+        '--costs', default='SG', help='energy model, such as SG (default) or GAC'
     )
     parser.add_argument(
         '--score',
         type=float,
         default=0.3,
-        help='detections that count for stopping have this score (default: 0.3)',
+        help='minimum score of detections that early stopping compares (default: 0.3)',
     )
     parser.add_argument(
         '--iou',
         type=float,
         default=0.75,
-        help='boxes that overlap so much are the same for stopping (default: 0.75)',
+        help='minimum IoU of matching boxes in early stopping (default: 0.75)',
     )
     parser.add_argument(
         '--out-dir',
@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> None:
         data=found,
         headline={
             f'{name} with all {last.num_steps:g} steps': f'{last.metrics[name]:.3f}',
-            f'{name} stopping early': f'{early.metrics[name]:.3f}, '
+            f'{name} with early stopping': f'{early.metrics[name]:.3f}, '
             f'{early.num_steps:.2f} steps, {early.each_pj / last.energy_pj:.1%} of '
             'the energy of one result with all steps',
         },

@@ -1,8 +1,8 @@
 """Measure the speed of inference or of data loading.
 
-The tasks and options are MMDetection's, but medians are given, which a pause of the
-machine does not change, and all tasks run without a GPU:
-    inference   model.test_step on images that are in memory already
+The tasks and options are MMDetection's, but results are medians, which are robust to
+short interruptions, and no task needs a GPU:
+    inference   model.test_step on images in memory
     dataloader  batches of the config's data loader, with its workers
     dataset     samples of the data set, and each transform of its pipeline
 
@@ -31,7 +31,7 @@ from .common.read_config import read_config
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_config_options(parser)
-    parser.add_argument('--checkpoint', help='weights, which do not change speeds')
+    parser.add_argument('--checkpoint', help='checkpoint; weights do not affect speed')
     parser.add_argument(
         '--task',
         choices=['inference', 'dataloader', 'dataset'],
@@ -42,26 +42,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--dataset-type',
         choices=['train', 'val', 'test'],
         default='test',
-        help='of dataloader and dataset: which data (default: %(default)s)',
+        help='split for the tasks dataloader and dataset (default: %(default)s)',
     )
-    add_shape_option(parser, "the test set's images")
+    add_shape_option(parser, 'images of the test set')
     parser.add_argument(
         '--batch-size',
         type=int,
         default=1,
-        help='of inference: images per batch (default: 1)',
+        help='images per batch for the task inference (default: 1)',
     )
     for name, default, what in (
-        ('repeat-num', 1, 'how often to measure'),
-        ('max-iter', 100, 'iterations of each measurement, if there are so many'),
-        ('num-warmup', 5, 'iterations before, which do not count'),
+        ('repeat-num', 1, 'number of measurements'),
+        ('max-iter', 100, 'iterations per measurement'),
+        ('num-warmup', 5, 'iterations before each measurement that are not counted'),
     ):
         text = f'{what} (default: {default})'
         parser.add_argument(f'--{name}', type=int, default=default, help=text)
     parser.add_argument(
         '--work-dir',
         action=OutputFolder,
-        help='folder to save benchmark.json in',
+        help='folder to save benchmark.json to',
     )
 
 
@@ -97,7 +97,7 @@ def measure(seconds: Iterator[float], args: argparse.Namespace) -> list[list[flo
 def summarize(
     args: argparse.Namespace, repetitions: list[list[float]], images: int
 ) -> dict[str, Any]:
-    """Return what is printed and saved; ``images`` is the number per iteration."""
+    """Return the results to print and save; ``images`` is the number per iteration."""
     import numpy as np
 
     from mmsnn.analysis.speed import peak_memory
@@ -145,7 +145,7 @@ def main(args: argparse.Namespace) -> None:
         for name, value in result['parts_ms'].items():
             print(f'  {name}: {value:.3f} ms')
     print(
-        f'{args.task}: median {result["median_ms"]:.2f} ms an iteration of {images} '
+        f'{args.task}: median {result["median_ms"]:.2f} ms per iteration of {images} '
         f'image(s) (5 to 95 %: {result["p5_ms"]:.2f} to {result["p95_ms"]:.2f} ms), '
         f'{result["images_per_s"]:.1f} images/s'
     )

@@ -1,9 +1,9 @@
-"""Save annotated pictures of what a model is trained with.
+"""Save pictures of a data set with annotations, after its pipeline.
 
-The images are those after the pipeline. No display is needed. Boxes (and masks) are
-drawn by MMDetection's visualizer, a classifier's labels by MMPretrain's; ON events are
-red and OFF events blue. A classifier's event frames are shown side by side, a
-detector's are summed. Small images are enlarged.
+No display is needed. Boxes and masks are drawn by MMDetection's visualizer, a
+classifier's labels by MMPretrain's; ON events are red and OFF events blue. A
+classifier's event frames are shown side by side, a detector's are summed. Small images
+are enlarged.
 
 Examples:
     mmsnn browse CONFIG
@@ -29,34 +29,34 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--phase',
         choices=['train', 'val', 'test'],
         default='train',
-        help="whose data set and pipeline (default: the training's)",
+        help='split whose data set and pipeline are used (default: %(default)s)',
     )
     parser.add_argument(
         '--num-images',
         type=int,
         default=16,
-        help='images at most, spread evenly over the data set (default: 16)',
+        help='maximum number of images, evenly spaced in the data set (default: 16)',
     )
     parser.add_argument(
         '--seed',
         type=int,
         default=0,
-        help="of the pipeline's augmentation (default: 0)",
+        help='seed of the augmentation (default: 0)',
     )
     parser.add_argument(
-        '--show', action='store_true', help='show the pictures in a window, too'
+        '--show', action='store_true', help='also show the pictures in a window'
     )
     parser.add_argument(
         '--not-show',
         action='store_false',
         dest='show',
-        help='show no window, which is the default',
+        help='show no window (default)',
     )
     parser.add_argument(
         '--show-interval',
         type=float,
         default=2,
-        help='seconds that a picture is shown (default: 2)',
+        help='seconds for which a picture is shown (default: 2)',
     )
 
 

@@ -1,15 +1,15 @@
 r"""Analyse why a detector loses average precision.
 
-COCO's analysis of errors: precision-recall curves of which each leaves out one more
-kind of error, as defined at https://cocodataset.org/#detection-eval:
+COCO's error analysis: precision-recall curves, each of which ignores one more kind of
+error, as defined at https://cocodataset.org/#detection-eval:
     C75  at IoU 0.75
     C50  at IoU 0.5, the metric of PASCAL VOC
-    Loc  at IoU 0.1: errors of localisation left out, but not duplicates; so all below
-    Sim  without matches of objects of other classes of the same supercategory
-    Oth  without matches of objects of any other class
-    BG   without what is found in the background: 1 up to the highest recall
-    FN   without anything missed: always 1
-The area between two curves is what that kind of error costs.
+    Loc  at IoU 0.1, as are all below: ignores localisation errors except duplicates
+    Sim  ignores matches with objects of other classes of the same supercategory
+    Oth  ignores matches with objects of any other class
+    BG   ignores detections in the background: 1 up to the highest recall
+    FN   ignores missed objects: always 1
+The area between two curves is the average precision lost to that kind of error.
 
 Examples:
     mmsnn test CONFIG CHECKPOINT \
@@ -43,25 +43,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--ann',
         default='data/coco/annotations/instances_val2017.json',
-        help='the annotations (default: %(default)s)',
+        help='annotation file (default: %(default)s)',
     )
     parser.add_argument(
         '--types',
         nargs='+',
         choices=['bbox', 'segm'],
         default=['bbox'],
-        help='of boxes, masks or both (default: bbox)',
+        help='analyse boxes, masks or both (default: bbox)',
     )
     parser.add_argument(
         '--extraplots',
         action='store_true',
-        help='draw the average precisions of the classes as bars, too',
+        help='also draw the average precision of each class as bars',
     )
     parser.add_argument(
         '--score-thr',
         type=float,
         default=0.0,
-        help='leave out detections with a lower score (default: 0)',
+        help='ignore detections with a lower score (default: 0)',
     )
     parser.add_argument(
         '--areas',
@@ -69,13 +69,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=[32**2, 96**2, 1e10],
         metavar=('SMALL', 'MEDIUM', 'LARGE'),
-        help='the largest areas of small, medium and large objects in square pixels '
+        help='maximum areas of small, medium and large objects in square pixels '
         '(default: 1024 9216 1e10)',
     )
 
 
 def to_plain(table: 'Averages') -> dict[str, Any]:
-    """Return the average precisions by class, area and kind; None if no object."""
+    """Return average precisions by class, area and kind; None without objects."""
     import numpy as np
 
     from mmsnn.evaluation.coco_errors import KINDS
@@ -107,7 +107,7 @@ def report(table: 'Averages', kind: str) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Analyze the errors, print a table and draw the curves."""
+    """Analyse the errors, print a table and draw the curves."""
     from mmsnn.evaluation.coco_errors import (
         AREAS,
         analyze,
@@ -119,7 +119,7 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.utils.errors import UserError
 
     if not 0 < args.areas[0] < args.areas[1] < args.areas[2]:
-        raise UserError(f'--areas must be three rising areas, but got {args.areas}')
+        raise UserError(f'--areas must be three increasing areas, but got {args.areas}')
     coco = read_annotations(args.ann)
     read = {t: read_results(args.result, t, coco, args.score_thr) for t in args.types}
     content = {}
@@ -142,7 +142,7 @@ def main(args: argparse.Namespace) -> None:
             draw_bars(table).savefig(out_dir / 'bars.png', dpi=100)
         report(table, kind)
         content[kind] = to_plain(table)
-        print(f'Saved {out_dir / f"{ALL}.png"} and one of each class')
+        print(f'Saved {out_dir / f"{ALL}.png"} and one picture per class')
     path = Path(args.out_dir, 'errors.json')
     path.write_text(json.dumps(content, indent=2))
     print(f'Saved {path}')

@@ -1,4 +1,4 @@
-"""Measure how long an encoder adds information.
+"""Measure for how many time steps an encoder adds information.
 
 Dynamics duration and entropy are those of Qiu et al., *Gated attention coding for
 training high-performance and efficient spiking neural networks*, Definitions 1 to 3
@@ -22,21 +22,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--compare',
         action='store_true',
-        help='measure direct coding with the same weights beside gated attention '
-        'coding: the spikes before the gate',
+        help='also measure direct coding with the same weights: the spikes before the '
+        'gate of gated attention coding',
     )
     parser.add_argument(
         '--levels',
         type=int,
         default=16,
-        help='into how many levels values that are no spikes are sorted for the '
-        'entropy (default: 16)',
+        help='number of levels to which values other than spikes are quantised for '
+        'the entropy (default: 16)',
     )
     parser.add_argument(
         '--channels',
         type=int,
         default=4,
-        help='how many channels of the output are drawn (default: 4)',
+        help='number of output channels to draw (default: 4)',
     )
 
 

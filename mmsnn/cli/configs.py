@@ -1,6 +1,6 @@
 """List the shipped configs with their published numbers.
 
-The names can be given to all commands and in `_base_`.
+All commands and `_base_` accept the names.
 
 Examples:
     mmsnn configs
@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         'pattern',
         nargs='?',
         default='',
-        help='part of the names, in which * stands for any characters (default: all)',
+        help='part of a name, in which * matches any characters (default: all)',
     )
 
 

@@ -1,10 +1,10 @@
-"""Draw and print which classes a model takes for which.
+"""Draw and print which classes a model confuses.
 
-The predictions are those that `mmsnn test --out` dumps. A detector's matrix has a row
-and a column 'background' more: objects that nothing was found for, and detections where
-no object is. Each object and each detection is counted once: the surer a detection, the
-earlier it takes the object that it overlaps most, whatever their classes. Detections on
-crowds and other objects to be ignored are left out.
+The predictions are those that `mmsnn test --out` writes. A detector's matrix has an
+additional row and column 'background', for detections without an object and for missed
+objects. Each object and each detection is counted once: in descending order of their
+scores, detections are matched to the remaining object with the highest IoU, whatever
+its class. Detections on crowds and other ignored objects are left out.
 
 Examples:
     mmsnn test CONFIG CHECKPOINT --out predictions.pkl
@@ -30,8 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
     parser.add_argument(
         'prediction_path',
-        help='what tools/test.py --out dumped, a pickle: only tensors, arrays of '
-        'numbers and plain data are loaded from it, and no code in it is run',
+        help='pickle written by mmsnn test --out; only tensors, numeric arrays and '
+        'plain data are loaded from it, and no code in it is run',
     )
     parser.add_argument(
         'save_dir',
@@ -42,26 +42,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--score-thr',
         type=float,
         default=0.3,
-        help='leave out detections with a lower score (default: 0.3)',
+        help='ignore detections with a lower score (default: 0.3)',
     )
     parser.add_argument(
         '--tp-iou-thr',
         type=float,
         default=0.5,
-        help='IoU from which a detection is one of an object (default: 0.5)',
+        help='minimum IoU of a detection and its object (default: 0.5)',
     )
     parser.add_argument(
         '--nms-iou-thr',
         type=float,
-        help='suppress detections of a class that overlap more (default: as they are)',
+        help='IoU threshold of additional NMS per class (default: no NMS)',
     )
     parser.add_argument(
-        '--color-theme', default='plasma', help='color map of matplotlib'
+        '--color-theme', default='plasma', help='colormap of matplotlib'
     )
 
 
 def read_predictions(path: str) -> list[Mapping[str, Any]]:
-    """Read the predictions that tools/test.py dumped.
+    """Read the predictions that ``mmsnn test --out`` wrote.
 
     Raises:
         UserError: If the file is missing or does not hold predictions.
@@ -71,9 +71,9 @@ def read_predictions(path: str) -> list[Mapping[str, Any]]:
 
     what = f'predictions {path!r}'
     if not Path(path).is_file():
-        raise UserError(f'{what} do not exist: tools/test.py --out FILE.pkl makes them')
+        raise UserError(f'{what} do not exist: mmsnn test --out FILE.pkl writes them')
     if not path.endswith(('.pkl', '.pickle')):
-        raise UserError(f'{what} must end in .pkl or .pickle, as tools/test.py --out')
+        raise UserError(f'{what} must end in .pkl or .pickle, as of mmsnn test --out')
     try:
         predictions = load_predictions(path)
     except UnsafeContentError as error:
@@ -84,7 +84,7 @@ def read_predictions(path: str) -> list[Mapping[str, Any]]:
     if not isinstance(predictions, list) or not all(
         isinstance(each, Mapping) for each in predictions
     ):
-        raise UserError(f'{what} are not what tools/test.py --out dumps')
+        raise UserError(f'{what} are not those of mmsnn test --out')
     return predictions
 
 

@@ -1,9 +1,9 @@
 """Convert a ResNet's weights for a spiking ResNet.
 
-CHECKPOINT is torchvision's, SpikingJelly's or the SEW authors', as a path or as what
-MMEngine loads, such as torchvision://resnet18. OUT is for load_from or for
-init_cfg=dict(type='Pretrained', checkpoint=OUT, prefix='backbone.'). If the model is a
-classifier, its linear head is filled, too.
+CHECKPOINT is from torchvision, SpikingJelly or the authors of SEW ResNet: a path, or
+another source that MMEngine loads, such as torchvision://resnet18. Use OUT in load_from
+or in init_cfg=dict(type='Pretrained', checkpoint=OUT, prefix='backbone.'). If the model
+is a classifier, its linear head is converted as well.
 
 Examples:
     mmsnn convert CONFIG torchvision://resnet18 weights.pth
@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--drop-classifier',
         action='store_true',
-        help="leave a classifier's head as it is, as for another set of classes",
+        help="do not convert a classifier's head, for example for other classes",
     )
 
 
@@ -56,7 +56,7 @@ def build_model(path: str) -> 'nn.Module':
 
     cfg = load_config(path)
     if cfg.get('model') is None:
-        raise UserError(f'config {path!r} does not define model')
+        raise UserError(f'config {path!r} defines no model')
     init_default_scope(cfg.get('default_scope') or 'mmengine')
     with explain_building(f'config {path!r}'):
         return MODELS.build(cfg.model)
@@ -88,7 +88,7 @@ def main(args: argparse.Namespace) -> None:
     from mmsnn.version import __version__
 
     if args.out.exists():
-        raise UserError(f'{str(args.out)!r} exists already')
+        raise UserError(f'{str(args.out)!r} already exists')
     with working('Building the model'):
         model = build_model(args.config)
     state = read_weights(args.checkpoint)
@@ -99,7 +99,7 @@ def main(args: argparse.Namespace) -> None:
     except ValueError as error:
         hint = ''
         if isinstance(error, ClassifierMismatchError):
-            hint = '; --drop-classifier leaves the head as it is'
+            hint = '; --drop-classifier does not convert the head'
         raise UserError(f'checkpoint {args.checkpoint!r}: {error}{hint}') from error
     content = BytesIO()
     meta = dict(describe_source(args.checkpoint), mmsnn_version=__version__)

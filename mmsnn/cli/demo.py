@@ -1,10 +1,10 @@
 """Show what a shipped detector detects, then train one from scratch.
 
 First, the shipped spiking RetinaNet is applied to bundled images: boxes, the columns of
-the SG ResNet paper's Table 4, and the energy beside that of the same network without
+the SG ResNet paper's Table 4, and the energy compared with the same network without
 spikes. Then the same network is trained from scratch for a number of minutes; epochs
 and schedule follow from the speed of the machine. Data and results are written to data/
-and work_dirs/ of the current folder.
+and work_dirs/ in the current folder.
 
 Examples:
     mmsnn demo
@@ -37,7 +37,7 @@ BATCH_SIZE = 8
 FEW_STEPS = 1500
 """With time for fewer steps, training takes crowded images and half the batch size."""
 CROWD = 16
-"""Most objects in a crowded image, of which a detector learns more per step."""
+"""Maximum number of objects in a crowded image, which teaches more per step."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +46,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--minutes',
         type=float,
         default=10.0,
-        help='time for the training (default: 10)',
+        help='training time in minutes (default: 10)',
     )
     parser.add_argument(
-        '--seed', type=int, default=0, help='of the training (default: 0)'
+        '--seed', type=int, default=0, help='seed of the training (default: 0)'
     )
     parser.add_argument(
         '--work-dir',
@@ -108,9 +108,9 @@ class Result:
     """Columns of Table 4 and energies of a detector.
 
     Attributes:
-        columns: The columns, under the detector's name.
+        columns: The columns, prefixed with the detector's name.
         energy_pj: Energy per image in pJ.
-        ann_energy_pj: That of the same network without spikes.
+        ann_energy_pj: Energy per image of the same network without spikes in pJ.
     """
 
     columns: 'CocoColumns'
@@ -171,7 +171,7 @@ def evaluate(
 
 
 def data_options(data: Path, split: str) -> dict[str, Any]:
-    """Return the settings with which a config takes another folder's images."""
+    """Return the settings with which a config uses another data folder."""
     options = {f'{split}_dataloader.dataset.data_root': f'{data}/'}
     if split == 'test':
         annotations = f'{data}/annotations/instances_val.json'
@@ -193,7 +193,7 @@ def show(*results: Result) -> None:
 
 
 def train(args: argparse.Namespace, data: Path, num_images: int) -> str:
-    """Train from scratch within the minutes; return the path of the checkpoint."""
+    """Train from scratch within the time; return the path of the checkpoint."""
     from mmengine.runner import Runner
 
     from mmsnn.datasets import make_digits_detection
@@ -246,7 +246,7 @@ def step_seconds(data: Path) -> float:
 
 
 def training_config(args: argparse.Namespace, data: Path, batch_size: int) -> 'Config':
-    """Return the detector's config, for training within a time."""
+    """Return the detector's config for training within a time budget."""
     from mmdet.utils import register_all_modules
 
     from mmsnn.utils.config_files import load_config

@@ -1,22 +1,21 @@
-"""Detect objects in images, folders, videos, a camera's picture or event recordings.
+"""Detect objects in images, folders, videos, cameras or event recordings.
 
-INPUT is an image, a folder (with its subfolders), a video or the number of a camera;
-with the config of an event detector, it is a recording of events (.dat, .npy, .h5) or a
-folder of them. The config and the checkpoint follow the inputs, as in MMDetection's
-demo scripts; by default, a shipped detector of handwritten digits with its weights is
+INPUT is an image, a folder (including subfolders), a video or the number of a camera;
+with the config of an event detector, it is an event recording (.dat, .npy, .h5) or a
+folder of recordings. The config and the checkpoint follow the inputs, as in
+MMDetection's demo scripts; by default, a shipped detector of handwritten digits is
 used. OUT_DIR contains:
-  pictures/     the pictures and videos with their boxes; of recordings, videos of their
-                events
-  spikes/       with --spikes, the same with firing rates in place of boxes
+  pictures/     pictures and videos with boxes; for recordings, videos of the events
+  spikes/       with --spikes, the same with firing rates instead of boxes
   results.json  all boxes, in COCO's result format
-  images.json   what its ids mean: files, frames, times and categories
+  images.json   the files, frames, times and categories of the ids in results.json
 
-Each picture, frame or window of events is detected in by itself. With --stream, a
-spiking detector keeps its state from one frame to the next, and computes one time step
-for each.
+Each picture, frame or window of events is processed independently. With --stream, a
+spiking detector keeps its state from one frame to the next and computes one time step
+per frame.
 
-A camera is read until Ctrl-C. Files that cannot be read are named at the end; the exit
-code is 1 then, and 2 for a mistake in the command line or an input that cannot be used.
+A camera is read until Ctrl-C. Files that cannot be read are listed at the end, and the
+exit code is 1; it is 2 for wrong options or an input that cannot be used.
 
 Examples:
     mmsnn detect photo.jpg
@@ -52,9 +51,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         'words',
         nargs='+',
         metavar='INPUT',
-        help='images, folders, videos, numbers of cameras or recordings of events; '
-        f'then the path of a config, or mmsnn::FOLDER/FILE (default: {DETECTOR}), and '
-        'its checkpoint (default: the weights that are shipped for the config)',
+        help='images, folders, videos, numbers of cameras or event recordings, then '
+        f'the path of a config, or mmsnn::FOLDER/FILE (default: {DETECTOR}), and its '
+        'checkpoint (default: the weights shipped for the config)',
     )
     add_cfg_options(parser)
     parser.add_argument(
@@ -67,8 +66,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--score-thr',
         type=float,
         default=0.3,
-        help='score from which boxes are drawn and counted (default: 0.3); '
-        'results.json has all',
+        help='minimum score of the boxes that are drawn and counted (default: 0.3); '
+        'results.json contains all boxes',
     )
     parser.add_argument(
         '--batch-size', type=int, default=1, help='pictures per batch (default: 1)'
@@ -76,8 +75,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--stream',
         action='store_true',
-        help='one time step per frame of a video, camera or recording, with the state '
-        'carried from each frame to the next',
+        help='compute one time step per frame of a video, camera or recording, and '
+        'carry the state from each frame to the next',
     )
     parser.add_argument(
         '--spikes',
@@ -88,7 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--show',
         action='store_true',
-        help='show the pictures, too: images for two seconds or until space is pressed',
+        help='also show the pictures: images for two seconds or until space is pressed',
     )
     add_deploy_options(parser)
 
@@ -124,7 +123,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def check_options(args: argparse.Namespace) -> None:
-    """Check the options that are known without the model.
+    """Check the options that do not depend on the model.
 
     Raises:
         UserError: If one is wrong.
@@ -176,10 +175,10 @@ def split_words(words: list[str]) -> tuple[list[str], str, str | None]:
     """
     from mmsnn.utils.errors import UserError
 
-    configs = [
+    configs = (
         i for i, word in enumerate(words) if word.endswith('.py') or '::' in word
-    ]
-    first = configs[0] if configs else len(words)
+    )
+    first = next(configs, len(words))
     inputs, rest = words[:first], words[first:]
     if not inputs:
         raise UserError(f'inputs come first, then the config, but got {words[0]!r}')
@@ -193,7 +192,7 @@ def split_words(words: list[str]) -> tuple[list[str], str, str | None]:
 
 @working('Building the model')
 def build(args: argparse.Namespace, cfg: 'Config', checkpoint: str) -> 'nn.Module':
-    """Return the model with its weights, as the options deploy it."""
+    """Return the model with its weights, prepared as the options say."""
     from mmsnn.analysis.model_inputs import build_model
     from mmsnn.deploy import to_channels_last
 
@@ -208,7 +207,7 @@ def run(
     sources: 'list[Source]',
     metainfo: dict[str, Any],
 ) -> tuple[int, int, float]:
-    """Detect and write; return the numbers of pictures and boxes, and the seconds."""
+    """Detect and write; return the number of pictures, of boxes, and of seconds."""
     from mmsnn.inference import CocoResults
     from mmsnn.reporting.detection_files import PictureWriter
     from mmsnn.reporting.detection_pictures import DetectionPainter, enlarge, to_rgb
@@ -247,7 +246,7 @@ def run(
 def report(
     args: argparse.Namespace, detector: 'Detector', done: tuple[int, int, float]
 ) -> None:
-    """Print what has been done and where the results are.
+    """Print a summary and where the results are.
 
     Raises:
         SystemExit: With code 1, if something could not be read.

@@ -1,11 +1,11 @@
 """Check the installation, or how a model can be deployed.
 
-Without a config: looks at versions, the compiler, compiled operators, the GPU, threads
-and the processor, and says what to do about each problem. The exit code is 1 if there
-is one.
+Without a config, checks versions, the compiler, compiled operators, the GPU, threads
+and the processor, and prints advice on each problem. The exit code is 1 if mmsnn fails
+or is slower than it could be.
 
-With a config: prints which layers of its model are fed by spikes alone and which
-multiply, and which exporters take the model.
+With a config, prints which layers of its model have only spikes as input and which
+multiply, and which exporters support the model.
 
 Examples:
     mmsnn doctor
@@ -68,8 +68,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'config',
         nargs='?',
-        help='path of a config, or mmsnn::FOLDER/FILE, whose model is looked at; '
-        'without it, the installation is',
+        help='path of a config, or mmsnn::FOLDER/FILE, whose model is checked; without '
+        'it, the installation is checked',
     )
     add_cfg_options(parser)
 
@@ -191,8 +191,8 @@ def _examine_gpu() -> Finding:
     if shutil.which('nvidia-smi') is None:
         return Finding('gpu', 'none: everything runs on the CPU')
     advice = (
-        'nvidia-smi is there, but PyTorch sees no GPU: install a build of PyTorch for '
-        'its driver (https://pytorch.org/get-started), and look at CUDA_VISIBLE_DEVICES'
+        'nvidia-smi was found, but PyTorch sees no GPU: install a build of PyTorch for '
+        'its driver (https://pytorch.org/get-started), and check CUDA_VISIBLE_DEVICES'
     )
     found = f'none that PyTorch sees (built for CUDA {torch.version.cuda})'
     return Finding('gpu', found, advice, broken=True)
@@ -205,11 +205,11 @@ def _examine_threads() -> Finding:
     threads = torch.get_num_threads()
     settings = ('OMP_NUM_THREADS', 'GOMP_SPINCOUNT', 'OMP_WAIT_POLICY')
     shown = [f'{name}={os.environ[name]}' for name in settings if name in os.environ]
-    found = f'{threads} of PyTorch on {cores} cores; {", ".join(shown)}'
+    found = f'PyTorch uses {threads} on {cores} cores; {", ".join(shown)}'
     if threads <= cores:
         return Finding('threads', found)
     advice = (
-        f'threads that wait for cores slow each other down: OMP_NUM_THREADS={cores}'
+        f'more threads than cores slow each other down: set OMP_NUM_THREADS={cores}'
     )
     return Finding('threads', found, advice, broken=True)
 
@@ -218,10 +218,8 @@ def _examine_processor() -> Finding:
     from mmsnn.utils.cpu import has_accelerator, multiplies_bf16
 
     if has_accelerator():
-        return Finding('processor', 'not asked: the GPU computes in bf16')
+        return Finding('processor', 'not checked: the GPU computes in bf16')
     if multiplies_bf16():
         return Finding('processor', 'has instructions for bf16')
-    found = (
-        'has no instructions for bf16: --bf16 computes in fp32, which is faster then'
-    )
+    found = 'has no instructions for bf16: --bf16 uses fp32, which is then faster'
     return Finding('processor', found)

@@ -1,9 +1,9 @@
 """Count a model's operations and their energy, by layer.
 
-Counts the operations that a model executes, on the config's own test set, a folder of
-images or noise, and prices them; a spiking model is compared with the same network
-without spikes. Every assumption is printed. Tables are printed, and saved with plots as
-report.html, report.json and PNG files.
+Counts the operations that a model executes on the config's own test set, a folder of
+images or noise, and estimates their energy; a spiking model is compared with the same
+network without spikes. All assumptions are printed. Tables are printed, and saved with
+plots as report.html, report.json and PNG files.
 
 Examples:
     mmsnn energy CONFIG CHECKPOINT --num-images 100
@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_input_options(parser, 'energy')
     parser.add_argument(
-        '--costs', help='costs of an operation by name, such as SG (default) or GAC'
+        '--costs', help='name of the energy model, such as SG (default) or GAC'
     )
     parser.add_argument('--mac-pj', type=float, help='energy of a MAC in pJ')
     parser.add_argument('--ac-pj', type=float, help='energy of an accumulation in pJ')
@@ -37,30 +37,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--spikes',
         choices=['rate', 'exact'],
         default='rate',
-        help='count accumulations by the mean input, as the papers do (default), or '
-        'one by one',
+        help='estimate accumulations from the mean input, as the papers do (default), '
+        'or count each one',
     )
     parser.add_argument(
         '--encoder',
         choices=['mac', 'values'],
         default='mac',
-        help='whether integers that enter the encoder are multiplied (default)',
+        help='multiply integer inputs of the encoder (default), or count them as those '
+        'of other layers',
     )
     parser.add_argument(
         '--integer',
         choices=['accumulations', 'mac'],
         default='accumulations',
-        help='what a spike of value k costs: k accumulations (default), or its layer '
-        'multiplies',
+        help='count an integer spike of value k as k accumulations (default) or as a '
+        'MAC',
     )
     for name, text in (
-        ('projections', "leave out the convolutions of shortcuts, as the SG paper's"),
-        ('products', 'leave out element-wise products of encoder and decoders'),
+        ('projections', 'ignore convolutions on shortcuts, as the SG paper does'),
+        ('products', 'ignore element-wise products in encoders and decoders'),
     ):
         parser.add_argument(f'--no-{name}', action='store_true', help=text)
     for name, text in (
-        ('neuron-updates', 'count updates of potentials'),
-        ('norms', 'count norms, which are taken as folded otherwise'),
+        ('neuron-updates', 'count updates of membrane potentials'),
+        ('norms', 'count norms, which are otherwise assumed to be folded'),
     ):
         parser.add_argument(f'--{name}', action='store_true', help=text)
     parser.add_argument(
@@ -72,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def find_costs(args: argparse.Namespace) -> 'EnergyModel':
-    """Return the costs that the options name.
+    """Return the energy model that the options select.
 
     Raises:
         UserError: If the name is unknown, or only one of the two energies is given.
@@ -88,9 +89,9 @@ def find_costs(args: argparse.Namespace) -> 'EnergyModel':
         except ValueError as error:
             raise UserError(f'--costs: {error}') from error
     if None in given or args.costs is not None:
-        raise UserError('--mac-pj and --ac-pj belong together, without --costs')
+        raise UserError('--mac-pj and --ac-pj must be given together, without --costs')
     try:
-        return EnergyModel('given', *given, 'of the command line')
+        return EnergyModel('given', *given, 'command line')
     except ValueError as error:
         raise UserError(f'--mac-pj, --ac-pj: {error}') from error
 

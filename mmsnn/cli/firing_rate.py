@@ -1,8 +1,8 @@
 """Measure how often the neurons of a spiking network fire.
 
-Rates are spikes per neuron per time step (Qiu et al., Eq. 12); of residual blocks also
-what Figs. 4, 5 and 11 of the SEW paper show (Fang et al. 2021). Tables are printed, and
-saved with plots as report.html, report.json and PNG files.
+Rates are spikes per neuron per time step (Qiu et al., Eq. 12); for residual blocks,
+also the values in Figs. 4, 5 and 11 of the SEW paper (Fang et al. 2021). Tables are
+printed, and saved with plots as report.html, report.json and PNG files.
 
 Examples:
     mmsnn firing-rate CONFIG CHECKPOINT
@@ -29,8 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--batch-stats',
         action='store_true',
-        help="normalise with each batch's own statistics, as training does, for "
-        'networks whose norms have not seen data',
+        help="normalise with each batch's own statistics, as in training, for "
+        'untrained networks',
     )
 
 
@@ -62,27 +62,27 @@ def notes_on(firing: 'Firing', args: argparse.Namespace) -> list[str]:
     notes = [
         'A firing rate is #spikes / (#neurons T): spikes per neuron per time step '
         '(Qiu et al., Eq. 12).',
-        'Silent is the share of neurons that none of the images made fire.',
+        'Silent is the share of neurons that do not fire for any image.',
     ]
     if args.batch_stats:
         notes.append(
-            f'Norms take the statistics of each batch of up to {args.batch_size} '
-            'images: rates depend on the batch size.'
+            f'Norms use the statistics of each batch of up to {args.batch_size} '
+            'images, so that rates depend on the batch size.'
         )
     elif args.checkpoint is None:
         notes.append(
-            'Untrained norms know no statistics: layers may be silent here that fire '
-            'when training starts, as --batch-stats shows.'
+            'Untrained norms have no statistics of the data: layers that are silent '
+            'here may fire when training starts; see --batch-stats.'
         )
     if has_spikes(firing.blocks):
         notes.append(
-            'A, of residual blocks, is the rate of the last spiking neurons; O the '
-            'mean value of the output, which is a rate where it is binary; "if '
-            'independent" what the merge makes of independent inputs with the measured '
-            'rates.'
+            'A is the firing rate of the last spiking neurons of a residual block, O '
+            'the mean value of its output, which is a firing rate if the output is '
+            'binary; "if independent" is the mean output of the merge for independent '
+            'inputs with the measured rates.'
         )
     elif firing.blocks:
-        notes.append('The blocks exchange analog values: their outputs have no rate.')
+        notes.append('The blocks return analog values, which have no firing rate.')
     return notes
 
 

@@ -1,11 +1,11 @@
 """Count a model's parameters and dense operations.
 
 MMEngine counts them by tracing the model: convolutions, linear layers and matrix
-products as if all their inputs were real numbers, over all time steps, and two
-operations per value for norms; not neurons, activations and most poolings. A spiking
-network computes less than this dense count, because most of its inputs are zero:
-`mmsnn energy` counts operations of spikes. The input is noise, of the size that the
-config's test pipeline makes unless --shape is given: no data set is needed.
+products over all time steps, as if no input were zero, and two operations per value for
+norms, but not neurons, activations and most pooling layers. A spiking network needs
+fewer operations, because most of its inputs are zero; `mmsnn energy` counts them. The
+input is noise of the size that the config's test pipeline defines, or of --shape; no
+data set is needed.
 
 Examples:
     mmsnn flops CONFIG
@@ -21,17 +21,17 @@ from .common.progress import progress
 from .common.read_config import read_config
 
 DENSE = (
-    'this is the dense count, as if every spike train were real numbers; '
-    'tools/analysis_tools/energy.py counts the operations of spikes'
+    'this is the dense count, as if no input were zero; mmsnn energy counts the '
+    'operations of spikes'
 )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_config_options(parser)
-    add_shape_option(parser, "of the size that the config's test pipeline makes")
+    add_shape_option(parser, "the size that the config's test pipeline defines")
     parser.add_argument(
-        '--table', action='store_true', help='print the counts of each module, too'
+        '--table', action='store_true', help='also print the counts of each module'
     )
 
 

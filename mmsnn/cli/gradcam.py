@@ -1,7 +1,7 @@
-"""Draw which places of an image raise the score of a class or box (Grad-CAM).
+"""Draw which parts of an image raise the score of a class or box (Grad-CAM).
 
-Of a spiking classifier or detector, for each image and each chosen layer: the maps of
-the time steps and their mean. Tables are printed, and saved with the pictures as
+For each image and each chosen layer of a spiking classifier or detector, draws the map
+of each time step and their mean. Tables are printed, and saved with the pictures as
 report.html, report.json and PNG files.
 
 Examples:
@@ -34,8 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         'files',
         nargs='+',
         metavar='[CHECKPOINT] IMAGE',
-        help='the checkpoint (default: the weights that are shipped for the config), '
-        'then the images',
+        help='the checkpoint (default: the weights shipped for the config), then the '
+        'images',
     )
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
@@ -48,15 +48,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--box',
         type=int,
         metavar='INDEX',
-        help='the box of a detector, in descending order of scores (default: 0)',
+        help='index of a box, in descending order of scores (default: 0)',
     )
     parser.add_argument(
         '--layer',
         nargs='+',
         default=['backbone'],
         metavar='NAME',
-        help='modules whose output is explained (default: backbone, the features that '
-        'it passes on)',
+        help='modules whose output is explained (default: backbone)',
     )
     parser.add_argument(
         '--out-dir',
@@ -108,13 +107,13 @@ def main(args: argparse.Namespace) -> None:
 
 
 NOTES = (
-    'A layer whose largest value is 0 does not raise the score, as the feature levels '
-    'from which a box does not come; it has no picture.',
+    'A layer whose largest value is 0 does not raise the score, such as a feature '
+    'level on which a box does not depend; it has no picture.',
     'Grad-CAM (Selvaraju et al. 2017) at each time step t: ReLU of the sum over '
     'channels of the features, each weighted by the mean gradient of the score over '
     'all places at t.',
-    'The score is the logit of a class, or that of a box after the sigmoid or softmax; '
-    'of a class of a detector, the sum over its boxes.',
+    'The score is the logit of a class or, for a detector, the score of a box after '
+    'the sigmoid or softmax, or the sum over the boxes of a class.',
 )
 
 

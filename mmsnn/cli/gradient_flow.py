@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from mmsnn.analysis.gradients.gradient_flow import Gradients
     from mmsnn.analysis.gradients.gradient_stability import Stability
 
-LOSS = "the config's loss, by the annotations of its test set"
+LOSS = "the config's loss on annotated images of its test set"
 PROJECTION = (
-    'a random projection of the features (Gaussian weights of norm 1, seeded), since '
+    'a random projection of the features (Gaussian weights of norm 1, seeded), because '
     'the images have no annotations'
 )
 
@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--weights',
         action='store_true',
-        help="show gradients with respect to layers' weights, too",
+        help="also show gradients with respect to layers' weights",
     )
 
 
@@ -59,7 +59,7 @@ def measure(
                     else projection_of(model, batch, seed)
                 )
             if not loss.requires_grad:
-                raise UserError('no parameter of the model learns: it has no gradients')
+                raise UserError('the model has no trainable parameters')
             loss.backward()
             losses.append(loss.item())
             model.zero_grad()
@@ -70,17 +70,18 @@ def notes_on(by_loss: bool, batch_size: int) -> list[str]:
     """Return the assumptions under which the numbers hold."""
     return [
         f'Gradients are of {LOSS if by_loss else PROJECTION}.',
-        'The network is in training mode: its norms take the statistics of each batch '
+        'The network is in training mode: its norms use the statistics of each batch '
         f'of up to {batch_size} images.',
-        'A block passes on its output, in densely additive stages the sum so far. '
-        'Norms are over a batch and all steps; of several batches, root mean squares.',
-        'The gain is, of each stage, the norm after its first block over that after '
-        'its last one of the same size, multiplied over the stages: below 1 gradients '
-        'vanish on their way to shallow blocks, above 1 they grow.',
-        'Gradient stability is the mean derivative of spikes with respect to '
+        'The output of a block in a densely additive stage is the sum of all blocks so '
+        'far. Norms are over a batch and all time steps; for several batches, their '
+        'root mean square.',
+        'The gain is the product over the stages of the norm after the first block '
+        'divided by the norm after the last block of the same size: below 1, gradients '
+        'vanish towards shallow blocks; above 1, they grow.',
+        'Gradient stability is the mean derivative of spikes with respect to membrane '
         'potentials (Li et al., DANet, Section V-E). With shortcuts, convolutions and '
-        'norms are assumed to pass gradients unchanged; it is known for merges that '
-        'add.',
+        'norms are assumed to pass gradients unchanged; it is only defined for merges '
+        'that add.',
     ]
 
 

@@ -1,9 +1,9 @@
 """Plot training logs, or time their iterations.
 
 The commands and their options are MMDetection's. A log is MMEngine's
-vis_data/scalars.json of a run, or a work dir, whose latest run is taken. Curves of the
-training are drawn over its iterations and those of evaluations over the epochs (or
-iterations) that they followed, in panels of their own.
+vis_data/scalars.json of a run, or a work dir, whose latest run is used. Values of the
+training are drawn over the iterations, and values of evaluations over the epochs (or
+iterations) after which they were measured, in separate panels.
 
 Examples:
     mmsnn logs plot_curve work_dirs/a work_dirs/b --keys loss coco/bbox_mAP
@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--keys',
         nargs='+',
         default=['loss'],
-        help='names in the log, as loss or coco/bbox_mAP (default: loss)',
+        help='names in the log, such as loss or coco/bbox_mAP (default: loss)',
     )
     plot.add_argument(
         '--legend',
@@ -48,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     times.add_argument(
         '--include-outliers',
         action='store_true',
-        help='count the first entry of each epoch, in which loaders start',
+        help='include the first entry of each epoch, when the data loaders start',
     )
 
 
@@ -58,7 +58,7 @@ def add_logs(parser: argparse.ArgumentParser) -> None:
         'json_logs',
         nargs='+',
         metavar='LOG',
-        help='vis_data/scalars.json of a run, or a work dir, whose latest run is taken',
+        help='vis_data/scalars.json of a run, or a work dir, whose latest run is used',
     )
 
 
@@ -104,10 +104,7 @@ def cal_train_time(args: argparse.Namespace) -> None:
         log = read_log(path)
         epochs = times_of_epochs(log, args.include_outliers)
         means = {epoch: fmean(times) for epoch, times in epochs.items()}
-        slow, fast = (
-            max(means, key=means.__getitem__),
-            min(means, key=means.__getitem__),
-        )
+        slow, fast = (pick(means, key=means.__getitem__) for pick in (max, min))
         every = [time for times in epochs.values() for time in times]
         print(f'-----Analyze train time of {log.path}-----')
         print(f'slowest epoch {slow}, average time is {means[slow]:.4f} s/iter')
@@ -117,7 +114,7 @@ def cal_train_time(args: argparse.Namespace) -> None:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Analyze logs."""
+    """Plot or time the logs."""
     if args.task == 'plot_curve':
         plot_curve(args)
     else:

@@ -1,4 +1,4 @@
-"""The command ``mmsnn``, and its single commands for the scripts in ``tools``."""
+"""The command ``mmsnn``, and its individual commands for the scripts in ``tools``."""
 
 import os
 import sys

@@ -1,8 +1,9 @@
-"""Serve a page that shows what a model sees, fires and spends on a picture.
+"""Serve a page that shows a model's detections, spikes and energy for a picture.
 
-Boxes, spikes, attention, Grad-CAM, firing rates and energy of pictures that are
-dropped on the page, of the models whose weights are shipped and of one more. The page
-is served to this machine alone unless --host is given, and loads nothing from others.
+The page shows boxes, spikes, attention, Grad-CAM, firing rates and energy for pictures
+that are dropped on it, with the models whose weights are shipped and, optionally, one
+more. It is served to this machine only unless --host is given, and loads nothing from
+other servers.
 
 Examples:
     mmsnn serve
@@ -25,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'config',
         nargs='?',
-        help='path of a config whose model is served as well, or mmsnn::FOLDER/FILE',
+        help='path of a config, or mmsnn::FOLDER/FILE, whose model is served as well',
     )
     parser.add_argument(
         'checkpoint',
@@ -36,8 +37,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--host',
         default='127.0.0.1',
-        help='address of the server (default: 127.0.0.1, which only this machine '
-        'reaches; there is no password)',
+        help='address of the server (default: 127.0.0.1, which only this machine can '
+        'reach; there is no password)',
     )
     parser.add_argument(
         '--port', type=int, default=8000, help='port of the server (default: 8000)'

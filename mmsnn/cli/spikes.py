@@ -1,8 +1,8 @@
 """Draw spikes, potentials and attention for an image.
 
-Of each chosen layer: a raster plot of the spikes, membrane potentials of some neurons,
-and maps of the firing rates over the image. Of attention spike decoders (ASD): the
-temporal, channel and spatial weights; of gated attention coding: the temporal ones.
+For each chosen layer: a raster plot of the spikes, membrane potentials of some neurons,
+and maps of the firing rates over the image. For attention spike decoders (ASD): the
+temporal, channel and spatial weights; for gated attention coding: the temporal ones.
 Tables are printed, and saved with plots as report.html, report.json and PNG files.
 
 Examples:
@@ -35,13 +35,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--layer',
         nargs='+',
         metavar='NAME',
-        help='layers of neurons, or prefixes of their names, as backbone.stages.1 '
+        help='layers of neurons, or prefixes of their names such as backbone.stages.1 '
         '(default: the first and the last one)',
     )
     parser.add_argument(
         '--list-layers',
         action='store_true',
-        help='print the names of the layers of neurons and do nothing else',
+        help='print the names of the layers of neurons and exit',
     )
     parser.add_argument(
         '--neuron',
@@ -49,14 +49,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         action='append',
         metavar='INDEX',
-        help='CHANNEL ROW COLUMN of a neuron whose potential is drawn; may be given '
-        'several times (default: neurons that fire differently often)',
+        help='CHANNEL ROW COLUMN of a neuron whose potential is drawn; can be given '
+        'several times (default: neurons with different spike counts)',
     )
     parser.add_argument(
         '--traces',
         type=int,
         default=6,
-        help='how many potentials are drawn without --neuron (default: 6)',
+        help='number of potentials to draw without --neuron (default: 6)',
     )
 
 
@@ -103,9 +103,9 @@ def main(args: argparse.Namespace) -> None:
 
 
 NOTES = (
-    'Firing rate: spikes per neuron per time step, 0 to 1.',
-    'Potentials are those before the reset, which the threshold is compared with; the '
-    'lines between the steps only join them.',
+    'Firing rate: spikes per neuron per time step; at most 1, or D for integer spikes.',
+    'Potentials are shown before the reset, when they are compared with the threshold. '
+    'Lines between the time steps are only a guide to the eye.',
 )
 
 

@@ -2,7 +2,7 @@
 
 The options are MMDetection's. For a detector that is evaluated with CocoMetric, the
 columns of the SG ResNet paper's Table 4 are printed and saved as JSON in the work dir;
-for other models, all metrics are, as a classifier's accuracies.
+for other models, all metrics.
 
 Examples:
     mmsnn test CONFIG
@@ -42,26 +42,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='path of the checkpoint (default: the weights that are shipped for the '
-        'config, see mmsnn configs)',
+        help='path of the checkpoint (default: the weights shipped for the config, see '
+        'mmsnn configs)',
     )
     parser.add_argument(
         '--out',
         action=OutputFile,
-        help='file to dump the predictions to, ending in .pkl or .pickle',
+        help='file to write the predictions to, ending in .pkl or .pickle',
     )
     parser.add_argument('--show', action='store_true', help='show the predictions')
     parser.add_argument(
         '--show-dir',
-        help='save painted images in WORK_DIR/TIMESTAMP/SHOW_DIR (of a classifier, in '
-        'WORK_DIR/SHOW_DIR)',
+        help='save annotated images in WORK_DIR/TIMESTAMP/SHOW_DIR (for a classifier, '
+        'in WORK_DIR/SHOW_DIR)',
     )
     parser.add_argument(
-        '--wait-time', type=float, default=2, help='seconds an image is shown'
+        '--wait-time', type=float, default=2, help='seconds for which an image is shown'
     )
-    parser.add_argument(
-        '--tta', action='store_true', help='augment the images at test time'
-    )
+    parser.add_argument('--tta', action='store_true', help='use test-time augmentation')
     add_deploy_options(parser)
     parser.add_argument(
         '--allow-partial',

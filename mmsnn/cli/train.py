@@ -1,7 +1,7 @@
 """Train the model of a config.
 
-It may be a detector, a classifier, or any other of MMEngine's. The options are
-MMDetection's.
+The model can be a detector, a classifier or any other model of MMEngine. The options
+are MMDetection's.
 
 Examples:
     mmsnn train CONFIG --work-dir work_dirs/run
@@ -38,15 +38,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate by the real batch size over '
+        help='scale the learning rate by the actual batch size divided by '
         'auto_scale_lr.base_batch_size of the config',
     )
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
-        help='resume from this checkpoint, or, without a value, from the newest whole '
-        'one in the work dir',
+        help='resume from this checkpoint or, without a value, from the newest '
+        'complete one in the work dir',
     )
     parser.add_argument(
         '--allow-partial',
@@ -58,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar='N',
         help='skip up to N different training images that cannot be read, and list '
-        'them in WORK_DIR/broken_images.txt (default: the first is an error)',
+        'them in WORK_DIR/broken_images.txt (default: the first one is an error)',
     )
     add_run_options(parser)
 
@@ -155,7 +155,7 @@ def main(args: argparse.Namespace) -> None:
         note(warning)
 
     if without_amp(cfg):
-        note('no GPU: training in fp32 in place of mixed precision')
+        note('no GPU: training in fp32 instead of mixed precision')
     broken = start_skipping(cfg, args.skip_broken)
     with (
         claim_work_dir(cfg.work_dir, cfg.launcher),

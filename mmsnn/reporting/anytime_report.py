@@ -10,13 +10,13 @@ from .report import COLORS, Column, Picture, Table, plot_style
 
 
 def main_metric(metrics: Mapping[str, float]) -> str:
-    """Return the name of the metric that is drawn: mAP, or else the first."""
+    """Return the name of the metric to draw: mAP if there is one, else the first."""
     names = [name for name in metrics if name.endswith(('bbox_mAP', '/mAP'))]
     return names[0] if names else next(iter(metrics))
 
 
 def step_table(found: Anytime) -> Table:
-    """Return the results after each time step, and of stopping early."""
+    """Return the table of results after each time step and with early stopping."""
     name = main_metric(found.early.metrics)
 
     def row(label: str, result: StepResult) -> tuple[str | float, ...]:
@@ -31,18 +31,18 @@ def step_table(found: Anytime) -> Table:
         )
 
     rows = [row(f'{result.num_steps:g}', result) for result in found.steps]
-    rows.append(row(f'stopping early: {found.early.num_steps:.2f}', found.early))
+    rows.append(row(f'early stopping: {found.early.num_steps:.2f}', found.early))
     columns = (
         Column('time steps'),
         Column(name, format='.3f', bar=True),
         Column('energy', 'pJ', '.3e'),
-        Column('of all steps', format='.1%'),
-        Column('a result per step', format='.1%'),
-        Column('stopped by then', format='.1%'),
+        Column('relative', format='.1%'),
+        Column('with a result per step', format='.1%'),
+        Column('images stopped', format='.1%'),
     )
     notes = (
-        'A result per step: energy if every step up to this one has detections, in '
-        '% of that of one result after all steps.',
+        'relative: to the energy of one result after all time steps; with a result per '
+        'step: the same if detections are computed after every time step so far.',
     )
     title = 'Detections after each time step'
     return Table(title, columns, tuple(rows), notes, bold_last=True)
@@ -72,7 +72,7 @@ def draw(found: Anytime) -> list[Picture]:
         for axes in (left, right):
             axes.set_xlabel('time steps')
             axes.set_xticks(steps)
-    caption = f'Squares: {found.rule}; the mean over the images.'
+    caption = f'Squares: mean over the images if {found.rule}.'
     title = f'{name} and energy after each time step'
     return [Picture('anytime', title, figure, caption)]
 

@@ -21,8 +21,8 @@ def draw_entropy(encoders: Sequence[EncoderCoding]) -> Figure:
     axes = figure.subplots(1, 3)
     titles = (
         'entropy [bit]',
-        'share of outputs not zero',
-        'mean change from the step before',
+        'share of nonzero outputs',
+        'mean change from the previous step',
     )
     for number, encoder in enumerate(encoders):
         curves = (encoder.entropy_bits, encoder.firing_rate, encoder.step_change)

@@ -8,9 +8,7 @@ from . import coding_plots as plots
 from .report import Column, Picture, Table
 
 MAX_STEPS = 12
-"""Maximum number of time steps of outputs that are drawn."""
-
-
+"""Maximum number of time steps whose outputs are drawn."""
 UNRELIABLE = 0.05
 """Share of positions with a unique history above which the entropy is unreliable."""
 
@@ -18,18 +16,19 @@ UNRELIABLE = 0.05
 def notes(encoders: Sequence[EncoderCoding]) -> list[str]:
     """Return definitions of the numbers, and warnings if they are unreliable."""
     lines = [
-        'A position is one channel at one place of one image.',
-        'Exact duration: the smallest period of a position that fires, or T. A random '
-        'code may end as it began, and stays a little below T.',
-        'Observed duration (Definition 3): the last step before which the same history '
-        'went on differently elsewhere.',
-        'Entropy (Eq. 9): of a step given all before it, as counted at all positions; '
-        "Miller and Madow's term is the correction for few independent samples; "
-        'neighbours are alike, so that more is missing.',
+        'A position is one channel at one pixel of one image.',
+        'Exact duration: smallest period of the sequence of a position that fires; T '
+        'if there is none. Random sequences may be periodic by chance, so that their '
+        'mean is slightly less than T.',
+        'Observed duration (Definition 3): last time step before which other positions '
+        'had different outputs after the same history.',
+        'Entropy (Eq. 9): of a time step given all previous ones, estimated over all '
+        'positions. The Miller-Madow correction for few samples assumes independent '
+        'positions; neighbours are correlated, so that the actual bias is larger.',
     ]
     how = {
-        'graded': 'zero and {} equal parts of [0, 1]',
-        'analog': 'zero and {} parts that a standard normal variable fills equally',
+        'graded': 'zero and {} equal intervals of [0, 1]',
+        'analog': 'zero and {} equally likely intervals of a standard normal variable',
     }
     for encoder in encoders:
         if encoder.values in how:
@@ -38,9 +37,9 @@ def notes(encoders: Sequence[EncoderCoding]) -> list[str]:
         steps = [i for i, x in enumerate(encoder.lone_share, 1) if x > UNRELIABLE]
         if steps:
             lines.append(
-                f'{encoder.name}: from step {steps[0]} on more than {UNRELIABLE:.0%} '
-                'of the positions are alone with their history: entropy and observed '
-                'duration are too small. Take more images or fewer --levels.'
+                f'{encoder.name}: from step {steps[0]} on, more than {UNRELIABLE:.0%} '
+                'of the positions have a unique history: entropy and observed duration '
+                'are too small. Use more images or fewer --levels.'
             )
     return lines
 
@@ -74,7 +73,7 @@ def tables(encoders: Sequence[EncoderCoding]) -> list[Table]:
     )
     note = (
         'exact, observed: mean durations of positions that fire; of silent: observed '
-        'duration of those that do not; entropy: of all steps together'
+        'duration of positions that do not; entropy: of all time steps together'
     )
     steps = [steps_table(encoder) for encoder in encoders]
     return [Table('Encoders', columns, rows, (note,)), *steps]
@@ -84,12 +83,12 @@ def steps_table(encoder: EncoderCoding) -> Table:
     """Return the table of an encoder's time steps."""
     columns = (
         Column('step'),
-        Column('not zero', format='.1%'),
+        Column('nonzero', format='.1%'),
         Column('mean change', format='.4f'),
         Column('entropy', 'bit', '.4f'),
         Column('Miller-Madow', 'bit', '+.0e'),
         Column('histories', format='si'),
-        Column('alone', format='.2%'),
+        Column('unique', format='.2%'),
         Column('exact duration', format='.1%'),
         Column('observed duration', format='.1%'),
     )
@@ -109,7 +108,7 @@ def steps_table(encoder: EncoderCoding) -> Table:
         f'Steps of {encoder.name}',
         columns,
         tuple(rows),
-        ('durations: share of all positions that last until this step',),
+        ('durations: share of all positions with this duration',),
     )
 
 
@@ -120,19 +119,19 @@ def draw(
     found = [
         Picture(
             'entropy',
-            'Entropy, firing and change over the steps',
+            'Entropy, firing and change over time',
             plots.draw_entropy(encoders),
-            'Entropy of a step is given all steps before it.',
+            'Entropy of each time step given all previous ones.',
         ),
         Picture(
             'durations',
-            'Dynamics durations',
+            'Dynamics duration',
             plots.draw_durations(encoders),
-            'Shares of all positions; those that never fire are apart.',
+            'Shares of all positions; positions that never fire are shown separately.',
         ),
     ]
     for number, encoder in enumerate(encoders):
-        # same channels for an encoder and its direct coding
+        # the same channels for an encoder and its direct coding
         shown = collector.examples[encoder.name.removesuffix(' (direct)')]
         chosen = plots.choose_channels(shown, channels)
         steps = min(encoder.num_steps, MAX_STEPS)
@@ -141,8 +140,8 @@ def draw(
                 f'outputs_{number}',
                 f'Output of {encoder.name} ({encoder.coding}) for the first image',
                 plots.draw_outputs(collector.examples[encoder.name][:steps], chosen),
-                f'Steps 1 to {steps} of {encoder.num_steps}, from left to right, of '
-                'the channels that vary most over the image.',
+                f'Time steps 1 to {steps} of {encoder.num_steps}, from left to right, '
+                'of the channels that vary most over the image.',
             )
         )
     return found

@@ -1,4 +1,4 @@
-"""Pictures and videos of detections, written while they arrive."""
+"""Pictures and videos of detections, written one by one."""
 
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +14,10 @@ from mmsnn.utils.errors import UserError
 class PictureWriter:
     """Context manager that writes pictures to files, and frames to videos.
 
-    A video is open until a picture of another name is written.
+    A video is finished when a picture with another name is written.
 
     Args:
-        folder: Where to write; subfolders are created.
+        folder: Output folder; subfolders are created.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +33,7 @@ class PictureWriter:
         """Write a picture, or the next frame of a video.
 
         Args:
-            name: Path in the folder; its suffix chooses the format.
+            name: Path in the folder; its suffix determines the format.
             picture: RGB ``uint8 [H, W, 3]``.
             fps: Frames per second of the video; None for a picture.
 
@@ -47,7 +47,7 @@ class PictureWriter:
         if fps is None:
             Image.fromarray(picture).save(path)
             return
-        # the codec takes even sizes
+        # the codec needs even sizes
         picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
         if self._video is None:
             self._name = name

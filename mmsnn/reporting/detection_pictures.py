@@ -28,7 +28,7 @@ class DetectionPainter:
     """Draws boxes, labels and scores with MMDetection's visualizer.
 
     Args:
-        metainfo: Classes of the labels and their colours, as of a data set.
+        metainfo: Names and colours of the classes, as in a data set's metainfo.
         score_thr: Boxes with a lower score are left out.
     """
 
@@ -62,7 +62,7 @@ class DetectionPainter:
 
 
 def to_rgb(pixels: np.ndarray) -> np.ndarray:
-    """Return what a detector has been applied to as an RGB picture.
+    """Return the input of a detector as an RGB picture.
 
     Args:
         pixels: BGR ``uint8 [H, W, 3]``, or numbers of OFF and ON events, ``[H, W, 2]``,
@@ -134,7 +134,7 @@ def draw_detections(
 
     Args:
         dataset: A data set in test mode whose pipeline loads the annotations.
-        predictions: Predictions dumped by ``tools/test.py --out``, in any order.
+        predictions: Predictions written by ``mmsnn test --out``, in any order.
         out_dir: Folder of the pictures, created if it does not exist: one PNG per
             image, named after it, and ``overview.png`` with all images.
         num_pictures: Number of images to draw.

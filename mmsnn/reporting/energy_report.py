@@ -47,7 +47,7 @@ def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
         Column('times less', format='.2f'),
     )
     notes = [
-        'Without spikes: the same layers once, on analog values; no spike decoder.'
+        'Without spikes: each layer runs once on analog values; no spike decoders.'
     ]
     multiplying = [
         part.name
@@ -56,8 +56,8 @@ def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
     ]
     if multiplying:
         notes.append(
-            f'Multiplying in both: {", ".join(multiplying)}. A saving of the backbone '
-            'is not one of the whole.'
+            f'Multiplying in both: {", ".join(multiplying)}. The backbone saves more '
+            'energy than the model as a whole.'
         )
     return Table(
         'Parts, for one image', columns, tuple(rows), tuple(notes), bold_last=True
@@ -93,7 +93,7 @@ def layer_table(estimate: EnergyEstimate, operations: Operations) -> Table:
         Column('energy', 'pJ', '.3e'),
         Column('share', format='.1%', bar=True),
     )
-    notes = ('dense: multiply-accumulates of all time steps if nothing were sparse.',)
+    notes = ('dense: multiply-accumulates of all time steps, including zeros.',)
     return Table('Layers, for one image', columns, tuple(rows), notes, bold_last=True)
 
 
@@ -123,7 +123,7 @@ def costs_table(operations: Operations, rules: CountingRules) -> Table:
         Column('times less', format='.2f'),
         Column('source'),
     )
-    return Table('The same operations at other costs', columns, tuple(rows))
+    return Table('Energy with other energy models', columns, tuple(rows))
 
 
 def memory_table(operations: Operations, word_bits: int) -> Table:
@@ -155,9 +155,9 @@ def memory_table(operations: Operations, word_bits: int) -> Table:
         *(Column(kind, 'pJ', '.2e') for kind in MEMORY_PJ_PER_BYTE),
     )
     notes = (
-        'Not part of the energies above. Layer by layer, nothing fused or cached; '
-        f'weights are read once a time step; spikes are 1 bit, words {word_bits}. '
-        'Energies as if everything were in one memory (Horowitz 2014).',
+        'Not part of the energies above. Layer by layer, unfused and uncached; weights '
+        'are read once per time step; binary spikes take 1 bit, words '
+        f'{word_bits} bits. Energies if all traffic uses one memory (Horowitz 2014).',
     )
     return Table('Memory traffic, for one image', columns, tuple(rows), notes)
 

@@ -16,12 +16,12 @@ _HEADER = 36
 def draw_firing_overlays(spikes: ImageSpikes, pixels: np.ndarray) -> np.ndarray:
     """Draw the firing rates of each layer over the picture, side by side.
 
-    The rate is that of all channels and time steps at a place. Each map's colours reach
-    from 0 to its maximum, which the caption states.
+    Rates are means over channels and time steps. The colours of each map range from 0
+    to its maximum, which is in the caption.
 
     Args:
-        spikes: Spikes of one image; layers without places are left out.
-        pixels: The picture that became the network's input, RGB ``uint8 [H, W, 3]``.
+        spikes: Spikes of one image; layers without positions are left out.
+        pixels: The original picture of the network's input, RGB ``uint8 [H, W, 3]``.
 
     Returns:
         RGB ``uint8 [H + header, W * layers, 3]``.

@@ -29,8 +29,8 @@ def draw(firing: Firing) -> list[Picture]:
                 'Firing rate of each layer of neurons',
                 draw_layers(firing),
                 'Spikes per neuron per time step, from the first layer (top) to the '
-                'last. The dashed line is the rate of all neurons, the thin line of '
-                'each bar spans the rates of single images.',
+                'last. The dashed line is the rate of all neurons; the thin line on '
+                'each bar spans the rates of the individual images.',
             ),
             Picture(
                 'steps',
@@ -47,8 +47,8 @@ def draw(firing: Firing) -> list[Picture]:
                     _draw_blocks(firing.blocks),
                     "The last neurons of each block, A, and the block's output, O, as "
                     'in Figs. 4, 5 and 11 of the SEW paper. Triangles are blocks whose '
-                    'shortcut is a projection. Where blocks add spikes, O is a mean '
-                    'value and may be above 1.',
+                    'shortcut is a projection. If blocks add spikes, O is a mean value '
+                    'and may exceed 1.',
                 )
             )
     return pictures
@@ -72,14 +72,10 @@ def _make_rows(neurons: Sequence[NeuronFiring], width: float) -> tuple:
     return figure, axes
 
 
+@plot_style()
 def draw_layers(firing: Firing) -> Figure:
     """Draw the firing rate of each layer of neurons."""
     neurons = firing.neurons
-    with plot_style():
-        return _draw_rates(firing, neurons)
-
-
-def _draw_rates(firing: Firing, neurons: Sequence[NeuronFiring]) -> Figure:
     figure, axes = _make_rows(neurons, 7.5)
     parts = list(dict.fromkeys(n.part for n in neurons))
     for color, part in zip(COLORS * len(parts), parts, strict=False):

@@ -24,7 +24,7 @@ def draw_gradcam(
     """Draw the Grad-CAM of a layer: the mean over time, and each time step.
 
     The maps are enlarged bilinearly and have one colour scale, from 0 to their largest
-    value. The boxes are those that are explained.
+    value. The explained boxes are drawn.
 
     Args:
         layer: The maps.

@@ -51,7 +51,7 @@ def draw_norms(
         axes.plot(inside, [good[i] for i in inside], line, color='C0', ms=4)
         start = end
     low, high = axes.get_ylim()
-    if good and high < 10 * low:  # at least a decade, so that small changes look small
+    if good and high < 10 * low:  # at least a decade, not to exaggerate small changes
         middle = math.sqrt(low * high)
         axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
     for kind, height, marker in (('ZERO', 0.02, 'v'), ('NOT FINITE', 0.98, '^')):
@@ -74,10 +74,8 @@ def draw_stability(axes: Axes, stability: Stability) -> None:
         (False, 'C4', 's', 'in shortcuts and side exits'),
     ):
         part = [
-            (i, n)
-            for i, n in enumerate(stability.neurons)
-            if n.on_main_path is main
-        ]  # fmt: skip
+            (i, n) for i, n in enumerate(stability.neurons) if n.on_main_path is main
+        ]
         if part:
             x = [i for i, _ in part]
             axes.vlines(
@@ -94,7 +92,7 @@ def draw_stability(axes: Axes, stability: Stability) -> None:
             )
     axes.set_ylim(0, 1.2 * axes.get_ylim()[1])  # room for the legend
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel('layer of neurons, from the image on')
+    axes.set_xlabel('layer of neurons, starting at the image')
     axes.set_ylabel("mean dO/dV = surrogate'(h - v_th)")
     axes.legend(ncols=2)
 
@@ -108,12 +106,12 @@ def draw(gradients: Gradients, stability: Stability) -> list[Picture]:
         draw_norms(
             axes, gradients.blocks, [block.stage for block in gradients.blocks], '-o'
         )
-        axes.set_xlabel('block, from the image on')
+        axes.set_xlabel('block, starting at the image')
         title = 'Gradient of the loss with respect to the output of each block'
         pictures.append(Picture('gradient_norms', title, figure))
         figure = Figure(figsize=(8, 4))
         draw_stability(figure.add_subplot(), stability)
-        caption = 'Dots are means over all steps, bars span the means of the steps.'
+        caption = 'Dots: means over all time steps; bars: range over the time steps.'
         title = 'Gradient stability, layer by layer'
         pictures.append(Picture('gradient_stability', title, figure, caption))
         if gradients.layers:
@@ -122,6 +120,6 @@ def draw(gradients: Gradients, stability: Stability) -> list[Picture]:
             parts = [layer.name.partition('.')[0] for layer in gradients.layers]
             draw_norms(axes, gradients.layers, parts, 'o')
             axes.set_xlabel('layer with parameters')
-            title = "Gradient of the loss by each layer's parameters"
+            title = "Gradient of the loss with respect to each layer's parameters"
             pictures.append(Picture('weight_gradients', title, figure))
     return pictures

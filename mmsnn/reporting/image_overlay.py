@@ -20,8 +20,8 @@ _ON, _OFF = np.array([0.84, 0.15, 0.16]), np.array([0.12, 0.47, 0.71])
 def picture_settings(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the settings with which :func:`restore_image` undoes a config's pipeline.
 
-    These are the settings of its data preprocessor, and ``loads_rgb``: whether its test
-    set holds RGB images in memory, as MMPretrain's CIFAR10 does.
+    They are those of the data preprocessor, and ``loads_rgb``: whether the test set
+    keeps RGB images in memory, such as MMPretrain's CIFAR10.
     """
     pipeline = innermost_dataset(cfg['test_dataloader']['dataset']).get('pipeline')
     loads_rgb = not loads_image_files(pipeline or ())
@@ -39,7 +39,7 @@ def restore_image(
 
     Args:
         image: The network's input.
-        preprocessor: What :func:`picture_settings` returns. Without ``mean`` and
+        preprocessor: Result of :func:`picture_settings`. Without ``mean`` and
             ``std``, values are intensities from 0 to 255. Three channels are BGR if
             image files are loaded, RGB with ``loads_rgb``; ``bgr_to_rgb``,
             ``rgb_to_bgr`` (MMDetection) and ``to_rgb`` (MMPretrain) swap them.
@@ -56,8 +56,8 @@ def restore_image(
     channels = frames.shape[1]
     if channels not in (1, 3) and channels % 2:
         raise ValueError(
-            'pictures are made of images with 1 or 3 channels and of events with 2 per '
-            f'bin, but the input has {channels}'
+            'images must have 1 or 3 channels, and events 2 per bin, but the input has '
+            f'{channels}'
         )
     if cfg.get('mean') is not None:
         # preprocessors have one number for all channels or one per channel
@@ -87,7 +87,7 @@ def sum_bins(frames: np.ndarray) -> np.ndarray:
 
 
 def draw_events(counts: np.ndarray) -> np.ndarray:
-    """Draw numbers of OFF and ON events, with one scale of colours.
+    """Draw numbers of OFF and ON events on one colour scale.
 
     Args:
         counts: ``[..., 2, H, W]``.

@@ -41,7 +41,7 @@ def to_plain(value: Any) -> Any:
         return [to_plain(item) for item in sorted(value)]
     if isinstance(value, Sequence):
         return [to_plain(item) for item in value]
-    raise TypeError(f'{type(value).__name__} has no form in JSON: {value!r}')
+    raise TypeError(f'{type(value).__name__} cannot be converted to JSON: {value!r}')
 
 
 def _from_real(number: float) -> float | str | None:

@@ -1,4 +1,4 @@
-"""Reports of an analysis: text for the terminal, JSON, PNGs, one HTML file."""
+"""Reports of an analysis as text, JSON, PNG files and a single HTML file."""
 
 import base64
 import json
@@ -17,14 +17,14 @@ from .plot_style import COLORS, DPI, plot_style
 from .tables import Column, Table, si
 
 _FILES = ('json', 'html')
-# CSS has 96 pixels an inch.
+# CSS has 96 pixels per inch.
 _PIXEL = 96 / DPI
-# A module's name, a path or a function: legible with equally wide letters.
+# A module's name, a path or a function, which is shown in a monospaced font.
 _CODE = re.compile(r'[^\W\d][\w\[\]-]*([./][\w\[\]-]+)+')
 
 
 def _breakable(value: str) -> Markup:
-    """Return escaped text that may be broken after dots, slashes and underscores."""
+    """Return escaped text that may wrap after dots, slashes and underscores."""
     return Markup(re.sub(r'([._/])(?=\w)', r'\1<wbr>', str(escape(value))))
 
 
@@ -32,8 +32,8 @@ def make_environment(*folders: Path) -> Environment:
     """Return an environment for HTML templates.
 
     Args:
-        *folders: Folders of templates, besides that of this package, whose
-            ``tables.html.j2`` shows tables.
+        *folders: Folders of templates, in addition to this package's, which contains
+            ``tables.html.j2``.
     """
     environment = Environment(
         loader=FileSystemLoader([*folders, Path(__file__).parent]),
@@ -51,10 +51,10 @@ class Picture:
     """A plot.
 
     Attributes:
-        name: Its file's stem.
-        title: Over it.
-        figure: What is drawn.
-        caption: Under it.
+        name: Stem of its file.
+        title: Title above the plot.
+        figure: The plot.
+        caption: Text below the plot.
     """
 
     name: str
@@ -65,19 +65,20 @@ class Picture:
 
 @dataclass(frozen=True)
 class Report:
-    """What an analysis found.
+    """Results of an analysis.
 
     Attributes:
-        title: Of the report.
+        title: Title of the report.
         facts: What was analysed: config, checkpoint, images, ...
         tables: The tables.
         pictures: The plots.
-        notes: The assumptions under which the numbers hold.
-        data: The whole result, for the JSON file (see :func:`to_plain`).
-        headline: The few numbers that matter most, by what they are.
+        notes: Assumptions under which the numbers hold.
+        data: The complete result, for the JSON file, see :func:`to_plain`.
+        headline: The most important numbers, by name.
 
     Raises:
-        ValueError: If two pictures have the same name, or one has the report's.
+        ValueError: If two pictures have the same name, or one is named ``'json'`` or
+            ``'html'``.
     """
 
     title: str
@@ -98,7 +99,7 @@ class Report:
                 )
 
     def text(self) -> str:
-        """Return what a tool prints."""
+        """Return the report as text for a terminal."""
         parts = ['\n'.join([self.title, '=' * len(self.title), _aligned(self.facts)])]
         if self.notes:
             parts.append('\n'.join(['Assumptions:', *(f'- {n}' for n in self.notes)]))
@@ -108,15 +109,15 @@ class Report:
         return '\n\n'.join(parts)
 
     def save(self, out_dir: str | Path) -> dict[str, Path]:
-        """Write ``report.json``, a PNG a picture, and ``report.html``.
+        """Write ``report.json``, a PNG file per picture, and ``report.html``.
 
-        The HTML file holds the pictures and needs neither the others nor a network.
+        The HTML file embeds the pictures and works offline.
 
         Args:
-            out_dir: Their folder, made if need be.
+            out_dir: Output folder, created if it does not exist.
 
         Returns:
-            The files by ``'json'``, the name of each picture, and ``'html'``.
+            The path of each file, under ``'json'``, the picture's name, or ``'html'``.
         """
         out_dir = Path(out_dir)
         out_dir.mkdir(parents=True, exist_ok=True)
@@ -133,7 +134,7 @@ class Report:
         images = {}
         for picture in self.pictures:
             file = out_dir / f'{picture.name}.png'
-            # what is drawn late, as a legend, takes its look then
+            # some parts, such as legends, are styled when they are drawn
             with plot_style():
                 picture.figure.savefig(file)
             files[picture.name] = file
@@ -149,14 +150,14 @@ class Report:
 
 
 def _embed(png: bytes) -> dict[str, Any]:
-    """Return a PNG file as text, and its width on a page in CSS's pixels."""
+    """Return a PNG file in base64, and its width on a page in CSS pixels."""
     # a PNG begins with its signature and the header of its first chunk
     width = round(_PIXEL * int.from_bytes(png[16:20]))
     return dict(base64=base64.b64encode(png).decode(), width=width)
 
 
 def _aligned(facts: Mapping[str, str]) -> str:
-    """Return names and values, a line each."""
+    """Return names and values, one pair per line."""
     width = max(map(len, facts), default=0)
     return '\n'.join(f'{name.ljust(width)}  {value}' for name, value in facts.items())
 

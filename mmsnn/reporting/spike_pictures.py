@@ -191,6 +191,8 @@ def draw_firing_maps(
     check_positive_int('num_channels', num_channels)
     _check_maps(layer)
     maps = layer.firing_rates
+    # integer neurons fire up to D spikes per time step
+    highest = max(1.0, float(maps.max()))
     pixels = restore_image(image, preprocessor)
     busiest = np.argsort(-maps.mean((1, 2)), kind='stable')[:num_channels]
     side = int(np.ceil(np.sqrt(len(busiest))))
@@ -210,7 +212,7 @@ def draw_firing_maps(
         for one in axes.flat:
             one.set_axis_off()
         for one, channel in zip(axes.flat, busiest, strict=False):
-            drawn = show_map(one, maps[channel], image, (0.0, 1.0), RATE_COLORS)
+            drawn = show_map(one, maps[channel], image, (0.0, highest), RATE_COLORS)
             one.set_title(f'{channel}', fontsize=7, pad=2)
         right.colorbar(drawn, ax=axes, shrink=0.85, label='firing rate')
         right.suptitle('most active channels', fontsize='medium')

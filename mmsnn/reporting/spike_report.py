@@ -28,15 +28,15 @@ def draw_layer(
             f'{stem}_raster',
             f'Spikes of {layer.name}',
             draw_raster(layer),
-            'Dark: spikes of neurons at equal distances in the layer. Below: the '
-            'firing rate of all neurons at each step and, dashed, over all steps. '
-            'Right: how many neurons fire how often.',
+            'Dark: spikes of evenly spaced neurons of the layer. Below: firing rate of '
+            'all neurons at each time step and, dashed, over all of them. Right: '
+            'histogram of the spike counts of all neurons.',
         ),
         Picture(
             f'{stem}_potentials',
             f'Membrane potentials of {layer.name}',
             draw_potentials(layer),
-            'Dots: before the reset. Open circles: after it. Dashed: the threshold. '
+            'Dots: before the reset. Open circles: after the reset. Dashed: threshold. '
             'Ticks at the top: spikes.',
         ),
     ]
@@ -46,8 +46,8 @@ def draw_layer(
                 f'{stem}_maps',
                 f'Firing rates of {layer.name}',
                 draw_firing_maps(layer, spikes.image, preprocessor),
-                'Left: the image, and the mean over all channels on it. Right: the '
-                'channels that fire most, each over all steps, with their numbers.',
+                'Left: the image, and the mean over all channels on top of it. Right: '
+                'the channels with the highest rates, with their indices.',
             )
         )
     return found
@@ -60,7 +60,7 @@ def draw_attention(
     found = []
     decoders = attention.decoders
     if decoders:
-        size = 'Of each level: channels × height × width of its features.'
+        size = 'In brackets: channels × height × width of the features.'
         found = [
             Picture(
                 f'{prefix}attention_temporal',
@@ -72,14 +72,14 @@ def draw_attention(
                 f'{prefix}attention_channel',
                 'Channel attention of the spike decoders',
                 draw_channel_attention(decoders),
-                'Above: from the greatest weight to the least. Below: in the order of '
-                'the channels.',
+                'Above: sorted from the largest to the smallest weight. Below: in the '
+                'order of the channels.',
             ),
             Picture(
                 f'{prefix}attention_spatial',
                 'Spatial attention of the spike decoders',
                 draw_spatial_attention(decoders, attention.image, preprocessor),
-                'All levels on one scale, over the image in grey.',
+                'All levels on one colour scale, over the image in grey.',
             ),
         ]
     for gate in attention.gates:
@@ -89,7 +89,7 @@ def draw_attention(
                 f'Gated attention of {gate.name}',
                 draw_gate(gate),
                 'Left: scores of the temporal attention. Right: the gate over channels '
-                'and places: median, mean (dot), quartiles, 5 and 95 %.',
+                'and positions: median, mean (dot), quartiles, 5 % and 95 % quantiles.',
             )
         )
     return found
@@ -105,7 +105,7 @@ def tables(seen: Seen) -> list[Table]:
             Column('neurons'),
             Column('firing rate', format='.4f', bar=True),
             Column('silent', format='.1%'),
-            Column('firing rate at each step'),
+            Column('firing rate at each time step'),
         ),
         tuple(
             (
@@ -140,11 +140,11 @@ def tables(seen: Seen) -> list[Table]:
     columns = (
         Column('image'),
         Column('decoder'),
-        Column('weight of each step'),
+        Column('weight of each time step'),
         Column('channels', 'mean', '.3f'),
         Column('channels', 'range'),
-        Column('places', 'mean', '.3f'),
-        Column('places', 'range'),
+        Column('positions', 'mean', '.3f'),
+        Column('positions', 'range'),
     )
     return [layers, Table('Attention spike decoders', columns, weights)]
 

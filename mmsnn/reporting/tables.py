@@ -1,4 +1,4 @@
-"""Tables of an analysis: their numbers as text, and as bars."""
+"""Tables of an analysis, as text and with bars."""
 
 import math
 from dataclasses import dataclass
@@ -12,13 +12,12 @@ _PREFIXES = ((1e12, ' T'), (1e9, ' G'), (1e6, ' M'), (1e3, ' k'), (1, ''))
 
 
 def si(value: float) -> str:
-    """Return a number with four digits and a prefix, as ``'12.35 M'``.
+    """Return a number with four digits and a prefix, such as ``'12.35 M'``.
 
-    A number below 1000 has none; one below 1 has no smaller prefix, but an exponent
-    below 0.0001.
+    Numbers below 1000 have no prefix, and those below 0.0001 an exponent.
     """
     for factor, prefix in _PREFIXES:
-        # from there on, rounding to four digits gives the next prefix's 1
+        # from here on, rounding to four digits gives 1 with this prefix
         if abs(value) >= factor * 0.99995 and math.isfinite(value):
             return f'{value / factor:.4g}{prefix}'
     return f'{value:.4g}'
@@ -30,11 +29,11 @@ class Column:
 
     Attributes:
         name: Heading.
-        unit: Of its numbers.
-        format: ``''`` for text, and numbers as they are; a format spec, as ``'.3f'`` or
-            ``'.1%'``; or ``'si'`` for numbers such as ``12.35 M``.
-        bar: Whether the HTML report draws a bar at each number: its part of the
-            column's largest.
+        unit: Unit of the numbers.
+        format: ``''`` for text and unformatted numbers; a format specification, such as
+            ``'.3f'`` or ``'.1%'``; or ``'si'`` for numbers such as ``12.35 M``.
+        bar: Whether the HTML report draws a bar beside each number, relative to the
+            largest number of the column.
     """
 
     name: str
@@ -65,14 +64,14 @@ class Table:
     """A table.
 
     Attributes:
-        title: Over it.
+        title: Title above the table.
         columns: The columns.
-        rows: Their values.
-        notes: Under it, a line each.
+        rows: Values of each row.
+        notes: Lines below the table.
         bold_last: Whether the last row is a total.
 
     Raises:
-        ValueError: If a row has not as many values as there are columns.
+        ValueError: If the number of values in a row is not the number of columns.
     """
 
     title: str
@@ -91,7 +90,7 @@ class Table:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Whether each column holds numbers, and gaps, only."""
+        """Whether each column contains only numbers and gaps."""
         return tuple(
             all(isinstance(value, Real | None) for value in values)
             and any(value is not None for value in values)
@@ -115,10 +114,10 @@ class Table:
         ]
 
     def bars(self) -> list[list[float | None]]:
-        """Return the part of its column's largest number that each bar shows.
+        """Return the length of each bar relative to the largest number of its column.
 
-        A column without bars has None everywhere. What can't be shown is 0: gaps,
-        numbers below 0 or not finite, and a total, which is larger than all others.
+        It is None in columns without bars, and 0 for gaps, negative and non-finite
+        numbers, and totals.
         """
         rows = self.rows[:-1] if self.bold_last else self.rows
         largest = [
@@ -157,7 +156,7 @@ def _finite(value: Any) -> bool:
 
 
 def _part(value: Any, most: float) -> float:
-    """Return ``value / most``, 0 unless it is a share of ``most``."""
+    """Return ``value / most``, or 0 if it is not in (0, 1]."""
     return value / most if _finite(value) and 0 < value <= most else 0.0
 
 

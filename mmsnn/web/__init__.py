@@ -1,4 +1,4 @@
-"""The page of ``mmsnn serve``: what a model sees, fires and spends on a picture."""
+"""The page of ``mmsnn serve``: detections, spikes and energy for a picture."""
 
 from mmsnn._compat import require
 

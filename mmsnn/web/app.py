@@ -52,9 +52,9 @@ HEADERS = {
 
 
 class Page:
-    """The page and what it asks for.
+    """Handlers of the page and its requests.
 
-    One picture is computed at a time; each result has its own name and state.
+    One result is computed at a time; each has its own name and state.
 
     Args:
         models: The models to choose from.
@@ -100,7 +100,7 @@ class Page:
         return self.models[int(number)]
 
     def model(self, request: Request) -> Response:
-        """Return what the page shows of a model before a sample is chosen."""
+        """Return the part of the page about a model, with its samples."""
         served = self._served(request.path_params['model'])
         with self._computing:
             samples = len(served.samples)
@@ -122,9 +122,9 @@ class Page:
         return Response(picture, media_type='image/png')
 
     async def create(self, request: Request) -> Response:
-        """Measure a model on a file that is sent, or on a sample."""
+        """Measure a model on an uploaded file or on a sample."""
         if _is_foreign(request):
-            return PlainTextResponse('requests of other pages are refused', 403)
+            return PlainTextResponse('requests from other pages are refused', 403)
         content = bytearray()
         async for chunk in request.stream():
             content += chunk
@@ -200,16 +200,16 @@ def choose_sample(served: ServedModel, text: str) -> Mapping[str, Any]:
 
 
 def _is_foreign(request: Request) -> bool:
-    """Return whether a page of another site sends a request."""
+    """Return whether a request comes from a page of another site."""
     site = request.headers.get('sec-fetch-site', 'same-origin')
     origin = request.headers.get('origin')
-    # browsers that do not send the first header send the second one
+    # browsers without Sec-Fetch-Site send Origin
     other = origin is not None and urlsplit(origin).netloc != request.headers['host']
     return site not in ('same-origin', 'none') or other
 
 
 async def _explain(request: Request, error: Exception) -> Response:
-    """Answer a request that cannot be fulfilled with one line."""
+    """Return a one-line response to a request that cannot be fulfilled."""
     return PlainTextResponse(explain(error) or str(error), 422)
 
 
@@ -233,9 +233,9 @@ def make_app(models: Sequence[ServedModel], host: str = LOCAL[0]) -> Starlette:
 
     Args:
         models: The models to choose from, at least one.
-        host: The address to which the server is bound. Requests under other names than
-            this one and those of this machine are refused if it is one of the latter,
-            so that pages of other sites cannot reach the server.
+        host: The address to which the server is bound. If it is one of ``LOCAL``,
+            requests to any other host name are refused, so that pages of other sites
+            cannot reach the server.
 
     Raises:
         ValueError: If there are no models.

@@ -1,4 +1,4 @@
-"""The pictures of a result, by the names under which the page asks for them."""
+"""The pictures of a result, by the names with which the page requests them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -57,7 +57,7 @@ def _each_step(result: Result, query: Query) -> Figure:
     step, last = _number(query, 'steps', int, 1), len(found.detections)
     if not 1 <= step <= last:
         raise UserError(f'steps must be from 1 to {last}, but got {step}')
-    if image.values.ndim == 4:  # frames of events, of which it has seen these
+    if image.values.ndim == 4:  # event frames up to this time step
         image = replace(image, values=image.values[:step])
     return draw_boxes(
         found.detections[step - 1],
@@ -154,7 +154,7 @@ def render(name: str, result: Result, query: Query) -> bytes:
     Args:
         name: A name in ``FIGURES``.
         result: The result.
-        query: What the visitor has chosen: ``score``, ``layer``, ``step``, ``target``,
+        query: Choices of the visitor: ``score``, ``layer``, ``step``, ``target``,
             ``level``, ``gate``, ``steps``.
 
     Raises:

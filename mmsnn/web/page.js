@@ -1,4 +1,4 @@
-// Sends the chosen file, shows the result, and asks for its pictures anew when a
+// Sends the chosen file, shows the result, and requests its pictures again when a
 // slider or list changes. All numbers and pictures come from the server.
 'use strict';
 
@@ -67,8 +67,7 @@ async function analyse(query, body) {
   }
 }
 
-// The pictures of a section that depend on the changed control with a name; by default
-// all of them.
+// Loads the pictures of a section that depend on the control `name`, by default all.
 function refresh(section, name) {
   const query = choices(section);
   section.querySelectorAll('img[data-src]').forEach((img) => {
@@ -82,7 +81,7 @@ function refresh(section, name) {
   filterBoxes(section, Number(query.get('score')));
 }
 
-// What is chosen in a section; also shown beside the sliders.
+// Returns the choices in a section, and shows them beside the sliders.
 function choices(section) {
   const query = new URLSearchParams();
   section.querySelectorAll('[name]').forEach((control) => {

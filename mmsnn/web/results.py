@@ -1,4 +1,4 @@
-"""What is measured of a model on one picture or recording, and kept for its page."""
+"""Measurements of a model on one picture or recording, kept for the page."""
 
 import secrets
 import threading
@@ -36,7 +36,7 @@ from .served_models import ServedModel
 
 
 class _Input(OneImage):
-    """Records the input alone."""
+    """Records only the input."""
 
     def watch(self) -> Any:
         """Register no more hooks."""
@@ -45,12 +45,12 @@ class _Input(OneImage):
 
 @dataclass(frozen=True, eq=False)
 class EachStep:
-    """What a detector finds after each time step.
+    """Detections after each time step.
 
     Attributes:
         detections: The boxes after 1, 2, ..., T time steps.
-        stop: Time step at which it would stop.
-        rule: The rule of stopping.
+        stop: Time step at which the detector would stop early.
+        rule: Rule of early stopping.
     """
 
     detections: tuple[Detections, ...]
@@ -119,7 +119,7 @@ class Result:
         )
 
     def _keep(self, kind: str, key: Any, compute: Any) -> Any:
-        """Return what is computed; the last one of each kind is kept."""
+        """Return a cached value, or compute it; each kind keeps the latest value."""
         if self._kept.get(kind, (None,))[0] != key:
             self._kept[kind] = (key, compute())
         return self._kept[kind][1]
@@ -142,7 +142,7 @@ def measure(served: ServedModel, batch: Mapping[str, Any]) -> Result:
         UserError: If the model does not accept the sample.
     """
     model = served.model
-    # alone, so that only the network's own operations are counted
+    # on its own, so that only the network's operations are counted
     with OperationCounter(model) as counter:
         predict(model, deepcopy(batch))
     with _Input(model) as seen:
@@ -190,7 +190,7 @@ class Results:
     """The latest results, by names that cannot be guessed.
 
     Args:
-        limit: Number of results that are kept.
+        limit: Maximum number of results to keep.
     """
 
     def __init__(self, limit: int = 32) -> None:
@@ -208,6 +208,6 @@ class Results:
         return name
 
     def get(self, name: str) -> Result | None:
-        """Return the result of a name; None if there is none or no longer."""
+        """Return the result with a name; None if it is unknown or expired."""
         with self._lock:
             return self._results.get(name)

@@ -102,7 +102,7 @@ class ServedModel:
 
     @cached_property
     def samples(self) -> Sequence[Mapping[str, Any]]:
-        """Batches of one sample each: of the test set, else the bundled files.
+        """Batches of one sample each, from the test set or else the bundled files.
 
         Raises:
             UserError: If they do not fit the model.

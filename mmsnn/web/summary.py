@@ -1,4 +1,4 @@
-"""What the page writes about a result: headline, tables, choices, and its JSON."""
+"""Texts of a result: headline, tables, choices and JSON."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +16,13 @@ from mmsnn.version import __version__
 from .results import Result
 
 MAX_TARGETS = 10
-"""Boxes and classes that Grad-CAM offers."""
+"""Maximum numbers of boxes and classes to choose from for Grad-CAM."""
 
 NAMED_SCORE = (Column('class'), Column('score', format='.3f', bar=True))
 
 
 def headline(result: Result) -> dict[str, str]:
-    """Return the few numbers that matter most, by what they are."""
+    """Return the most important numbers, by name."""
     energy, twin = (x.total.energy_pj for x in (result.energy, result.twin))
     found = {'Prediction': f'{1000 * result.seconds:.0f} ms'}
     if (window := _window(result)) is not None:
@@ -70,7 +70,7 @@ def name_of(result: Result, label: int) -> str:
 
 
 def targets(result: Result) -> list[tuple[str, str]]:
-    """Return what Grad-CAM can explain: values of ``target``, and their texts."""
+    """Return the choices for Grad-CAM: values of ``target``, and their texts."""
     found = result.prediction
     if isinstance(found, ClassScores):
         return [
@@ -111,7 +111,7 @@ def firing_table(result: Result) -> Table | None:
 
 
 def energy_tables(result: Result) -> tuple[Table, Table]:
-    """Return the energy by parts, and at other costs of an operation."""
+    """Return the energy by parts, and with other energy models."""
     parts = part_table(result.energy, result.twin)
     return parts, costs_table(result.operations, CountingRules())
 

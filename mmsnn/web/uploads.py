@@ -1,4 +1,4 @@
-"""Pictures and recordings that visitors send, checked and limited in size."""
+"""Uploaded pictures and recordings, checked and limited in size."""
 
 import tempfile
 import warnings
@@ -24,11 +24,11 @@ def read_upload(served: ServedModel, content: bytes) -> Mapping[str, Any]:
     """Return the batch of a picture or recording.
 
     Args:
-        served: The model; its config decides which of them it takes.
-        content: The file that was sent.
+        served: The model; its config determines whether it takes recordings.
+        content: The uploaded file.
 
     Raises:
-        UserError: If it is neither, is damaged or too large.
+        UserError: If the file is of another kind, damaged or too large.
     """
     if len(content) > MAX_BYTES:
         raise UserError(
@@ -52,11 +52,11 @@ def save_picture(content: bytes, path: Path) -> None:
     """Decode a picture and save it as an RGB PNG, upright and without metadata.
 
     Args:
-        content: The file that was sent.
-        path: The file that is written.
+        content: The uploaded file.
+        path: The file to write.
 
     Raises:
-        UserError: If it is no picture of a known format, damaged or too large.
+        UserError: If it is not a picture in a known format, damaged or too large.
     """
     try:
         with warnings.catch_warnings():
@@ -71,14 +71,14 @@ def save_picture(content: bytes, path: Path) -> None:
             )
         picture.draft('RGB', (MAX_SIDE, MAX_SIDE))
         picture.load()
+        upright = ImageOps.exif_transpose(picture).convert('RGB')
+    except UserError:
+        raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise UserError(
             f'the file is not a picture that can be read: {", ".join(FORMATS)}'
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError('the picture is damaged') from error
-    upright = ImageOps.exif_transpose(picture).convert('RGB')
     upright.thumbnail((MAX_SIDE, MAX_SIDE))
     upright.save(path, 'PNG')

@@ -42,6 +42,29 @@ def test_two_layers_to_the_last_accumulation() -> None:
     assert operations.parameters == 19
 
 
+def test_images_of_different_sizes() -> None:
+    """Neurons that all fire at every step, and a batch in which they are not called."""
+
+    class Model(TwoLayers):
+        def forward(self, image: Tensor) -> Tensor:
+            return image if image.shape[-1] == 1 else super().forward(image)
+
+    images = [torch.ones(1, 1, side, side) for side in (1, 4, 8)]
+    (neuron,) = count(Model(), *images).neurons
+    assert neuron.spikes_out == (0, 32, 128)
+    assert neuron.updates == (32 + 128) / 3
+    assert neuron.firing_rate == 1
+
+
+def test_product_of_activations_has_no_weights() -> None:
+    class Model(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.baddbmm(torch.zeros(3, 3), x[0], x[0].mT)
+
+    (layer,) = count(Model(), torch.rand(1, 2, 3, 5)).layers
+    assert (layer.weights, layer.mean.dense) == (0, 2 * 3 * 5 * 3)
+
+
 def test_integer_spikes_cost_their_value() -> None:
     """Values {0, 1, 2, 3}, as of two ADD merges: k accumulations for a spike k."""
     x = torch.tensor([[0.0, 1, 2], [3, 0, 0], [0, 0, 1]])[None, None]

@@ -165,6 +165,8 @@ def test_frames_of_events_are_multiplied_unless_told_otherwise() -> None:
     values = encoder(frames, encoder='values').parts[0]
     assert values.macs == 0
     assert values.accumulations == pytest.approx(frames.mean().item() * dense)
+    both = encoder(frames, encoder='values', integer='mac').parts[0]
+    assert (both.macs, both.accumulations) == (dense, 0)
     # spikes are spikes
     assert encoder((frames > 1).float()).parts[0].macs == 0
 
@@ -204,7 +206,7 @@ def test_detector_beside_the_one_without_spikes() -> None:
         ('SG', 3.1, 0.1, (), 'Zhang et al. 2023; Eq. 19; value k costs k; norms: '
          'folded; potentials: not counted; memory access: not counted'),
         ('GAC', 4.6, 0.9, ('exact', 'values', 'mac', False, False, True, True),
-         'Horowitz; norms: counted; spike meets'),
+         'Horowitz; norms: counted; per spike and weight'),
     ],
 )  # fmt: skip
 def test_assumptions_stand_beside_the_number(
@@ -215,7 +217,7 @@ def test_assumptions_stand_beside_the_number(
     found = ' / '.join(estimate.assumptions)
     for part in told.split('; '):
         assert part in found
-    assert f'{mac_pj} pJ a MAC' in found
-    assert f'{accumulation_pj} pJ an accumulation' in found
+    assert f'{mac_pj} pJ per MAC' in found
+    assert f'{accumulation_pj} pJ per accumulation' in found
     assert energy_pj(10, 5, costs) == 10 * mac_pj + 5 * accumulation_pj
     assert energy_pj(10, 5, EnergyModel('mine', 2.0, 0.5, 'a guess')) == 22.5

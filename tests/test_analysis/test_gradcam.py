@@ -78,6 +78,13 @@ def test_weights_of_channels_are_means_over_places() -> None:
     assert compute_cam(activations, -gradients).tolist() == [[[0.0, 1.0]]]
 
 
+def test_layer_that_is_named_twice() -> None:
+    model = Known('folded').eval()
+    with GradCAM(model, ['features', 'features']) as cam:
+        (layer,) = cam.result(model(torch.ones(N, T, C, H, W))[0, 0])
+    assert layer.name == 'features'
+
+
 def test_scores_and_layers_that_do_not_fit() -> None:
     model = Known('folded').eval()
     frames = torch.ones(N, T, C, H, W)
@@ -156,5 +163,7 @@ def test_picture_without_boxes(detector, tmp_path) -> None:
     model, _ = detector
     Image.new('RGB', (128, 128)).save(tmp_path / 'black.png')
     (batch,) = make_file_batches(load_config(CONFIG), [tmp_path / 'black.png'])
-    with pytest.raises(ValueError, match='no box'):
+    with pytest.raises(ValueError, match='no box of class 3'):
         explain_prediction(model, batch, category=3)
+    with pytest.raises(ValueError, match='no box with index 0'):
+        explain_prediction(model, batch)

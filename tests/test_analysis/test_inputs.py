@@ -105,6 +105,14 @@ def test_noise_is_of_the_configs_size(name: str, shape: tuple[int, ...]) -> None
     assert batch['inputs'][0].shape == shape
 
 
+def test_size_is_width_first_as_in_mmcv() -> None:
+    cfg = config(CIFAR)
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline.insert(0, dict(type='CenterCrop', crop_size=(24, 16)))
+    (batch,) = make_batches(cfg, RANDOM, 1)
+    assert batch['inputs'][0].shape == (3, 16, 24)
+
+
 def test_noise_depends_on_the_seed_only() -> None:
     cfg = config(CLASSIFIER)
 
@@ -172,9 +180,9 @@ def test_fewer_images_than_asked_for(
     [
         (TWO_STAGES, None, 'data/coco/.*does not exist'),
         (EVENTS, None, 'data/dvs128_gesture/.*does not exist'),
-        (EVENTS, 'images', 'is for event frames'),
-        (EVENT_DETECTOR, 'images', 'is for event frames'),
-        (CLASSIFIER, 'empty', r'empty. holds no image: .* \.bmp, .*\.webp'),
+        (EVENTS, 'images', 'takes event frames'),
+        (EVENT_DETECTOR, 'images', 'takes event frames'),
+        (CLASSIFIER, 'empty', r'empty. contains no images: .* \.bmp, .*\.webp'),
         (CLASSIFIER, 'nowhere', 'nowhere. does not exist'),
         (CLASSIFIER, 'images/b.png', r'b\.png. is not a folder'),
         (DETECTOR, 'broken', r'b\.png. cannot be decoded'),

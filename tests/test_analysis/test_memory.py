@@ -3,8 +3,9 @@
 import torch
 
 from mmsnn.analysis import estimate_memory
+from mmsnn.models.neurons import ILIF
 
-from .nets import TwoLayers, count
+from .nets import Holder, TwoLayers, count
 
 
 def test_two_layers_by_hand() -> None:
@@ -22,3 +23,9 @@ def test_two_layers_by_hand() -> None:
     assert estimate_memory(operations).energy_pj('sram-8kB') == 1.25 * total
     halved = estimate_memory(operations, word_bits=16).total.total_bytes
     assert halved == (total - 8) / 2 + 8
+
+
+def test_integers_take_as_many_bits_as_the_largest() -> None:
+    operations = count(Holder(ILIF(2, max_value=4)), torch.rand(2, 1, 4, 4))
+    (neuron,) = estimate_memory(operations).layers
+    assert neuron.outputs_bytes == 16 * 3 / 8

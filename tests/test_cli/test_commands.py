@@ -14,7 +14,7 @@ import pytest
 
 import mmsnn
 from mmsnn.cli.common import parser as parsers
-from mmsnn.cli.common.reports import command_line
+from mmsnn.cli.common.reports import command_line, versions
 from mmsnn.cli.main import COMMANDS, make_parser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -209,3 +209,9 @@ def test_the_command_in_reports(
     words = ['energy', 'x.py'] if 'tools' not in start else []
     monkeypatch.setattr(sys, 'argv', [start, *words])
     assert command_line() == expected
+
+
+def test_versions_without_an_optional_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 'mmpretrain' in versions()
+    monkeypatch.setitem(sys.modules, 'mmpretrain', None)
+    assert 'mmpretrain' not in versions()

@@ -53,7 +53,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: Table('x', (Column('a'), Column('b')), ((1,),)), 'ValueError: ... 2 columns, but a row has 1 values'),
     (lambda: pictures('a', 'a'), 'ValueError: ... must be unique'),
     (lambda: pictures('html'), 'ValueError: ... must be unique'),
-    (lambda: to_plain([object()]), 'TypeError: object has no form in JSON'),
+    (lambda: to_plain([object()]), 'TypeError: object cannot be converted to JSON'),
 ]  # fmt: skip
 
 

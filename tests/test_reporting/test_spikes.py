@@ -126,6 +126,13 @@ def test_firing_maps() -> None:
         assert axes.get_xlim() == (0, 26) and axes.get_ylim() == (32, 0)
 
 
+def test_firing_maps_of_integer_neurons() -> None:
+    spikes = np.full((T, C, H, W), 3, np.int16)
+    figure = draw_firing_maps(LayerSpikes('a.b', spikes, ()), make_image())
+    limits = {axes.images[-1].get_clim() for axes in figure.axes[2:] if axes.images}
+    assert limits == {(0, 3)}
+
+
 def test_neurons_without_places() -> None:
     assert draw_raster(make_layer((T, C))).axes[0].get_ylabel().startswith('neuron')
 

@@ -32,7 +32,7 @@ def test_report(call_tool: Call, folder: Path) -> None:
     assert early['num_steps'] == pytest.approx(mean)
     assert steps[1]['each_pj'] < early['each_pj'] < steps[3]['each_pj'] or mean == 4
     assert steps[3]['metrics']['coco/bbox_mAP'] > steps[0]['metrics']['coco/bbox_mAP']
-    assert 'stopping early' in printed.out and 'IoU >= 0.5' in printed.out
+    assert 'early stopping' in printed.out and 'IoU >= 0.5' in printed.out
     assert Path('out/anytime.png').stat().st_size > 1000
 
 

@@ -67,7 +67,7 @@ def test_few_samples_are_said(call_tool: Call, folder: Path) -> None:
     cfg.write_text(text, encoding='utf-8')
     options = ['--num-images', 1, '--channels', 1]
     _, printed = measure(call_tool, TOOL, cfg, *options)
-    assert 'of the positions are alone with their history' in printed.out
+    assert 'of the positions have a unique history' in printed.out
     assert 'untrained' in printed.out
 
 

@@ -47,7 +47,7 @@ def test_report_of_a_checkpoint(call_tool: Call, config: Path) -> None:
     assert found['facts']['Checkpoint'] == str(checkpoint)
     shown = printed.out
     assert f'{total["energy_pj"]:.3e}' in shown
-    for text in ('Assumptions', '3.1 pJ a MAC', 'Eq. 19', 'norms: folded', 'Memory'):
+    for text in ('Assumptions', '3.1 pJ per MAC', 'Eq. 19', 'norms: folded', 'Memory'):
         assert text in shown
     for name in ('report.json', 'report.html', 'parts.png', 'layers.png'):
         assert Path('out', name).stat().st_size > 1000

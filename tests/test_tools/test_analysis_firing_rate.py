@@ -78,7 +78,7 @@ def test_batch_statistics_wake_an_untrained_network(
     assert any('--batch-stats' in note for note in asleep['assumptions'])
     assert any('batch of up to 2 images' in note for note in awake['assumptions'])
     # blocks that exchange analog values
-    assert any('have no rate' in note for note in awake['assumptions'])
+    assert any('no firing rate' in note for note in awake['assumptions'])
     assert 'Residual blocks' not in printed.out
     assert not Path('out/blocks.png').exists()
 

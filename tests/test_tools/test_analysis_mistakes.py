@@ -25,27 +25,27 @@ benchmark {SPIKING} --checkpoint none.pth | checkpoint 'none.pth' does not exist
 benchmark {SPIKING} --task dataloader --dataset-type train --cfg-options \
 train_dataloader.batch_sampler=None train_dataloader.drop_last=True \
 train_dataloader.batch_size=8 | train_dataloader drops its last batch of 8, and has no other: the data set has 3
-spikes {att} --layer backbone.stem.neurons | begins with 'backbone.stem.neurons'; close to \
-it are ... 'backbone.stem.neuron'
-spikes {att} --layer backbone.stem --neuron 1 2 | indices below (16, 8, 8), but got (1, 2)
+spikes {att} --layer backbone.stem.neurons | begins with 'backbone.stem.neurons'; \
+similar names: ... 'backbone.stem.neuron'
+spikes {att} --layer backbone.stem --neuron 1 2 | must be below (16, 8, 8), but got (1, 2)
 spikes {att} --traces 0 | traces
 spikes {ANN} --random 64 | RetinaNet has no spiking neurons
 spikes {ANN} --random 64 --list-layers | RetinaNet has no spiking neurons
 coding_dynamics {ANN} --random 64 | config '{ANN}': RetinaNet has no spiking backbone (a \
 module derived from ... SpikingBackbone)
-coding_dynamics {direct} --compare --random | are compared with direct coding of the same
+coding_dynamics {direct} --compare --random | compare needs an encoder that weights its spikes
 coding_dynamics {gated} --levels 0 --random | levels must be 1 to 255, but got 0
 coding_dynamics {gated} --channels 0 | --channels must be at least 1, but got 0
 coding_dynamics {rate} --random | the images do not pass the model (backbone.stem, \
 RateStem) ... intensities in [0, 1]
 energy {att} --costs TPU | one of SG, GAC
-energy {att} --mac-pj 1 | belong together
+energy {att} --mac-pj 1 | must be given together
 energy {att} --mac-pj 1 --ac-pj 1 --costs SG | without --costs
 energy {att} --mac-pj -1 --ac-pj 1 | mac_pj ... -1
 energy {att} --images {bad}/empty | {bad}/empty
 energy {att} {bad}/other.pth --random | {bad}/other.pth
 firing_rate {plain} --random 32 | ImageClassifier has no spiking neurons
-firing_rate {direct} --images {bad}/empty | holds no image
+firing_rate {direct} --images {bad}/empty | contains no images
 firing_rate {t1} --random 32 --num-images 1 --batch-stats | norm \
 'backbone.stages.3.0.branch.0.norm' ... at least 2 images per batch (--batch-size
 gradient_flow {t1} --random 32 --num-images 1 | norm \
@@ -73,17 +73,17 @@ COCO_ERRORS = """
 {bad}/score.json out | must be a finite number, but got '1'
 {bad}/box.json out | bbox of detection 0 must be four finite
 {bad}/found.json out --score-thr 0.99 | no detection with a score of 0.99 or more
-{bad}/found.json out --areas 3 2 1 | --areas must be three rising areas
+{bad}/found.json out --areas 3 2 1 | --areas must be three increasing areas
 {bad}/found.json out --ann none.json | none.json: does not exist
 {bad}/found.json out --ann {bad}/found.json | found.json: must hold an object with images, annotations and categories
 {bad}/found.json out --ann {bad}/objectless.json | annotations '{bad}/objectless.json' contain no objects
 """
 CONFUSION = """
-none.pkl | 'none.pkl' do not exist: tools/test.py --out
+none.pkl | 'none.pkl' do not exist: mmsnn test --out
 {bad}/bare.pth | predictions '{bad}/bare.pth' must end in .pkl or .pickle
 {bad}/broken.pkl | broken.pkl' cannot be read:
 {bad}/path.pkl | path.pkl' holds pathlib.
-{bad}/dict.pkl | are not what tools/test.py --out dumps
+{bad}/dict.pkl | are not those of mmsnn test --out
 {bad}/none.pkl | none.pkl' are empty
 {bad}/other.pkl | are not a classifier's: pred_label or gt_label is missing
 {bad}/detector.pkl | are not a detector's: img_id or

@@ -65,7 +65,7 @@ def test_flops_of_a_spiking_classifier(call_tool: Call) -> None:
     assert 'Input shape: 3x8x8\n' in printed
     assert 'backbone.stages.0.0' in printed
     assert 'this is the dense count' in errors
-    assert 'energy.py' in errors
+    assert 'mmsnn energy' in errors
     assert 'Unsupported operator' not in printed + errors
 
 

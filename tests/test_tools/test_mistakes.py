@@ -102,7 +102,7 @@ resnet {SPIKING} none.pth out.pth | checkpoint 'none.pth' does not exist
 resnet {SPIKING} {bad}/other.pth {bad}/other.pth/x | /x': nothing can be written
 resnet {ANN} {bad}/other.pth out.pth | the model's backbone must be a spiking ResNet, but \
 it is ResNet
-resnet {bad}/bare.py {bad}/other.pth out.pth | config '{bad}/bare.py' does not define model
+resnet {bad}/bare.py {bad}/other.pth out.pth | config '{bad}/bare.py' defines no model
 resnet {bad}/type.py {bad}/other.pth out.pth | '{bad}/type.py' cannot be built: KeyError:
 resnet {bad}/depth.py {bad}/other.pth out.pth | config '{bad}/depth.py' cannot be built:
 """

@@ -159,7 +159,7 @@ def test_an_existing_file_stays(
 ) -> None:
     out = tmp_path / 'out.pth'
     out.write_text('mine')
-    assert fail_tool(TOOL, SPIKING, resnet18, out) == f"'{out}' exists already"
+    assert fail_tool(TOOL, SPIKING, resnet18, out) == f"'{out}' already exists"
     assert out.read_text() == 'mine'
 
 

@@ -92,7 +92,7 @@ def test_numbers_are_those_of_the_detector(result: str) -> None:
     assert found['each_step']['stop'] in (2, 3, 4)
     spiking, twin = found['energy_total'], found['energy_without_spikes']
     assert spiking['energy_pj'] < twin['energy_pj']
-    assert any('3.1 pJ a MAC' in line for line in found['assumptions'])
+    assert any('3.1 pJ per MAC' in line for line in found['assumptions'])
 
 
 def picture(address: str) -> np.ndarray:
@@ -177,6 +177,7 @@ BROKEN = {
     'a half': PICTURES[0].read_bytes()[:3000],
     'other format': encoded('TIFF'),
     'too many pixels': encoded('PNG', (10_000, 5_001)),
+    'damaged metadata': encoded('PNG', exif=b'Exif\0\0nothing'),
 }
 
 

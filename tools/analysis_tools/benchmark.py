@@ -1,4 +1,4 @@
-"""Measure speeds; the same as ``mmsnn benchmark``."""
+"""Measure the speed; the same as ``mmsnn benchmark``."""
 
 import sys
 from pathlib import Path

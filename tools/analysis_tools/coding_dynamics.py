@@ -1,4 +1,4 @@
-"""Measure the dynamics of an encoder; the same as ``mmsnn coding-dynamics``."""
+"""Measure coding dynamics of an encoder; the same as ``mmsnn coding-dynamics``."""
 
 import sys
 from pathlib import Path

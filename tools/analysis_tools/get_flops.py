@@ -1,4 +1,4 @@
-"""Count multiply-accumulates; the same as ``mmsnn flops``."""
+"""Count dense operations; the same as ``mmsnn flops``."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Show how gradients flow; the same as ``mmsnn gradient-flow``."""
+"""Show gradients layer by layer; the same as ``mmsnn gradient-flow``."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Draw what layers do for an image; the same as ``mmsnn spikes``."""
+"""Draw spikes and attention for an image; the same as ``mmsnn spikes``."""
 
 import sys
 from pathlib import Path

@@ -176,7 +176,7 @@ def main() -> None:
         description='Print the tables of docs/gradient_flow.md',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument('--seeds', type=int, default=3, help='how many networks a cell')
+    parser.add_argument('--seeds', type=int, default=3, help='networks per cell')
     seeds = parser.parse_args().seeds
     if seeds < 1:
         parser.error(f'--seeds must be at least 1, but got {seeds}')

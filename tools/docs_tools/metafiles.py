@@ -1,8 +1,8 @@
 """Write ``metafile.yml`` of each folder of configs, and ``model-index.yml``.
 
-MIM and MMEngine's hub read them. What a model is and what its paper reports come from
-the tables of the folder's README, what has been measured here from the project's README
-and ``docs/classification.md``. Usage:
+MIM and MMEngine's hub read them. Descriptions and reported numbers come from the tables
+of the folder's README, measured numbers from the project's README and
+``docs/classification.md``. Usage:
     python tools/docs_tools/metafiles.py
 """
 

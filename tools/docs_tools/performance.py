@@ -1,6 +1,6 @@
 """Write the tables and the plot of docs/performance.md from docs/benchmarks.
 
-Each of its files is what a script of benchmarks saved with --json.
+Each of its files was saved by a script in benchmarks with --json.
 
 Usage:
     python tools/docs_tools/performance.py
@@ -59,7 +59,7 @@ def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
         if result['machine'] != first:
             raise ValueError(
                 f'{name}.json and {BENCHMARKS[0]}.json are of different machines or '
-                'versions: run all of benchmarks on one'
+                'versions: run all benchmarks on one'
             )
     return results
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Ship the weights of a trained detector in mmsnn/weights.
+"""Write the weights of a trained detector to mmsnn/weights.
 
     python tools/docs_tools/shipped_weights.py CONFIG CHECKPOINT
 
 The file holds the weights in fp16 and, under ``meta``, the classes, the seed, the
-SHA-256 of the annotations and the mAP that ``mmsnn test`` measures for it. The command
-takes it where no checkpoint is given.
+SHA-256 of the annotations and the mAP that ``mmsnn test`` measures. Commands use the
+file if no checkpoint is given.
 """
 
 import argparse

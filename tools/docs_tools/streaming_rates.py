@@ -1,6 +1,6 @@
 """Write the table of docs/streaming.md from docs/benchmarks/streaming.json.
 
-The file is what benchmarks/streaming.py saved with --json.
+The file was saved by benchmarks/streaming.py with --json.
 
 Usage:
     python tools/docs_tools/streaming_rates.py

@@ -158,15 +158,14 @@ class CodingDynamics(Collector):
             raise ValueError(
                 f'{type(self.model).__name__} has no spiking backbone (a module '
                 'derived from mmsnn.models.backbones.base.SpikingBackbone) whose stem '
-                'spikes or emits currents, and so no encoder'
+                'emits spikes or currents'
             )
         graded = any(record.values == 'graded' for _, record in self._records)
         if check_bool('compare', compare) and not graded:
             found = ', '.join(record.coding for _, record in self._records)
             raise ValueError(
-                'only encoders that weigh their spikes (gated attention coding) are '
-                'compared with direct coding of the same weights, but the encoder is '
-                f'{found}'
+                'compare needs an encoder that weights its spikes (gated attention '
+                f'coding), but got {found}'
             )
 
     def _add(self, name: str, backbone: SpikingBackbone, compare: bool) -> None:
@@ -199,7 +198,7 @@ class CodingDynamics(Collector):
 
     def _hook(self, record: '_Record') -> Callable[[nn.Module, object, Tensor], None]:
         def watch(module: nn.Module, inputs: object, output: Tensor) -> None:
-            # neurons may get unfolded time steps and images, pooling needs them folded
+            # neurons may return [T, N, ...], but pooling needs [T * N, ...]
             folded = output.detach().flatten(0, -4)
             folded = record.shrink(folded) if record.shrink else folded
             x = steps_and_images(folded, record.num_steps)
@@ -216,7 +215,7 @@ class CodingDynamics(Collector):
             RuntimeError: If the encoder has not processed any image.
         """
         if not all(record.num_images for _, record in self._records):
-            raise RuntimeError('no image has passed the encoder yet')
+            raise RuntimeError('CodingDynamics has seen no forward pass')
         return Coding(tuple(record.result() for _, record in self._records))
 
 

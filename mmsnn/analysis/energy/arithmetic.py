@@ -115,6 +115,10 @@ def _addmm(args: Sequence[Any], out: Tensor) -> Arithmetic:
     return _matrix(args[1], args[2], out)
 
 
+def _baddbmm(args: Sequence[Any], out: Tensor) -> Arithmetic:
+    return _bmm(args[1:], out)
+
+
 def is_binary(x: Tensor) -> bool:
     """Return whether all values are 0 or 1."""
     return bool(((x == 0) | (x == 1)).all())
@@ -147,7 +151,7 @@ ARITHMETIC: dict[Any, Callable[[Sequence[Any], Any], Arithmetic | None]] = {
     aten.mm: _mm,
     aten.bmm: _bmm,
     aten.addmm: _addmm,
-    aten.baddbmm: _addmm,
+    aten.baddbmm: _baddbmm,
     aten.mul: _product,
     aten.addcmul: _addcmul,
     aten.native_batch_norm: _norm,

@@ -36,7 +36,7 @@ class EnergyModel:
     def __str__(self) -> str:
         """Return the numbers and their source."""
         return (
-            f'{self.name}: {self.mac_pj:g} pJ a MAC, {self.accumulation_pj:g} pJ an '
+            f'{self.name}: {self.mac_pj:g} pJ per MAC, {self.accumulation_pj:g} pJ per '
             f'accumulation ({self.source})'
         )
 
@@ -86,8 +86,8 @@ class CountingRules:
             ``'exact'``: one accumulation per spike and weight applied to it; padding
             and strides reduce their number.
         encoder: ``'mac'``: the encoder's input is multiplied unless it is binary, as
-            with rate coding. ``'values'``: integers, such as event frames, are
-            accumulated in the encoder as well.
+            with rate coding. ``'values'``: integers, such as event frames, are counted
+            in the encoder as in other layers, see ``integer``.
         integer: ``'accumulations'``: a spike of value k costs k accumulations.
             ``'mac'``: inputs with integers other than 0 and 1 (after an ADD merge) are
             multiplied.
@@ -123,24 +123,24 @@ class CountingRules:
     def __iter__(self) -> Iterator[str]:
         """Yield the rules as sentences."""
         yield (
-            'an accumulation for each weight that a spike meets'
+            'one accumulation per spike and weight applied to it'
             if self.spikes == 'exact'
             else 'accumulations are dense operations x mean of the input (Eq. 19)'
         )
-        yield 'an analog input is multiplied: MACs'
+        yield 'analog inputs are multiplied: MACs'
         yield (
             'an integer spike of value k costs k accumulations'
             if self.integer == 'accumulations'
             else 'integers other than 0 and 1 are multiplied: MACs'
         )
         yield (
-            'the encoder and the decoders multiply whatever is not a spike in {0, 1}'
+            'encoder and decoders multiply all inputs other than spikes in {0, 1}'
             if self.encoder == 'mac'
-            else 'the encoder accumulates integers; the decoders multiply them'
+            else 'the encoder counts integers like other layers, decoders multiply them'
         )
         for name, text in (
-            ('projections', "shortcuts' convolutions"),
-            ('products', 'element-wise products of encoder and decoders'),
+            ('projections', 'convolutions on shortcuts'),
+            ('products', 'element-wise products in encoders and decoders'),
             ('neuron_updates', 'updates of membrane potentials'),
             ('norms', 'norms'),
         ):

@@ -102,7 +102,7 @@ def estimate_memory(operations: Operations, word_bits: int = 32) -> MemoryEstima
             layer.name,
             layer.part,
             layer.weights * layer.steps * word_bits / 8,
-            layer.inputs * _bits(layer, word_bits) / 8,
+            layer.inputs * _input_bits(layer, word_bits) / 8,
             layer.outputs * word_bits / 8,
             0.0,
         )
@@ -115,7 +115,7 @@ def estimate_memory(operations: Operations, word_bits: int = 32) -> MemoryEstima
             neuron.part,
             0.0,
             neuron.updates * word_bits / 8,
-            neuron.updates / 8,
+            neuron.updates * _spike_bits(neuron.max_spikes, word_bits) / 8,
             2 * neuron.updates * word_bits / 8,
         )
         for neuron in operations.neurons
@@ -123,7 +123,9 @@ def estimate_memory(operations: Operations, word_bits: int = 32) -> MemoryEstima
     return MemoryEstimate(tuple(layers), word_bits)
 
 
-def _bits(layer: LayerOperations, word_bits: int) -> int:
-    if layer.values == 'analog':
-        return word_bits
-    return min(word_bits, max(1, math.ceil(math.log2(layer.peak + 1))))
+def _input_bits(layer: LayerOperations, word_bits: int) -> int:
+    return word_bits if layer.values == 'analog' else _spike_bits(layer.peak, word_bits)
+
+
+def _spike_bits(largest: float, word_bits: int) -> int:
+    return min(word_bits, max(1, math.ceil(math.log2(largest + 1))))

@@ -257,8 +257,12 @@ class OperationCounter(Collector):
                 missed = [ImageOperations()] * (self._num_images - len(tally.images))
                 tally.images += missed
             for name, spikes in self._batch_spikes.items():
-                self._spikes.setdefault(name, []).extend(spikes)
-            self._updates.update(self._batch_updates)
+                silent = [0.0] * (self._num_images - n)
+                self._spikes.setdefault(name, silent).extend(spikes)
+                updates = n * self._batch_updates[name]
+                self._updates[name] = self._updates.get(name, 0.0) + updates
+            for counts in self._spikes.values():
+                counts += [0.0] * (self._num_images - len(counts))
         self._batch, self._batch_spikes, self._batch_updates = {}, {}, {}
 
     def _stop_watching(self) -> None:
@@ -325,6 +329,7 @@ class OperationCounter(Collector):
             part=self._parts[name],
             num_steps=neuron.num_steps,
             leaky=neuron.decay() is not None,
-            updates=self._updates[name],
+            updates=self._updates[name] / self._num_images,
+            max_spikes=getattr(neuron, 'max_value', 1),
             spikes_out=tuple(self._spikes[name]),
         )

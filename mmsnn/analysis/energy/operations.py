@@ -126,7 +126,9 @@ class NeuronOperations:
         part: See :func:`mmsnn.analysis.find_parts`.
         num_steps: Number of time steps T.
         leaky: Whether the potential is multiplied at every time step (LIF, PLIF).
-        updates: Updates of membrane potentials per image: neurons times time steps.
+        updates: Mean number of updates of membrane potentials per image: neurons times
+            time steps.
+        max_spikes: Largest number of spikes per time step: 1, or D of integer neurons.
         spikes_out: Number of spikes of each image.
     """
 
@@ -135,6 +137,7 @@ class NeuronOperations:
     num_steps: int
     leaky: bool
     updates: float
+    max_spikes: int
     spikes_out: tuple[float, ...]
 
     @property

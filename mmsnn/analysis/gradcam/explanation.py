@@ -60,7 +60,7 @@ def explain_prediction(
     """
     if None not in (category, box):
         raise UserError(
-            f'a class or a box is explained, but got class {category} and box {box}'
+            f'give a class or a box, but got class {category} and box {box}'
         )
     with GradCAM(model, layers) as cam, torch.enable_grad():
         target = find_target(cam.model, batch, category, box)

@@ -1,7 +1,7 @@
 """Maps of Grad-CAM of layers, at each time step.
 
 pytorch-grad-cam, the usual library, stretches every map to [0, 1], so that those of
-different time steps cannot be compared or averaged, and takes ``[T, N, C, H, W]`` for
+different time steps cannot be compared or averaged, and takes ``[T, N, C, H, W]`` to be
 volumes.
 """
 
@@ -81,7 +81,8 @@ class GradCAM(OneImage):
         self, model: nn.Module, layers: str | Sequence[str], image: int = 0
     ) -> None:
         super().__init__(model, image)
-        self.layers = (layers,) if isinstance(layers, str) else tuple(layers)
+        names = (layers,) if isinstance(layers, str) else layers
+        self.layers = tuple(dict.fromkeys(names))
         modules = dict(self.model.named_modules())
         missing = [name for name in self.layers if name not in modules]
         if missing or not self.layers:

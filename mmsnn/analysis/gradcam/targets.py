@@ -38,7 +38,7 @@ def find_target(
     """
     if not _detects(model):
         if box is not None:
-            raise UserError('a classifier has no boxes, but a box was asked for')
+            raise UserError('a classifier has no boxes, but a box was requested')
         data = model.data_preprocessor(batch, False)
         (logits,) = model(data['inputs'], data.get('data_samples'), mode='tensor')
         if category is not None and not 0 <= category < len(logits):
@@ -74,7 +74,9 @@ def _choose_boxes(sample: Any, category: int | None, box: int | None) -> Target:
         index = box or 0
         chosen = [index] if 0 <= index < len(labels) else []
     if not chosen:
-        wanted = f'with index {box}' if category is None else f'of class {category}'
+        wanted = f'of class {category}'
+        if category is None:
+            wanted = f'with index {box or 0}'
         raise UserError(
             f'the image has no box {wanted}: the detector found {len(labels)} boxes, '
             f'of the classes {sorted({*labels})}'

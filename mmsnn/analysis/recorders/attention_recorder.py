@@ -110,9 +110,8 @@ class AttentionCapture(OneImage):
         super().__init__(model, image)
         if not has_attention(self.model):
             raise ValueError(
-                f'{type(model).__name__} has no attention to look at: neither '
-                'attention spike decoders (ASD) nor a gated attention stem with '
-                'temporal=True'
+                f'{type(model).__name__} has neither attention spike decoders (ASD) '
+                'nor a gated attention stem with temporal=True'
             )
         named = list(self.model.named_modules())
         self.decoders = [(name, m) for name, m in named if _is_attention_decoder(m)]

@@ -64,8 +64,8 @@ class OneImage(Collector):
         self._batch_size = len(batch)
         if self.image >= self._batch_size:
             raise ValueError(
-                f'image {self.image} was asked for, but the batch has '
-                f'{self._batch_size} (from 0)'
+                f'image must be less than {self._batch_size}, the batch size, but got '
+                f'{self.image}'
             )
         values = batch[self.image].detach().float().cpu().numpy()
         size = values.shape[-2:]

@@ -118,7 +118,7 @@ def choose_neurons(
         if not found:
             names = [name for name, _ in neurons]
             close = get_close_matches(prefix, names, n=5)
-            listed = f'close to it are {close}' if close else f'there are {names}'
+            listed = f'similar names: {close}' if close else f'all names: {names}'
             raise ValueError(
                 f'no layer of neurons has a name that begins with {prefix!r}; {listed}'
             )
@@ -172,7 +172,7 @@ def _check_indices(
         )
         if not inside:
             raise UserError(
-                f'{name!r} has neurons of indices below {shape}, but got {index}'
+                f'indices of neurons of {name!r} must be below {shape}, but got {index}'
             )
 
 

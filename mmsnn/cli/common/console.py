@@ -1,4 +1,4 @@
-"""What training and testing print; the log file has all of MMEngine's messages."""
+"""Console output of training and testing; the log file has all messages."""
 
 import logging
 from collections.abc import Mapping, Sized
@@ -20,10 +20,10 @@ _MAX_COLUMNS = 8
 
 
 class ConsoleFilter(logging.Filter):
-    """Filter of the records that are shown: progress, resuming and warnings.
+    """Filter that only shows progress, resuming and warnings.
 
-    The dumps of environment, config and hooks, and deprecation warnings of the
-    frameworks about themselves, are in the log file only.
+    Dumps of the environment, config and hooks, and the frameworks' own deprecation
+    warnings, are in the log file only.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -38,7 +38,7 @@ class ConsoleFilter(logging.Filter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Formatter of the console: the message, and its level from warnings on."""
+    """Formatter that shows the message and, from warnings on, its level."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as text."""
@@ -48,7 +48,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class ConsoleHook(Hook):
-    """Prints what is run before training or testing, and a table per evaluation."""
+    """Prints a header before training or testing, and a table per evaluation."""
 
     # before hooks that may stop the run because of the metrics
     priority = 'VERY_HIGH'
@@ -77,7 +77,7 @@ class ConsoleHook(Hook):
 def metrics_table(title: str, metrics: Mapping[str, Any]) -> str:
     """Return metrics as a table of few columns, or of two if there are many metrics.
 
-    A prefix that all names share is a heading.
+    A prefix that all names share becomes the heading.
     """
     prefixes = {name.rpartition('/')[0] for name in metrics}
     prefix = f'{prefixes.pop()}/' if len(prefixes) == 1 else ''

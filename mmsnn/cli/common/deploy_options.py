@@ -1,4 +1,4 @@
-"""Options for models as they are deployed."""
+"""Options that prepare models for deployment."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -14,23 +14,23 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--fold-norms',
         action='store_true',
-        help='make norms a part of the convolutions before them, which is faster',
+        help='fold norms into the preceding convolutions, which is faster',
     )
     parser.add_argument(
         '--bf16',
         action='store_true',
-        help='compute the spiking backbone in bf16 if the processor has instructions '
-        'for it, else in fp32, which is faster then',
+        help='run the spiking backbone in bf16 if the processor has instructions for '
+        'it, otherwise in fp32, which is then faster',
     )
     parser.add_argument(
         '--force-bf16',
         action='store_true',
-        help='compute it in bf16 on any processor',
+        help='run it in bf16 on any processor',
     )
     parser.add_argument(
         '--int8',
         action='store_true',
-        help="round the spiking backbone's weights to 8 bits; includes --fold-norms",
+        help="quantise the spiking backbone's weights to int8; implies --fold-norms",
     )
 
 
@@ -56,15 +56,15 @@ def deploy_settings(args: argparse.Namespace) -> tuple[bool, bool, bool]:
     bf16 = args.bf16 or args.force_bf16
     if bf16 and not (args.force_bf16 or multiplies_bf16()):
         note(
-            'this processor has no instructions for bf16: computing in fp32, which is '
-            'several times as fast (--force-bf16 computes in bf16)'
+            'this processor has no instructions for bf16: using fp32, which is several '
+            'times as fast (--force-bf16 uses bf16)'
         )
         bf16 = False
     return args.fold_norms or args.int8, bf16, args.int8
 
 
 def deploy(args: argparse.Namespace, model: 'nn.Module') -> 'nn.Module':
-    """Return the model as the options deploy it; without them, itself.
+    """Return the model prepared for deployment, or unchanged without options.
 
     Raises:
         UserError: If the backbone is not from mmsnn.

@@ -1,4 +1,4 @@
-"""What ``mmsnn doctor CONFIG`` prints: inputs of layers, and the exporters."""
+"""Output of ``mmsnn doctor CONFIG``: inputs of the layers, and the exporters."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ FEEDS = {'binary': 'spikes', 'integer': 'sums of spikes', 'analog': 'analog valu
 
 
 def show_deployability(args: argparse.Namespace) -> None:
-    """Print which layers of a config's model multiply, and which exporters take it.
+    """Print which layers of a config's model multiply, and which exporters support it.
 
     Raises:
         UserError: If the config or its model cannot be built.
@@ -33,9 +33,9 @@ def show_deployability(args: argparse.Namespace) -> None:
     progress('Building the model')
     model: Any = build_model(cfg).cpu()
     (batch,) = make_batches(cfg, InputSource('random'), num_images=2, batch_size=2)
-    progress('Looking at the layers')
+    progress('Analysing the layers')
     layers = synaptic_layers(model, batch)
-    progress('Asking the exporters')
+    progress('Checking the exporters')
     verdicts = list(_verdicts(model, cfg, model.data_preprocessor(batch)['inputs']))
     width = None if sys.stdout.isatty() else 160
     console = Console(highlight=False, markup=False, width=width)

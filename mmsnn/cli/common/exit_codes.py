@@ -1,4 +1,4 @@
-"""How a command ends: errors in one line, exit codes, warnings."""
+"""One-line errors, exit codes and warnings of commands."""
 
 import os
 import sys
@@ -18,10 +18,10 @@ TRACEBACK = 'MMSNN_TRACEBACK'
 
 
 def run(command: Callable[[], None]) -> None:
-    """Run a command; print an error of the user as one line and exit with code 2.
+    """Run a command; print a user's error as one line and exit with code 2.
 
-    This includes a full disk, too little memory, a file that cannot be read or written,
-    and a missing package. With the environment variable MMSNN_TRACEBACK=1, the
+    Such errors include a full disk, too little memory, a file that cannot be read or
+    written, and a missing package. With the environment variable MMSNN_TRACEBACK=1, the
     traceback is printed as well. Other errors are bugs and keep their traceback; Ctrl-C
     ends the command without a message.
 
@@ -53,7 +53,7 @@ def _run(command: Callable[[], None]) -> None:
 
 
 def _explain(error: Exception) -> str | None:
-    """Return a line on what the user can do, or None if the error is a bug."""
+    """Return a line that explains a user's error, or None if it is a bug."""
     if isinstance(error, ImportError):
         try:
             check_dependencies()
@@ -66,7 +66,7 @@ def _explain(error: Exception) -> str | None:
 
 def _fail(error: Exception, message: str) -> NoReturn:
     if not is_first():
-        # Usually all processes fail alike, and the launcher ends this one meanwhile.
+        # Usually all processes fail alike, and the launcher stops this one meanwhile.
         time.sleep(5)
         message = f'rank {os.environ.get("RANK", "?")}: {message}'
     if os.environ.get(TRACEBACK, '0') != '0':

@@ -1,4 +1,4 @@
-"""One line that follows a training run."""
+"""Progress line of a training run."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ _SMOOTHING = 0.05
 class LiveLine(Hook):
     """Shows epoch, loss and remaining time of a run with a time budget, on stderr.
 
-    In a terminal it is one line that changes; otherwise a line is printed for each
-    tenth of the time.
+    In a terminal, the line is updated; otherwise, a line is printed for each tenth of
+    the time.
 
     Args:
         budget: The hook that ends the run.
@@ -53,7 +53,7 @@ class LiveLine(Hook):
         data_batch: Any = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Change the line."""
+        """Update the line."""
         loss = (outputs or {})['loss'].item()
         if self._loss is not None:
             loss = self._loss + _SMOOTHING * (loss - self._loss)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class CfgOptions(argparse.Action):
-    """MMEngine's ``DictAction`` with an error message in place of a traceback."""
+    """MMEngine's ``DictAction`` with an error message instead of a traceback."""
 
     def __call__(
         self,
@@ -18,7 +18,7 @@ class CfgOptions(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Add the settings to those given before."""
+        """Add the settings to the previous ones."""
         from mmengine.config import DictAction
 
         from mmsnn.utils.errors import UserError
@@ -73,8 +73,8 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
         action=CfgOptions,
         metavar='KEY=VALUE',
         help='override settings of the config, such as train_cfg.max_epochs=1; a list '
-        'is written key="[a,b]" or key=a,b, nested ones key="[(a,b),(c,d)]", without '
-        'white space',
+        'is written as key="[a,b]" or key=a,b, a nested one as key="[(a,b),(c,d)]", '
+        'without spaces',
     )
 
 
@@ -85,21 +85,21 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_shape_option(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add the option for the shape of noise; ``default`` is for the help."""
+    """Add the option for the size of noise; ``default`` is shown in the help."""
     parser.add_argument(
         '--shape',
         nargs='+',
         type=int,
         metavar='PIXELS',
-        help='take noise of HEIGHT WIDTH, or of one number for both (default: '
-        f'{default})',
+        help='use random noise of this size: HEIGHT WIDTH, or one number for both '
+        f'(default: {default})',
     )
 
 
 def get_source(
     shape: list[int] | None, kind: Literal['dataset', 'random']
 ) -> 'InputSource':
-    """Return the source of the images: noise of a shape, else the given kind.
+    """Return the source of the images: noise if a shape is given, else ``kind``.
 
     Raises:
         UserError: If the shape is invalid.

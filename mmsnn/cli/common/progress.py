@@ -13,7 +13,7 @@ T = TypeVar('T')
 
 
 def progress(message: str) -> None:
-    """Print the step that begins."""
+    """Print the step that starts."""
     print(f'{message} ...', file=sys.stderr, flush=True)
 
 
@@ -24,7 +24,7 @@ def working(what: str) -> Iterator[None]:
     In a distributed run only the first process of each machine shows it.
 
     Args:
-        what: What is done, such as 'Making the images'.
+        what: Description of the work, such as 'Making the images'.
     """
     from rich.console import Console
 
@@ -37,12 +37,12 @@ def working(what: str) -> Iterator[None]:
 
 
 def track_rate(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
-    """Yield pictures, with a bar of their number and rate if stderr is a terminal.
+    """Yield items, with a progress bar and their rate if stderr is a terminal.
 
     Args:
-        items: What is iterated over.
-        what: What is done with them, such as 'Detecting'.
-        total: How many there are; None if it is unknown.
+        items: The items.
+        what: Description of the work, such as 'Detecting'.
+        total: Number of items; None if it is unknown.
     """
     from rich.console import Console
     from rich.progress import (

@@ -1,4 +1,4 @@
-"""Modules of the frameworks without what they print."""
+"""Suppression of messages that modules of the frameworks print."""
 
 import contextlib
 import io
@@ -16,12 +16,12 @@ _SILENT = ('pycocotools.coco', 'pycocotools.cocoeval')
 
 
 def quiet_imports() -> None:
-    """Keep messages of modules that are imported later out of the output.
+    """Suppress messages of modules that are imported later.
 
-    MMDetection's and MMPretrain's data sets name packages that mmsnn does not use when
-    they are imported, which MMEngine prints although these messages are of level DEBUG;
-    their other output is kept. pycocotools prints while it reads annotations and
-    evaluates. Nothing is imported before it is needed, and further calls have no
+    When MMDetection's and MMPretrain's data sets are imported, they report missing
+    packages that mmsnn does not use, which MMEngine prints although the messages have
+    level DEBUG; their other output is kept. pycocotools prints while it reads
+    annotations and evaluates. No module is imported here, and further calls have no
     effect.
     """
     for name in sys.modules.keys() & {*_SILENT}:
@@ -31,7 +31,7 @@ def quiet_imports() -> None:
 
 
 class _QuietFinder(MetaPathFinder):
-    """Finds what the other finders find, and makes these modules quiet."""
+    """Finds modules with the other finders, and suppresses their messages."""
 
     def find_spec(
         self,
@@ -51,7 +51,7 @@ class _QuietFinder(MetaPathFinder):
 
 
 def _run_quietly(run: Callable[[ModuleType], None], module: ModuleType) -> None:
-    """Run a module that is imported; print what it prints without the noise."""
+    """Execute a module on import; print its output without the noise."""
     if module.__name__ in _SILENT:
         _silence(module)
     printed = io.StringIO()

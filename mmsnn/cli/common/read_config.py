@@ -1,4 +1,4 @@
-"""Reading of configs by commands that do not train."""
+"""Reading of configs by commands that do not train or test."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ def read_config(args: argparse.Namespace) -> 'Config':
     """Read the config and make its scope the default one.
 
     Raises:
-        UserError: If it is missing or broken, or an option does not fit into it.
+        UserError: If it is missing or broken, or an option does not fit it.
     """
     from mmdet.utils import register_all_modules
     from mmengine.registry import init_default_scope

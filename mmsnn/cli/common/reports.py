@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmsnn._compat import DEPENDENCIES, installed_version, is_installed
+from mmsnn.version import __version__
+
 from .exit_codes import note
 from .options import add_config_options
 from .progress import progress
@@ -32,26 +35,26 @@ def add_input_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='path of the checkpoint (default: the weights as initialised)',
+        help='path of the checkpoint (default: initial weights)',
     )
     parser.add_argument(
         '--images',
         metavar='DIR',
-        help="take the images of this folder in place of the config's test set",
+        help="use the images in this folder instead of the config's test set",
     )
     parser.add_argument(
         '--random',
         nargs='*',
         type=int,
         metavar='PIXELS',
-        help='take noise: of the size of the config, or of HEIGHT WIDTH pixels, or of '
-        'one number for both',
+        help='use random noise: of the size that the config defines, or of HEIGHT '
+        'WIDTH pixels, or of one number for both',
     )
     parser.add_argument(
         '--num-images',
         type=int,
         default=8,
-        help='how many at most (default: %(default)s)',
+        help='maximum number of images (default: %(default)s)',
     )
     parser.add_argument(
         '--batch-size', type=int, default=1, help='images per batch (default: 1)'
@@ -60,7 +63,7 @@ def add_input_options(parser: argparse.ArgumentParser, name: str) -> None:
         '--seed',
         type=int,
         default=0,
-        help='of noise and of initial weights (default: 0)',
+        help='seed of noise and initial weights (default: 0)',
     )
     parser.add_argument(
         '--out-dir',
@@ -114,7 +117,7 @@ def describe_run(
         'Checkpoint': checkpoint,
         'Images': images,
         'Time steps': _time_steps(model),
-        'Versions': _versions(),
+        'Versions': versions(),
         'Command': command_line(),
     }
     if args.cfg_options:
@@ -142,7 +145,7 @@ def _source(args: argparse.Namespace) -> 'InputSource':
     sides = args.random * 2 if len(args.random) == 1 else args.random
     if len(sides) not in (0, 2) or any(side < 1 for side in sides):
         raise UserError(
-            '--random takes nothing, one number or HEIGHT WIDTH, each at least 1, but '
+            '--random takes no value, one number or HEIGHT WIDTH, each at least 1, but '
             f'got {" ".join(map(str, args.random))}'
         )
     return InputSource('random', size=(sides[0], sides[1]) if sides else None)
@@ -151,8 +154,8 @@ def _source(args: argparse.Namespace) -> 'InputSource':
 def _initialised(cfg: 'Config', seed: int) -> str:
     """Return a description of the weights of a model without a checkpoint."""
     if _has_initial_weights(cfg.model):
-        return f'none (as the config initialises it, from other weights, seed {seed})'
-    return f'untrained (weights as initialised, seed {seed})'
+        return f'none (weights that the config initialises from a file, seed {seed})'
+    return f'none (untrained, initial weights, seed {seed})'
 
 
 def _has_initial_weights(node: Any) -> bool:
@@ -174,18 +177,13 @@ def _time_steps(model: 'nn.Module') -> str:
     return ', '.join(map(str, sorted(steps))) or 'none (not a spiking model)'
 
 
-def _versions() -> str:
+def versions() -> str:
     """Return the versions that the numbers may depend on."""
-    import mmdet
-    import mmengine
-    import mmpretrain
-    import torch
-
-    import mmsnn
-
-    packages = (mmsnn, torch, mmengine, mmdet, mmpretrain)
-    versions = [f'{package.__name__} {package.__version__}' for package in packages]
-    return ', '.join([*versions, f'python {platform.python_version()}'])
+    shown = [f'mmsnn {__version__}']
+    for dependency in DEPENDENCIES:
+        if is_installed(dependency.module):
+            shown.append(f'{dependency.module} {installed_version(dependency)}')
+    return ', '.join([*shown, f'python {platform.python_version()}'])
 
 
 def command_line() -> str:

@@ -28,13 +28,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--verbose',
         action='store_true',
-        help="print all of MMEngine's messages, which the log file always holds",
+        help="print all of MMEngine's messages, which are always in the log file",
     )
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
-        help='what started the processes of a distributed run',
+        help='launcher of the processes of a distributed run',
     )
     # torch.distributed.launch passes --local-rank since PyTorch 2.0.
     parser.add_argument(
@@ -133,7 +133,7 @@ def build_runner(cfg: 'Config', verbose: bool) -> 'Runner':
 
     Args:
         cfg: A full config.
-        verbose: Whether all of MMEngine's messages are printed, in place of a header,
+        verbose: Whether to print all of MMEngine's messages instead of a header,
             progress, warnings and tables of evaluations.
 
     Raises:
@@ -149,7 +149,7 @@ def build_runner(cfg: 'Config', verbose: bool) -> 'Runner':
     from .console import ConsoleHook, make_quiet
 
     if start_on_cpu(cfg, cfg.launcher):
-        note('no GPU: each process normalises by itself, BN in place of SyncBN')
+        note('no GPU: BN instead of SyncBN, each process uses its own statistics')
     kind = find_class(RUNNERS, cfg.get('runner_type', Runner), cfg.get('default_scope'))
     with explain_building(f'config {cfg.filename!r}'):
         if verbose or kind is None:  # RUNNERS explains a missing one

@@ -14,7 +14,7 @@ METAFILE = 'metafile.yml'
 DETECTOR = 'mmsnn::spiking_retinanet/spiking-retinanet_sg-r10-asd_fpn_1xb8-8e_digits.py'
 """The shipped detector that commands take by default."""
 REPORTED = 'Reported '
-"""Prefix of the metadata with a paper's numbers."""
+"""Prefix of metadata that are a paper's numbers."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Make data sets, or prepare them ahead of training.
+"""Make data sets, or prepare them before training.
 
 Examples:
     mmsnn datasets digits-detection

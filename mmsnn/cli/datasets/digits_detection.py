@@ -1,7 +1,7 @@
 """Make the bundled digits detection set, in COCO's format.
 
 Handwritten digits on photographs, both shipped with scikit-learn; nothing is
-downloaded. A set that is complete with the same options is left alone.
+downloaded. A complete set with the same options is left as it is.
 
 Examples:
     mmsnn datasets digits-detection
@@ -41,13 +41,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--seed',
         type=int,
         default=0,
-        help='of everything that is random (default: %(default)s)',
+        help='random seed (default: %(default)s)',
     )
     parser.add_argument(
         '--max-objects',
         type=int,
         default=6,
-        help='most objects in an image (default: %(default)s)',
+        help='maximum number of objects per image (default: %(default)s)',
     )
 
 

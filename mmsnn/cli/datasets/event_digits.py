@@ -1,8 +1,8 @@
-"""Make the bundled event detection set, in Prophesee's files.
+"""Make the bundled event detection set, in Prophesee's format.
 
 Handwritten digits that move in front of photographs, both shipped with scikit-learn,
-filmed by a simulated event camera; nothing is downloaded. A set that is complete with
-the same options is left alone.
+recorded by a simulated event camera; nothing is downloaded. A complete set with the
+same options is left as it is.
 
 Examples:
     mmsnn datasets event-digits
@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--seed',
         type=int,
         default=0,
-        help='of everything that is random (default: %(default)s)',
+        help='random seed (default: %(default)s)',
     )
 
 

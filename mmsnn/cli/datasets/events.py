@@ -1,7 +1,7 @@
-"""Make the frames of an event data set ahead of training.
+"""Make the frames of an event data set before training.
 
-Existing frames are kept: an interrupted run is resumed by the same command. If files
-are damaged, all others are prepared, and the damaged ones are named.
+Existing frames are kept, so that the same command resumes an interrupted run. Damaged
+files are skipped and listed at the end.
 
 Examples:
     mmsnn datasets events cifar10_dvs data/cifar10_dvs --num-steps 16 --workers 4
@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         '--num-steps',
         type=int,
         default=16,
-        help='number of frames of a sample (default: %(default)s)',
+        help='number of frames per sample (default: %(default)s)',
     )
     parser.add_argument(
         '--workers',
@@ -30,8 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--cache-dir',
-        help='folder to keep frames in, if not DATA_ROOT/event_frames; give the same '
-        'to LoadEventFrames',
+        help='folder of the frames, which LoadEventFrames must be given as well '
+        '(default: DATA_ROOT/event_frames)',
     )
 
 

@@ -1,4 +1,4 @@
-"""Export a trained network for programs without mmsnn.
+"""Export a trained network for use without mmsnn.
 
 Examples:
     mmsnn export onnx CONFIG CHECKPOINT --out detector.onnx

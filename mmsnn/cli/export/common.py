@@ -21,7 +21,7 @@ def add_options(
     """Add the config, the checkpoint, the output and the images of the check."""
     add_config_options(parser)
     if optional_checkpoint:
-        text = 'path of the checkpoint; without it, weights are initial'
+        text = 'path of the checkpoint (default: initial weights)'
         parser.add_argument('checkpoint', nargs='?', help=text)
     else:
         parser.add_argument('checkpoint', help='path of the checkpoint')
@@ -36,13 +36,13 @@ def add_options(
     parser.add_argument(
         '--images',
         metavar='DIR',
-        help="compare on the images of this folder in place of the config's test set",
+        help="compare on the images in this folder instead of the config's test set",
     )
     parser.add_argument(
         '--num-images',
         type=int,
         default=8,
-        help='images on which the exported network is compared (default: 8)',
+        help='number of images for the comparison (default: 8)',
     )
 
 

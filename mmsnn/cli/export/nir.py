@@ -1,8 +1,8 @@
 """Export a backbone or classifier to NIR, for neuromorphic hardware.
 
 The graph computes one time step of a classifier up to its scores, or of the backbone of
-a detector, on images as the data preprocessor returns them. What NIR cannot express is
-an error that names the layer and the reason. The graph is then run by SpikingJelly and
+a detector, on images as the data preprocessor returns them. If NIR cannot express a
+layer, the error names it and the reason. The graph is then run with SpikingJelly and
 compared with PyTorch's network on images.
 
 Examples:

@@ -1,8 +1,8 @@
 """Export a detector or classifier to ONNX, from the picture to the boxes.
 
-The file takes pictures, uint8 [N, H, W, 3] in RGB, and returns boxes, scores and labels
-of a detector, or probabilities of a classifier. Norms are folded and time steps
-unrolled. The exported network is then compared with PyTorch's on images.
+The model takes pictures, uint8 [N, H, W, 3] in RGB, and returns boxes, scores and
+labels or, for a classifier, probabilities. Norms are folded and time steps unrolled.
+The exported network is then compared with PyTorch's on images.
 
 Examples:
     mmsnn export onnx CONFIG CHECKPOINT --out detector.onnx

@@ -1,4 +1,4 @@
-"""What the commands that write ONNX models share."""
+"""Code that the commands that write ONNX models share."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
         '--precision',
         choices=PRECISIONS,
         default='fp32',
-        help='of the stored weights; arithmetic is in fp32 (default: fp32)',
+        help='precision of the stored weights; arithmetic is in fp32 (default: fp32)',
     )
 
 
@@ -63,10 +63,10 @@ def report(
     """Print how the results agree, and a warning if they differ.
 
     Args:
-        title: Of the table.
-        found: How the results for each image agree.
+        title: Title of the table.
+        found: Agreement of the results for each image.
         args: Options of the command.
-        states: Whether to show the states too.
+        states: Whether to show the states as well.
     """
     from mmsnn.reporting.tables import Column, Table
 
@@ -102,4 +102,4 @@ def report(
             if args.precision != 'fp32'
             else 'rounding flips spikes whose potential is at the threshold'
         )
-        note(f'{differ} of {len(found)} images have other detections: {reason}')
+        note(f'{differ} of {len(found)} images have different detections: {reason}')

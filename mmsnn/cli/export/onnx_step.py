@@ -1,9 +1,9 @@
 """Export one call of a stream to ONNX, to detect frame by frame without PyTorch.
 
-The file takes a picture of each stream, uint8 [N, H, W, 3] in RGB and of one size, and
-the states of all neurons and decoders. It returns what `mmsnn export onnx` does, and
-the states for the next call; zeros begin a stream. It is then compared with PyTorch's
-network on images as consecutive frames of one stream.
+The model takes one picture per stream, uint8 [N, H, W, 3] in RGB and of a fixed size,
+and the states of all neurons and decoders. It returns the outputs of `mmsnn export
+onnx` and the states for the next call; zeros start a stream. It is then compared with
+PyTorch's network, with images as consecutive frames of one stream.
 
 Examples:
     mmsnn export onnx-step CONFIG CHECKPOINT --out step.onnx

@@ -1,9 +1,9 @@
-"""Export a detector or classifier as an archive of torch.export, or compiled.
+"""Export a detector or classifier with torch.export, as an archive or compiled.
 
-It takes images as the data preprocessor returns them and, for a detector, their height
-and width without padding and the factors of width and height by which they were
-resized. torch.export.load(FILE).module() runs it; a detector needs the operator of NMS,
-which import mmsnn.deploy.export.suppression defines. With --compile, the file is a
+The model takes images as the data preprocessor returns them and, for a detector, their
+height and width without padding and the factors by which their width and height were
+resized. torch.export.load(FILE).module() loads it; a detector needs the NMS operator
+that `import mmsnn.deploy.export.suppression` defines. With --compile, the file is a
 package of machine code, which torch._inductor.aoti_load_package(FILE) loads.
 
 Examples:
@@ -26,8 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--compile',
         action='store_true',
-        help='compile it ahead of time for the processor of this machine, which takes '
-        'minutes',
+        help="compile ahead of time for this machine's processor, which takes minutes",
     )
 
 
