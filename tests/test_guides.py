@@ -14,8 +14,8 @@ from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.registry import VISBACKENDS
+from mmengine_instances import separate_run
 from nbclient import NotebookClient
-from test_tools.conftest import separate_run
 
 from mmsnn.cli.main import main, make_parser
 from mmsnn.utils.config_files import load_config
