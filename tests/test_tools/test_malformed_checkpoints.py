@@ -17,7 +17,7 @@ from test_engine.noisy_regression import make_config, train
 from mmsnn.utils.checkpoints import load_file
 from mmsnn.utils.work_dir import claim_work_dir
 
-from .malformed_checkpoints import CONTENTS, FILES, UNRESUMABLE, WEIGHT, write
+from .malformed_checkpoints import CONTENTS, FILES, SAYS, UNRESUMABLE, WEIGHT, write
 from .tiny_coco import Call, Fail
 
 
@@ -61,7 +61,10 @@ def test_unusable(
         said = call_tool(*commands(entry, whole, path)).err
         assert f'warning: checkpoint {str(path)!r} fits 6 of' in said
     else:
-        assert str(path) in fail_tool(*commands(entry, whole, path))
+        line = fail_tool(*commands(entry, whole, path))
+        assert str(path) in line
+        if entry == 'test' or (name in FILES and entry != 'auto'):
+            assert SAYS.get(name, '') in line
 
 
 @pytest.mark.parametrize('name', UNRESUMABLE)
