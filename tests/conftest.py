@@ -4,8 +4,6 @@ import gc
 import os
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 # Also in the processes that tests start: two of them run side by side.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -18,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
-from mmengine.utils import ManagerMixin
+from mmengine_instances import instances, restore, separate_run
 
 # Without a GPU, torch.manual_seed formats a stack trace each time, for later.
 _seed_torch = (
@@ -54,45 +52,17 @@ def seed() -> int:
     return value
 
 
-@contextmanager
-def _own_instances() -> Iterator[None]:
-    """Forget MMEngine's global instances that come into being meanwhile.
-
-    A Runner leaves a default scope, a logger and a visualizer behind, which the next
-    one in this process would use.
-    """
-    before = _instances()
-    yield
-    _restore(before)
-
-
-def _instances() -> dict[type, dict[str, Any]]:
-    return {manager: dict(manager._instance_dict) for manager in _managers()}
-
-
-def _restore(instances: dict[type, dict[str, Any]]) -> None:
-    for manager in _managers():
-        manager._instance_dict.clear()
-        manager._instance_dict.update(instances.get(manager, {}))
-
-
-def _managers(root: type = ManagerMixin) -> Iterator[type]:
-    for manager in root.__subclasses__():
-        yield manager
-        yield from _managers(manager)
-
-
-_AT_START = _instances()
+_AT_START = instances()
 
 
 @pytest.fixture(autouse=True, scope='module')
 def _module_instances() -> Iterator[None]:
-    _restore(_AT_START)  # a thread of the last module may have ended after it
-    with _own_instances():
+    restore(_AT_START)  # a thread of the last module may have ended after it
+    with separate_run():
         yield
 
 
 @pytest.fixture(autouse=True)
 def _test_instances() -> Iterator[None]:
-    with _own_instances():
+    with separate_run():
         yield

@@ -1,12 +1,13 @@
 """The guides say what is true: tables are generated, paths exist, examples build."""
 
-import importlib.util
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 import torch
+from docs_tools import load_tool
 from mmengine.config import Config
 from mmengine.registry import MODELS
 
@@ -17,42 +18,34 @@ from mmsnn.models.residual import AddMerge, Wiring
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / 'docs').glob('*.md'))
+PAGES = [*DOCS, ROOT / 'README.md']
 GUIDE = (ROOT / 'docs' / 'families.md').read_text(encoding='utf-8')
 
 
-def load_tool(name='families'):
-    path = ROOT / 'tools' / 'docs_tools' / f'{name}.py'
-    spec = importlib.util.spec_from_file_location(f'{name}_tool', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_energies_are_generated():
-    tool = load_tool('energy_tables')
-    page = (ROOT / 'docs' / 'energy.md').read_text(encoding='utf-8')
-    assert tool.render(page) == page, 'run python tools/docs_tools/energy_tables.py'
-    with pytest.raises(ValueError, match='energy.md must hold the lines'):
-        tool.render('a page without marks')
-
-
-def test_the_guide_is_generated_from_the_wiring_table():
-    tool = load_tool()
-    assert tool.render(GUIDE) == GUIDE, 'run python tools/docs_tools/families.py'
-    with pytest.raises(ValueError, match='families.md must hold the lines'):
-        tool.render('a page without marks')
-
-
-@pytest.mark.slow
-def test_the_families_in_nir_are_generated():
-    pytest.importorskip('nir')
-    tool = load_tool('nir_families')
-    page = (ROOT / 'docs' / 'export.md').read_text(encoding='utf-8')
-    assert tool.render(page) == page, 'run python tools/docs_tools/nir_families.py'
+@pytest.mark.parametrize(
+    'name',
+    [
+        'energy_tables',
+        'families',
+        'performance',
+        'streaming_rates',
+        pytest.param('nir_families', marks=pytest.mark.slow),
+    ],
+)
+def test_the_page_is_generated(name):
+    if name == 'nir_families':
+        pytest.importorskip('nir')
+    tool = load_tool(name)
+    page, given = tool.PAGE.read_text(encoding='utf-8'), []
+    if name == 'streaming_rates':
+        given.append(json.loads(tool.RESULT.read_text(encoding='utf-8')))
+    assert tool.render(page, *given) == page, f'run python tools/docs_tools/{name}.py'
+    with pytest.raises(ValueError, match=f'{tool.PAGE.name} must hold the lines'):
+        tool.render('a page without marks', *given)
 
 
 def test_the_tool_writes_the_page(tmp_path, monkeypatch):
-    tool = load_tool()
+    tool = load_tool('families')
     page = tmp_path / 'families.md'
     page.write_text(
         f'before\n{tool.BEGIN}\nformer row\n{tool.END}\nafter\n', encoding='utf-8'
@@ -78,7 +71,7 @@ def test_every_family_has_a_row_that_builds_it():
         assert backbone.family.citation == FAMILIES[name].citation
 
 
-@pytest.mark.parametrize('page', DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_paths_exist(page):
     text = page.read_text(encoding='utf-8')
     for link in re.findall(r'\]\((?!http)([^)#]+)', text):
@@ -87,7 +80,7 @@ def test_paths_exist(page):
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize('page', DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_commands_are_known(page):
     blocks = re.findall(r'```bash\n(.*?)```', page.read_text(encoding='utf-8'), re.S)
     lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()

@@ -1,27 +1,18 @@
 """docs/paper_numbers.md is up to date, and agrees with the papers or says why not."""
 
-import importlib.util
 import re
 import shlex
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from docs_tools import load_tool
 
 from mmsnn.cli.main import make_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def load_tool() -> ModuleType:
-    path = ROOT / 'tools' / 'docs_tools' / 'paper_numbers.py'
-    spec = importlib.util.spec_from_file_location('paper_numbers_tool', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-TOOL = load_tool()
+TOOL = load_tool('paper_numbers')
 NUMBERS = TOOL.all_numbers()
 
 

@@ -93,13 +93,14 @@ def test_time_comes_first_and_only_changes_what_is_later(name: str) -> None:
 
 @EVERY
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-def test_layouts(name: str, dtype: torch.dtype) -> None:
+def test_layouts(name: str, dtype: torch.dtype, implementation: str) -> None:
     """Strides change no value, and are kept where they fill the memory."""
     neuron = make_neuron(name, STEPS)
     base = currents(2, 6, 5, 7).flatten(0, 1).to(dtype)
     last = base.to(memory_format=torch.channels_last)
     views = [last, base.transpose(2, 3), base[..., ::2], currents(4, 3)[:, ::2]]
     views += [last[:2].expand(STEPS, 2, 6, 5, 7), currents(), currents(0)]
+    views += [torch.cat([base, last])[::2]]
     for view in views:
         results = []
         for x in (view, view.clone(memory_format=torch.contiguous_format)):
@@ -109,6 +110,7 @@ def test_layouts(name: str, dtype: torch.dtype) -> None:
             upstream = torch.randn(x.shape).to(x.dtype)
             results.append((spikes.detach(), torch.autograd.grad(spikes, x, upstream)))
         (spikes, grads), (expected, expected_grads) = results
+        assert spikes.stride() == torch.empty_like(view).stride()
         assert torch.equal(spikes, expected)
         torch.testing.assert_close(grads, expected_grads)
     x = last.detach().requires_grad_()

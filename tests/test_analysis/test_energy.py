@@ -8,6 +8,7 @@ from mmdet.registry import MODELS as DETECTORS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
+from test_models.helpers import calibrate
 from torch import nn
 
 from mmsnn.analysis import (
@@ -32,13 +33,7 @@ def table_5() -> nn.Module:
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(CIFAR).model)
     model.init_weights()
-    images = torch.randn(2, 3, 32, 32)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        model.train()(images)
-    return model.eval()
+    return calibrate(model, torch.randn(2, 3, 32, 32)).eval()
 
 
 @pytest.fixture(scope='module')

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from mmengine_instances import separate_run
 from test_engine.noisy_regression import make_config
-from test_tools.conftest import separate_run
 
 from mmsnn.cli.common.console import metrics_table
 from mmsnn.cli.common.runs import build_runner

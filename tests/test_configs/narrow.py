@@ -2,7 +2,7 @@
 
 from mmengine.config import Config
 
-# Not less: behind an 8-channel map of 56 pixels and more, oneDNN's backward pass of a
+# Not less: behind an 8-channel map of 48 pixels and more, oneDNN's backward pass of a
 # strided 1x1 convolution overwrites memory (torch 2.10, channels-last, AVX-512).
 WIDTH = 16
 

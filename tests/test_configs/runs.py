@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
-from test_tools.conftest import separate_run
+from mmengine_instances import separate_run
 
 
 def quick_first(names: Iterable[str], quick: Iterable[str]) -> list[Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmengine.runner import Runner
+from mmengine_instances import separate_run
 from test_datasets.test_event_detection.rvt import (
     GEN1,
     MEGAPIXEL,
@@ -12,7 +13,6 @@ from test_datasets.test_event_detection.rvt import (
     write_rvt,
 )
 from test_datasets.test_event_detection.test_data_sets import box, write_recording
-from test_tools.conftest import separate_run
 
 from test_configs.files import CONFIGS, load
 from test_configs.runs import quick_first, shorten

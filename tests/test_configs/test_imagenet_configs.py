@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from mmsnn.models import FAMILIES, DenseNetSNN
-from mmsnn.utils.errors import UserError
-from mmsnn.utils.preflight import check_pretrained
 
 from .files import build
 from .imagenet_papers import (
@@ -125,11 +123,3 @@ def test_second_phase_starts_from_the_first(name: str, first: str) -> None:
     checkpoint = Path(load(name).model.init_cfg.checkpoint)
     assert checkpoint == Path('work_dirs', first, 'epoch_120.pth')
     assert first in NETWORKS
-
-
-def test_second_phase_without_the_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r'model\.init_cfg\.checkpoint: .* not exist'):
-        check_pretrained(load('danet-a-r18-t4_8xb32-amp-45e_imagenet'))

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import Runner
-from test_tools.conftest import separate_run
+from mmengine_instances import separate_run
 from torch import nn
 
 import mmsnn  # noqa: F401

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from contracts.parts import CASES, active_backbone, case_id
+from test_deploy.int8_check import check_int8
 from test_models.helpers import FAMILY_ENTRIES, calibrate, make_backbone
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -105,28 +106,10 @@ def test_pools_of_bytes(ceil_mode):
     assert torch.equal(pooled.float(), pool(spikes.float()))
 
 
-def assert_same_network(folded: nn.Module, image: torch.Tensor) -> None:
-    """Check the quantised network against its weights in a network of fp32."""
-    quantized, report = quantize_int8(folded)
-    reference = copy.deepcopy(folded)
-    for name in report.converted:
-        weight = quantized.get_submodule(name).dequantized()
-        reference.get_submodule(name).weight.data.copy_(weight)
-    with torch.no_grad():
-        outs, expected, before = quantized(image), reference(image), folded(image)
-    assert any(not torch.equal(a, b) for a, b in zip(outs, before, strict=True))
-    for out, other in zip(outs, expected, strict=True):
-        assert out.dtype == torch.float32
-        assert out.shape == other.shape
-        # a potential may meet the threshold by less than fp32's rounding
-        assert (out != other).float().mean() < 0.01
-    assert expected[0].any()
-
-
 @pytest.mark.parametrize('case', CASES, ids=case_id)
 def test_every_backbone(case):
     folded = fold_norms(active_backbone(case).eval())
-    assert_same_network(folded, torch.randn(4, 3, 32, 32))
+    check_int8(folded, torch.randn(4, 3, 32, 32))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +124,7 @@ def test_every_backbone(case):
 )
 def test_options_of_backbones(options):
     folded = make_folded(**options, out_indices=(0, 1))
-    assert_same_network(folded, torch.randn(2, 3, 64, 64))
+    check_int8(folded, torch.randn(2, 3, 64, 64))
 
 
 @pytest.mark.parametrize('family', FAMILY_ENTRIES)

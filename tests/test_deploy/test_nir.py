@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from test_models.helpers import calibrate
 from torch import nn
 
 from mmsnn.deploy import fold_norms, freeze_time_constants
@@ -43,11 +44,7 @@ def lively(net, images):
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.bias, 0.0, 1.0)
-            module.momentum = None
-    net.train()
-    with torch.no_grad():
-        net(images)
-    return net.double().eval()
+    return calibrate(net, images).double().eval()
 
 
 def check_equal(net, images):

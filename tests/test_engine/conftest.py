@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch.distributed as dist
 from mmengine.runner import Runner
-from test_tools.conftest import separate_run
+from mmengine_instances import separate_run
 from torch import nn
 
 from .small_runs import NO_EVALUATION, make_loader

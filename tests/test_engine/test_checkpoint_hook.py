@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.runner import Runner
-from test_tools.conftest import separate_run
+from mmengine_instances import separate_run
 
 from mmsnn.engine.hooks.checkpoint import STATE, AtomicCheckpointHook
 from mmsnn.utils import atomic_files
@@ -229,7 +229,8 @@ def test_too_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(
         shutil, 'disk_usage', lambda folder: usage._replace(free=next(free))
     )
-    with separate_run(), pytest.raises(UserError, match='GiB are free'):
+    message = f'{tmp_path}.* GiB are free'
+    with separate_run(), pytest.raises(UserError, match=message):
         train(cfg)
     assert not list(tmp_path.glob('*.pth'))
     train(make_config(tmp_path))

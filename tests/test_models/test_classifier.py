@@ -9,9 +9,9 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
+from mmengine_instances import separate_run
 from mmpretrain.models import ImageClassifier, LinearClsHead
 from mmpretrain.structures import DataSample
-from test_tools.conftest import separate_run
 from torch import nn
 
 from mmsnn.models import FAMILIES, SpikeDecoder

@@ -169,24 +169,6 @@ def test_retinanet_of_any_family(mmdet_scope, family, decoder):
     assert_predicts(detector, batch)
 
 
-@pytest.mark.parametrize('order', ['CNS', 'NSC'])
-def test_retinanet_of_densenet(mmdet_scope, order):
-    parts = spiking_parts(RATE)
-    parts['backbone'] = {
-        'type': 'mmsnn.DenseNetSNN',
-        'depth': 121,
-        'order': order,
-        'num_steps': 3,
-        'growth_rate': 4,
-        'out_indices': (1, 2, 3),
-    }
-    for neck in parts['neck']:
-        neck['in_channels'] = [64, 128, 128]
-    detector = build(retinanet(parts))
-    learn(detector, make_batch())
-    assert parameters_without_gradient(detector) == []
-
-
 @pytest.mark.parametrize('family', ['SG-BSG', 'PA-B'])
 def test_faster_rcnn(mmdet_scope, family):
     parts = spiking_parts(RATE, family=family)

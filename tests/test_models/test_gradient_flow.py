@@ -8,17 +8,13 @@ shallow blocks. Comments give its range over seeds, widths of 4 to 32 and both s
 the bounds leave a factor 3 at least.
 """
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
+from docs_tools import FOLDER, load_tool
 from torch import Tensor
 
-ROOT = Path(__file__).resolve().parents[2]
 SLOW = pytest.mark.slow
 NETWORKS = [
     pytest.param({'seed': 0}, id='seed 0'),
@@ -34,16 +30,7 @@ IDENTITIES = ('SEW-ADD', 'SEW-AND', 'SEW-IAND', 'SG-BSG', 'SG-BSG*')
 ANALOG = ('DANet-A', 'DANet-B', 'MS')
 
 
-def load_tool() -> ModuleType:
-    path = ROOT / 'tools' / 'docs_tools' / 'gradient_tables.py'
-    spec = importlib.util.spec_from_file_location('gradient_flow_tool', path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
+tool = load_tool('gradient_tables')
 BASE, SHARP, LOW = tool.PAPER_SETTINGS
 SETTINGS = pytest.mark.parametrize(
     'setting', tool.PAPER_SETTINGS, ids=lambda s: f'v_th {s[0]}, alpha {s[1]}'
@@ -264,7 +251,7 @@ def test_dense_addition_keeps_gradients(measured, steps):
 def page_tables() -> dict[str, dict[tuple[str, str], list[str]]]:
     """Return the cells of docs/gradient_flow.md by table, family and initialisation."""
     tables, title = {}, ''
-    text = (ROOT / 'docs' / 'gradient_flow.md').read_text(encoding='utf-8')
+    text = (FOLDER.parents[1] / 'docs/gradient_flow.md').read_text(encoding='utf-8')
     for line in text.splitlines():
         if line.startswith('#'):
             title = line

@@ -59,15 +59,3 @@ def test_a_worked_example(implementation) -> None:
     x = torch.tensor([[0.5, 1.5, 2.5, 6.0, -1.0], [0.0, 0.0, 0.0, 0.0, 1.0]])
     expected = [[0.0, 2.0, 2.0, 4.0, 0.0], [0.0, 0.0, 0.0, 1.0, 0.0]]
     assert integer_multi_step(x, 0.5, 4).tolist() == expected
-
-
-def test_layouts(implementation) -> None:
-    torch.manual_seed(0)
-    x = torch.rand(4, 2, 3, 6, 5) * 4
-    last = x.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    expected = results(integer_multi_step, x, 0.25, 4)
-    found = results(integer_multi_step, last.unflatten(0, (4, 2)), 0.25, 4)
-    for one, other in zip(found, expected, strict=True):
-        assert torch.equal(one, other)
-    assert found[0][0].is_contiguous(memory_format=torch.channels_last)
-    assert integer_multi_step(x[:, :0], 0.25, 4).shape == (4, 0, 3, 6, 5)

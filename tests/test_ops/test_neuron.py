@@ -70,42 +70,10 @@ def test_bf16(kind, reference) -> None:
     torch.testing.assert_close(found[1], expected[1])
 
 
-def layouts() -> dict[str, Tensor]:
-    """Return the same currents in the layouts that networks have."""
-    x = currents(2, 3, 6, 5)
-    folded = x.flatten(0, 1)
-    last = folded.contiguous(memory_format=torch.channels_last)
-    one = currents(2, 3, 6, 5)[:1]
-    return {
-        'contiguous': x,
-        'channels last': last.unflatten(0, (STEPS, -1)),
-        'one image for all steps': one[0].expand(STEPS, 2, 3, 6, 5),
-        'one image, channels last': one[0]
-        .contiguous(memory_format=torch.channels_last)
-        .expand(STEPS, 2, 3, 6, 5),
-        'transposed': currents(2, 3, 5, 6).transpose(3, 4),
-        'steps apart': currents(4, 3, 6, 5)[:, ::2],
-        'every other step': torch.cat([x, x])[::2],
-        'vectors': currents(7),
-        'numbers': currents(),
-        'none': currents(0, 3),
-    }
-
-
-@pytest.mark.parametrize('layout', layouts())
-def test_layouts(layout, reference) -> None:
-    """Any strides give the same values in the same layout."""
-    torch.manual_seed(0)
-    x = layouts()[layout]
-    found, expected = run(x, None, DYNAMICS), reference(run, x, None, DYNAMICS)
-    assert torch.equal(found[0], expected[0])
-    assert found[0].stride() == expected[0].stride()
-    torch.testing.assert_close(found[1], expected[1])
-
-
 def test_the_gradient_may_be_laid_out_otherwise(reference) -> None:
     """A gradient that is expanded, or not channels-last as the currents."""
-    x = layouts()['channels last'].requires_grad_()
+    x = currents(2, 3, 6, 5).flatten(0, 1).to(memory_format=torch.channels_last)
+    x = x.unflatten(0, (STEPS, 2)).requires_grad_()
 
     def gradient(upstream: Tensor) -> Tensor:
         return torch.autograd.grad(multi_step(x, None, DYNAMICS), x, upstream)[0]

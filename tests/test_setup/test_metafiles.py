@@ -1,20 +1,19 @@
 """The metafiles are made from the READMEs' tables, of every config."""
 
-import runpy
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from docs_tools import load_tool
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
-def tool() -> SimpleNamespace:
-    path = ROOT / 'tools' / 'docs_tools' / 'metafiles.py'
-    return SimpleNamespace(**runpy.run_path(str(path)))
+def tool() -> ModuleType:
+    return load_tool('metafiles')
 
 
 @pytest.fixture(scope='module')
@@ -26,7 +25,7 @@ def models() -> list[dict[str, Any]]:
     return [model for file in files for model in file['Models']]
 
 
-def test_they_are_generated(tool: SimpleNamespace) -> None:
+def test_they_are_generated(tool: ModuleType) -> None:
     for path, content in tool.files().items():
         assert path.read_text(encoding='utf-8') == content, (
             'run python tools/docs_tools/metafiles.py'
@@ -67,7 +66,7 @@ PAGE = """
 """
 
 
-def test_tables(tool: SimpleNamespace) -> None:
+def test_tables(tool: ModuleType) -> None:
     """A config a row, its facts beside it; or networks as columns."""
     reported = {'Reported Top 1': 96.18, 'Reported Top 5': 99}
     assert tool.describe(PAGE) == {
@@ -96,6 +95,6 @@ def test_tables(tool: SimpleNamespace) -> None:
         ),
     ],
 )
-def test_mistakes_in_tables(tool: SimpleNamespace, page: str, message: str) -> None:
+def test_mistakes_in_tables(tool: ModuleType, page: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tool.describe(page)

@@ -3,17 +3,12 @@
 import runpy
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mmdet.visualization import DetLocalVisualizer
-from mmengine.logging import MessageHub, MMLogger
-from mmengine.registry import DefaultScope
-from mmengine.visualization import Visualizer
-from mmpretrain.visualization import UniversalVisualizer
+from mmengine_instances import separate_run
 
 from mmsnn.cli.main import main
 
@@ -63,30 +58,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, which is the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@contextmanager
-def separate_run() -> Iterator[None]:
-    """Forget MMEngine's global instances of a run afterwards.
-
-    Else the next run in this process would draw into this one's folder and, in the
-    same second, write to its logger.
-    """
-    managers = (
-        DefaultScope,
-        DetLocalVisualizer,
-        UniversalVisualizer,
-        Visualizer,
-        MessageHub,
-        MMLogger,
-    )
-    before = [dict(manager._instance_dict) for manager in managers]
-    try:
-        yield
-    finally:
-        for manager, instances in zip(managers, before, strict=True):
-            manager._instance_dict.clear()
-            manager._instance_dict.update(instances)
 
 
 @pytest.fixture

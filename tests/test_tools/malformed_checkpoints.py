@@ -171,6 +171,18 @@ FILES: dict[str, Callable[[Path, bytes], Any]] = {
 }
 """Files of which nothing can be loaded, from a path and a whole file's bytes."""
 
+SAYS = {
+    'missing': 'does not exist',
+    'a folder': 'is not a file',
+    'empty': 'is not a checkpoint that torch can load (EOFError',
+    'text': 'is not a checkpoint that torch can load (',
+    'a pickle': 'is not a checkpoint that torch can load (',
+    'a list': 'holds no weights',
+    'meta alone': 'holds no weights',
+    'other names': 'fits no parameter of the model',
+}
+"""What is said of some of them."""
+
 
 def write(name: str, path: Path, whole: Path) -> None:
     """Write the malformed checkpoint of that name to ``path``."""

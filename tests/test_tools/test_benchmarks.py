@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from docs_tools import load_tool
 from torch import nn
 
 from .tiny_coco import TOOLS, Call
@@ -181,28 +182,9 @@ def test_detector(save: Callable) -> None:
         assert min(kinds['training, backward'].values()) > 0
 
 
-@pytest.fixture
-def tool(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """tools/docs_tools/performance.py."""
-    monkeypatch.syspath_prepend(TOOLS / 'docs_tools')
-    path = TOOLS / 'docs_tools' / 'performance.py'
-    return SimpleNamespace(**runpy.run_path(str(path)))
-
-
-def test_the_page_is_generated(tool: SimpleNamespace) -> None:
-    """The guide's tables are those of the files beside it."""
-    page = tool.PAGE.read_text(encoding='utf-8')
-    assert tool.render(page) == page, 'run python tools/docs_tools/performance.py'
-    verdicts = page.count('| reached') + page.count('| **missed**')
-    assert verdicts == len(tool.TARGETS)
-    with pytest.raises(ValueError, match='performance.md must hold the lines'):
-        tool.render('a page without marks')
-
-
-def test_benchmarks_of_two_machines_are_refused(
-    tool: SimpleNamespace, tmp_path: Path
-) -> None:
+def test_benchmarks_of_two_machines_are_refused(tmp_path: Path) -> None:
     """A table must not mix them; a missing file says how it is made."""
+    tool = load_tool('performance')
     with pytest.raises(ValueError, match='python benchmarks/inference.py'):
         tool.load(tmp_path)
     for name in tool.BENCHMARKS:
@@ -216,16 +198,20 @@ def test_benchmarks_of_two_machines_are_refused(
         tool.load(tmp_path)
 
 
-def test_the_plot_is_drawn(tool: SimpleNamespace, tmp_path: Path) -> None:
+def test_plot_and_verdicts(tmp_path: Path) -> None:
+    tool = load_tool('performance')
+    page = tool.PAGE.read_text(encoding='utf-8')
+    verdicts = page.count('| reached') + page.count('| **missed**')
+    assert verdicts == len(tool.TARGETS)
     tool.draw(tool.load()['growth'], tmp_path / 'growth.png')
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
 
-def test_all_benchmarks_are_on_the_page(tool: SimpleNamespace) -> None:
+def test_all_benchmarks_are_on_the_page() -> None:
     elsewhere = ('all', 'gpu', 'streaming')
     scripts = {
         path.stem
         for path in BENCHMARKS.glob('*.py')
         if not path.stem.startswith('_') and path.stem not in elsewhere
     }
-    assert scripts == set(tool.BENCHMARKS)
+    assert scripts == set(load_tool('performance').BENCHMARKS)

@@ -144,13 +144,6 @@ def test_a_checkpoint_of_another_network_is_one_line(
     assert 'other shapes: backbone.stem.encode.conv.weight' in line
 
 
-def test_two_phases_without_the_first(place: Path, fail_tool: Fail) -> None:
-    line = fail_tool(*commands(BLOCKS[2])[1])
-    assert line.startswith(
-        "model.init_cfg.checkpoint: 'work_dirs/one-step/epoch_30.pth' does not exist"
-    )
-
-
 @pytest.mark.slow
 def test_from_classifier_to_detector(place: Path, follow: Follow) -> None:
     data, classifier, detector = commands(BLOCKS[3])

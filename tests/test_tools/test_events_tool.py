@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from test_datasets.event_files import write_cifar10_dvs, write_dvs128_gesture
+from test_datasets.event_files import write_dvs128_gesture
 
-from .tiny_coco import Call, Fail
+from .tiny_coco import Call
 
 TOOL = 'events'
 
@@ -36,14 +36,3 @@ def test_cache_dir(root: Path, tmp_path: Path, call_tool: Call) -> None:
     call_tool(TOOL, 'dvs128_gesture', root, *options)
     assert len(list((tmp_path / 'frames').rglob('*.npz'))) == 36
     assert not (root / 'event_frames').exists()
-
-
-def test_damaged_files_are_named(tmp_path: Path, fail_tool: Fail) -> None:
-    write_cifar10_dvs(tmp_path, 4)
-    for name in ('bird', 'ship'):
-        path = tmp_path / name / f'cifar10_{name}_2.aedat'
-        path.write_bytes(path.read_bytes()[:-1])
-    message = fail_tool(TOOL, 'cifar10_dvs', tmp_path, '--num-steps', 4)
-    assert message.startswith('2 of 40 files cannot be used: ')
-    assert 'cifar10_bird_2.aedat' in message and 'cifar10_ship_2.aedat' in message
-    assert len(list((tmp_path / 'event_frames').rglob('*.npz'))) == 38

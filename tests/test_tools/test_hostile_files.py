@@ -11,6 +11,7 @@ import pytest
 from mmdet.apis import DetInferencer, init_detector
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine_instances import separate_run
 from test_utils import hostile
 from torch import nn
 from torch.utils.data import DataLoader
@@ -22,7 +23,7 @@ from mmsnn.utils.checkpoints import load_file, read_checkpoint, read_weights
 from mmsnn.utils.errors import UserError
 from mmsnn.utils.safe_loading import UnsafeContentError
 
-from .conftest import PATHS, separate_run
+from .conftest import PATHS
 from .tiny_coco import DETECTOR as TINY
 from .tiny_coco import SPIKING, Fail
 

@@ -60,23 +60,11 @@ does not exist
 """
 TEST = 'test {ANN} {bad}/NAME --work-dir {bad} --cfg-options {SMALL}'
 CHECKPOINTS = f"""
-{TEST.replace('NAME', 'none.pth')} | checkpoint '{{bad}}/none.pth' does not exist
-{TEST.replace('/NAME', '')} | checkpoint '{{bad}}' is not a file
-{TEST.replace('NAME', 'text.pth')} | text.pth' is not a checkpoint that torch can load (
-{TEST.replace('NAME', 'nothing.pth')} | nothing.pth' is not a checkpoint that torch can \
-load (EOFError
-{TEST.replace('NAME', 'numbers.pth')} | numbers.pth' is not a checkpoint that torch can
-{TEST.replace('NAME', 'empty.pth')} | checkpoint '{{bad}}/empty.pth' holds no weights
-{TEST.replace('NAME', 'list.pth')} | checkpoint '{{bad}}/list.pth' holds no weights
 {TEST.replace('NAME', 'unsafe.pth')} | checkpoint '{{bad}}/unsafe.pth' holds \
 posix.system, but only tensors, arr
 {TEST.replace('NAME', 'other.pth')} | checkpoint '{{bad}}/other.pth' fits no parameter of \
 the model: it has a.wei
-{TEST.replace('NAME', 'bare.pth')} | checkpoint '{{bad}}/bare.pth' fits no parameter of \
-the model: it has a.wei
-train {{ANN}} --cfg-options load_from=none.pth | checkpoint 'none.pth' does not exist
 train {{ANN}} --cfg-options load_from= | load_from must be
-train {{ANN}} --resume none.pth | checkpoint 'none.pth' does not exist
 train {{ANN}} --resume {{bad}}/other.pth | cannot resume from '{{bad}}/other.pth': it holds \
 no meta, message_hub, optimizer, param_schedulers ... load_from={{bad}}/other.pth
 train {{ANN}} --work-dir {{bad}}/gone --resume | checkpoint '{{bad}}/gone/epoch_3.pth' does \

@@ -14,8 +14,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.registry import METRICS, TRANSFORMS
 from mmengine.runner import Runner
+from mmengine_instances import separate_run
 from test_configs.files import CONFIGS, load
-from test_tools.conftest import separate_run
 from torch import nn
 from torch.utils.data import DataLoader
 

@@ -142,17 +142,12 @@ def test_equals_the_unrolled_formulas(order, depth):
         assert torch.equal(level, reference)
 
 
-class ReLU(nn.ReLU):
-    def __init__(self, num_steps):
-        super().__init__()
-
-
 @pytest.mark.parametrize('depth', [121, 161])
 def test_with_relus_it_is_torchvisions(depth):
     ann = torchvision.models.DenseNet(4, LAYERS[depth], num_init_features=8).features
     ann.relu0 = nn.Identity()  # the stem of NSC is analog
     snn = make_densenet(
-        'NSC', depth, num_steps=1, out_indices=(3,), neuron={'type': ReLU}
+        'NSC', depth, num_steps=1, out_indices=(3,), neuron={'type': 'mmsnn.ReLU'}
     )
     snn.load_state_dict(
         dict(zip(snn.state_dict(), ann.state_dict().values(), strict=True))

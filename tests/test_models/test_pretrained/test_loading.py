@@ -8,7 +8,6 @@ import pytest
 import torch
 from spikingjelly.activation_based.model import ms_resnet, sew_resnet, spiking_resnet
 from spikingjelly.activation_based.neuron import IFNode
-from torch import nn
 
 from mmsnn.models import (
     DANet,
@@ -72,17 +71,11 @@ def test_names(state18):
         assert weights[ours] is state18[theirs]
 
 
-class ReLU(nn.ReLU):
-    """A neuron without spikes: with it a Spiking ResNet is the ANN."""
-
-    def __init__(self, num_steps):
-        super().__init__()
-
-
 @pytest.mark.parametrize('depth', [18, 50])
 def test_with_relus_it_computes_what_torchvision_does(depth):
     theirs = resnet(depth).double().eval()
-    ours = SpikingResNet(depth, num_steps=1, neuron={'type': ReLU}).double().eval()
+    ours = SpikingResNet(depth, num_steps=1, neuron={'type': 'mmsnn.ReLU'})
+    ours.double().eval()
     ours.load_state_dict(convert_resnet(theirs.state_dict(), ours), strict=True)
     expected = []
     theirs.layer4.register_forward_hook(lambda *args: expected.append(args[2]))

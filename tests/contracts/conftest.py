@@ -1,0 +1,3 @@
+"""Fixtures of the contracts."""
+
+from test_ops.conftest import implementation  # noqa: F401
