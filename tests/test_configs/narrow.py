@@ -2,8 +2,6 @@
 
 from mmengine.config import Config
 
-# Not less: behind an 8-channel map of 48 pixels and more, oneDNN's backward pass of a
-# strided 1x1 convolution overwrites memory (torch 2.10, channels-last, AVX-512).
 WIDTH = 16
 
 

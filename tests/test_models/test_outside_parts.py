@@ -111,14 +111,9 @@ def make_detector(num_steps: int = STEPS, **options: Any) -> nn.Module:
     parts = spiking_parts(dict(type='Weighted'), num_steps, family='XOR')
     parts['neck'][0]['num_steps'] = num_steps
     surrogate = dict(type='Triangle', width=4.0)
-    # not narrower, see test_configs/narrow.py: this stem has no pool
     parts['backbone'] |= dict(
-        base_channels=16,
-        stem='contrast',
-        neuron=dict(type='Forgetful', surrogate=surrogate),
+        stem='contrast', neuron=dict(type='Forgetful', surrogate=surrogate)
     )
-    for neck in parts['neck']:
-        neck['in_channels'] = [32, 64, 128]
     return build({**retinanet(parts), **options})
 
 

@@ -59,6 +59,7 @@ class ResidualBlock(Recomputable):
         self.pool: nn.Module | None = None
         self.projection: Unit | None = None
         self.concatenates = False
+        self._channels_first = False
         if wiring.merge is not None:
             self.merge = wiring.merge(out_channels, **wiring.merge_options)
             if stride == 1 and in_channels == out_channels:
@@ -98,6 +99,9 @@ class ResidualBlock(Recomputable):
         self.concatenates = wiring.concatenates and out_channels > in_channels
         if self.concatenates:
             out_channels -= in_channels
+        # In channels-last, the backward pass of oneDNN 3.7 (PyTorch 2.10) writes beyond
+        # its memory for strided 1x1 convolutions of few channels with AVX-512.
+        self._channels_first = stride > 1 and in_channels < 16
         order = wiring.projection_layers
         self.projection = Unit(order, in_channels, out_channels, 1, stride, layers)
 
@@ -121,7 +125,7 @@ class ResidualBlock(Recomputable):
             x = self.pool(x)
         if self.projection is None:
             return x
-        y = self.projection(x)
+        y = self.projection(x.contiguous() if self._channels_first else x)
         return torch.cat([y, x], dim=1) if self.concatenates else y
 
     def init_identity(self) -> None:
