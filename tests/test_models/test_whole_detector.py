@@ -12,6 +12,7 @@ from mmdet.testing import demo_mm_inputs
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 from torch import nn
 from torchvision.ops import roi_align
 
@@ -271,6 +272,32 @@ def test_regions_of_currents_in_any_memory_format() -> None:
     for layout in (torch.contiguous_format, torch.channels_last):
         found = extractor([currents.to(memory_format=layout)], rois)
         torch.testing.assert_close(found, torch.cat(steps))
+
+
+@pytest.mark.parametrize('neuron', ['ILIF', 'PLIF'])
+def test_zero_regions(neuron: str) -> None:
+    model = build(two_stage(NEURONS[neuron])).train()
+    data = model.data_preprocessor(batch(), training=True)
+    samples = data['data_samples']
+    for sample in samples:
+        sample.gt_instances = sample.gt_instances[:0]
+    features = model.extract_feat(data['inputs'])
+
+    def proposals() -> list[InstanceData]:
+        return [InstanceData(bboxes=torch.zeros(0, 4)) for _ in samples]
+
+    losses = model.roi_head.loss(features, proposals(), samples)
+    loss, _ = model.parse_losses(losses)
+    assert loss == 0
+    loss.backward()
+    grads = {name: p.grad for name, p in model.roi_head.named_parameters()}
+    # MMDetection does not compute the classes' loss without regions
+    assert all(g is not None for name, g in grads.items() if 'fc_cls' not in name)
+    assert not any(g.any() for g in grads.values() if g is not None)
+    classes, boxes = model.roi_head.forward(features, proposals(), samples)
+    assert classes.shape == (0, 4) and boxes.shape == (0, 12)
+    found = model.eval().roi_head.predict(features, proposals(), samples)
+    assert [len(x) for x in found] == [0, 0]
 
 
 def test_names_are_mmdetections() -> None:
