@@ -324,8 +324,10 @@ def test_mistakes() -> None:
     spikes = [torch.zeros(4, 2, c, 4, 4) for c in CHANNELS]
     with pytest.raises(ValueError, match=r'SpikingFPN, level 0.*num_steps=4.*\[3, 2'):
         model.neck([x[:3] for x in spikes])
-    with pytest.raises(ValueError, match='SpikingFPN, level 2.* analog'):
-        model.neck([*spikes[:2], spikes[2] + 0.3, spikes[3]])
+    message = 'SpikingFPN, level 2.* multiples of 1 .*the same value of a spike'
+    for values in (0.3, 0.25):  # 0.25 is a spike of normalised neurons
+        with pytest.raises(ValueError, match=message):
+            model.neck([*spikes[:2], spikes[2] + values, spikes[3]])
     with pytest.raises(ValueError, match='4 levels, but got 3'):
         model.neck(spikes[:3])
     with pytest.raises(ValueError, match='num_steps must be at least 1, but got 0'):
