@@ -120,7 +120,7 @@ def main(args: argparse.Namespace) -> None:
 
     if not 0 < args.areas[0] < args.areas[1] < args.areas[2]:
         raise UserError(f'--areas must be three increasing areas, but got {args.areas}')
-    coco = read_annotations(args.ann)
+    coco = read_annotations(args.ann, args.types)
     read = {t: read_results(args.result, t, coco, args.score_thr) for t in args.types}
     content = {}
     for kind, results in read.items():

@@ -15,6 +15,7 @@ from mmdet.evaluation import CocoMetric
 from mmengine.config import Config
 from mmengine.registry import METRICS
 
+from mmsnn.utils.errors import UserError
 from mmsnn.utils.preflight import find_class, metric_configs
 
 # CocoMetric's name of each column. It calls the recalls at the last of `proposal_nums`
@@ -81,9 +82,12 @@ def request_columns(cfg: Config, split: str = 'test') -> list[CocoColumns]:
     Returns:
         An empty table for each box ``CocoMetric``, except those that only format their
         results; other evaluators are ignored.
+
+    Raises:
+        UserError: If the ``proposal_nums`` of such a metric are not a list of integers.
     """
     tables = []
-    for _, metric in metric_configs(cfg, split):
+    for name, metric in metric_configs(cfg, split):
         kinds = metric.get('metric', 'bbox')
         kinds = [kinds] if isinstance(kinds, str) else kinds
         class_ = find_class(METRICS, metric.get('type'), cfg.get('default_scope'))
@@ -91,6 +95,11 @@ def request_columns(cfg: Config, split: str = 'test') -> list[CocoColumns]:
             continue
         if 'bbox' not in kinds or metric.get('format_only'):
             continue
+        numbers = metric.get('proposal_nums', _DEFAULT_PROPOSAL_NUMS)
+        if not isinstance(numbers, list | tuple) or not numbers:
+            raise UserError(
+                f'{name}.proposal_nums must be a list of integers, but got {numbers!r}'
+            )
         items = metric.get('metric_items')
         items = list(_DEFAULT_ITEMS if items is None else items)
         items += [item for item in COLUMNS.values() if item not in items]
@@ -98,7 +107,7 @@ def request_columns(cfg: Config, split: str = 'test') -> list[CocoColumns]:
         tables.append(
             CocoColumns(
                 prefix=metric.get('prefix') or CocoMetric.default_prefix,
-                max_dets=list(metric.get('proposal_nums', _DEFAULT_PROPOSAL_NUMS))[-1],
+                max_dets=numbers[-1],
             )
         )
     return tables

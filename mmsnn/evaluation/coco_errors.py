@@ -5,9 +5,11 @@ import json
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from reprlib import repr as shorten
 from typing import Any
 
 import numpy as np
+from pycocotools import mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -20,8 +22,12 @@ AREAS = ('all', 'small', 'medium', 'large')
 TYPES = {'bbox': 'bbox', 'segm': 'segmentation'}
 
 
-def read_annotations(path: str) -> COCO:
+def read_annotations(path: str, types: Sequence[str]) -> COCO:
     """Read the annotations.
+
+    Args:
+        path: The file.
+        types: Types of results, 'bbox' or 'segm', that are compared with them.
 
     Raises:
         UserError: If they are missing, invalid or contain no objects.
@@ -29,7 +35,28 @@ def read_annotations(path: str) -> COCO:
     if not annotations.read_annotations(path).objects:
         raise UserError(f'annotations {path!r} contain no objects')
     with contextlib.redirect_stdout(None):
-        return COCO(path)
+        coco = COCO(path)
+    if 'segm' in types:
+        for index, annotation in enumerate(coco.dataset['annotations']):
+            _as_rle(f'annotations {path!r}: annotations[{index}]', annotation, coco)
+    return coco
+
+
+def _as_rle(where: str, entry: Mapping[str, Any], coco: COCO) -> dict[str, Any]:
+    """Return the mask of an annotation or detection in COCO's RLE.
+
+    Raises:
+        UserError: If pycocotools cannot read it.
+    """
+    try:
+        rle: dict[str, Any] = coco.annToRLE(entry)
+        mask.area(rle)
+    except Exception as error:
+        given = shorten(entry.get('segmentation'))
+        raise UserError(
+            f'{where}: segmentation must be polygons or RLE, but got {given}'
+        ) from error
+    return rle
 
 
 def read_results(path: str, kind: str, coco: COCO, score_thr: float) -> list[dict]:
@@ -37,8 +64,8 @@ def read_results(path: str, kind: str, coco: COCO, score_thr: float) -> list[dic
 
     Raises:
         UserError: If the file is missing, does not contain detections, or belongs to
-            other annotations, if a score or box is not finite, or if no score reaches
-            ``score_thr``.
+            other annotations, if a score or box is not finite, a segmentation is
+            invalid, or if no score reaches ``score_thr``.
     """
     if not Path(path).is_file():
         raise UserError(f'results {path!r} does not exist')
@@ -72,6 +99,9 @@ def read_results(path: str, kind: str, coco: COCO, score_thr: float) -> list[dic
                 f'results {path!r}: bbox of detection {index} must be four finite '
                 f'numbers, but got {box!r}'
             )
+        if kind == 'segm':
+            where = f'results {path!r}: detection {index}'
+            result['segmentation'] = _as_rle(where, result, coco)
     kept = [result for result in results if result['score'] >= score_thr]
     if not kept:
         raise UserError(

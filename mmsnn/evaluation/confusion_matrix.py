@@ -146,6 +146,12 @@ def detect(
                 'are of another data set'
             )
         predicted = by_image[info['img_id']]
+        for key in ('bboxes', 'labels', 'scores'):
+            if key not in predicted:
+                raise UserError(
+                    f"the predictions are not a detector's: {key} of image "
+                    f'{info["img_id"]} are missing'
+                )
         check_finite(
             f'image {info["img_id"]}',
             **{key: predicted[key] for key in ('scores', 'bboxes')},

@@ -109,7 +109,8 @@ def start_on_cpu(cfg: Config, launcher: str) -> bool:
     given = cfg.get('model_wrapper_cfg') or {}
     cfg.model_wrapper_cfg = {**defaults, **given, 'device_ids': None}
     if not dist.is_initialized():
-        seconds = (cfg.get('env_cfg') or {}).get('dist_cfg', {}).get('timeout')
+        dist_cfg = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
+        seconds = dist_cfg.get('timeout')
         timeout = None if seconds is None else datetime.timedelta(seconds=seconds)
         dist.init_process_group('gloo', timeout=timeout)
     return _replace_sync_bn(cfg.get('model'))

@@ -199,8 +199,14 @@ def leaf_datasets(dataset: Any, where: str) -> Iterator[tuple[str, Any]]:
 
 
 def innermost_dataset(dataset: Any) -> Any:
-    """Return the first data set's config inside the wrappers of ``dataset``."""
-    return next(leaf_datasets(dataset, ''))[1]
+    """Return the first data set's config inside the wrappers of ``dataset``.
+
+    Raises:
+        UserError: If there is none.
+    """
+    for _, found in leaf_datasets(dataset, ''):
+        return found
+    raise UserError(f'a dataloader needs a data set, but its dataset is {dataset}')
 
 
 def _check_dataset(where: str, dataset: Mapping[str, Any], scope: str | None) -> None:

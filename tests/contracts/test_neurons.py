@@ -161,9 +161,21 @@ def test_firing_current(name: str) -> None:
 
 
 @EVERY
+def test_no_samples(name: str) -> None:
+    """As for the regions of an image without proposals."""
+    neuron = make_neuron(name, STEPS)
+    x = torch.zeros(0, 3, requires_grad=True)
+    spikes = neuron(x)
+    assert spikes.shape == (0, 3)
+    spikes.sum().backward()
+    assert x.grad is not None and x.grad.shape == (0, 3)
+    assert all(p.grad is None or not p.grad.any() for p in neuron.parameters())
+
+
+@EVERY
 def test_wrong_inputs(name: str) -> None:
     neuron = make_neuron(name, STEPS)
-    for shape in ((5,), (6, 3), (0, 3), ()):
+    for shape in ((5,), (6, 3), ()):
         with pytest.raises(ValueError, match=f'num_steps={STEPS}.*but got shape'):
             neuron(torch.zeros(shape))
     for dtype in (torch.int64, torch.uint8, torch.bool):

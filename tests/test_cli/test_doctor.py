@@ -161,6 +161,17 @@ def test_layers_and_exporters_of_a_config(examine: Callable[..., str]) -> None:
         assert found[f'mmsnn export {name}'][0] == 'all'
 
 
+def test_rate_coding_in_exporters(examine: Callable[..., str]) -> None:
+    """As in the table of the export guide."""
+    stem = dict(type='RateStem', mean=[77.8] * 3, std=[95.9] * 3, pool=False)
+    printed = examine('sg-r10-asd_1xb64-30e_digits.py', stem=stem)
+    found = rows(printed)
+    for name in ('onnx', 'onnx-step'):
+        takes, reason = found[f'mmsnn export {name}']
+        assert takes == 'nothing' and 'RateStem' in reason
+    assert found['mmsnn export torch'][0] == 'all'
+
+
 def test_reasons_and_other_exporters(
     examine: Callable[..., str], monkeypatch: Patch
 ) -> None:

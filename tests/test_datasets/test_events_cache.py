@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,20 @@ def test_a_recording_is_read_once_for_all_its_samples(
     sums = [int(cache.load(file, key).sum()) for key in file.samples]
     assert sums == [90] * 12
     assert len(reads) == 1
+
+
+def test_a_sample_of_few_events_does_not_stop_the_others(
+    gesture: Path, tmp_path: Path
+) -> None:
+    (file,) = DVS128Gesture.find_files(gesture / 'DvsGesture', 'test')
+    first, second, *others = file.samples
+    short = replace(file.samples[second], window=(1000, 1020))
+    file = replace(file, samples={**file.samples, second: short})
+    cache = FrameCache(tmp_path / 'frames', file.dataset, 4)
+    cache.load(file, first)
+    assert all(cache._path(key).exists() for key in others)
+    with pytest.raises(UserError, match='from 1000 to 1020 us has 2 events'):
+        cache.load(file, second)
 
 
 def test_folder_that_cannot_be_written_to(root: Path, file: EventFile) -> None:

@@ -21,6 +21,7 @@ from mmsnn.evaluation import (
     request_columns,
     save_tables,
 )
+from mmsnn.utils.errors import UserError
 
 DEFAULT_ITEMS = ['mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l']
 RECALLS = ['AR@1000', 'AR_s@1000', 'AR_m@1000', 'AR_l@1000']
@@ -85,6 +86,13 @@ def test_other_metrics_are_left_alone(evaluator: Any) -> None:
 def test_prefix_and_limit_are_the_metrics() -> None:
     metric = dict(type='CocoMetric', prefix='night', proposal_nums=(1, 10, 100))
     assert request_columns(make_config(metric)) == [CocoColumns('night', 100)]
+
+
+@pytest.mark.parametrize('numbers', [None, 100, ()])
+def test_numbers_of_proposals_are_a_list(numbers: Any) -> None:
+    metric = dict(type='CocoMetric', proposal_nums=numbers)
+    with pytest.raises(UserError, match=r'^test_evaluator\.proposal_nums must be'):
+        request_columns(make_config(metric))
 
 
 def write_annotations(path: Path, sizes: tuple[int, ...]) -> None:

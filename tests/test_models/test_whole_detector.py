@@ -12,6 +12,7 @@ from mmdet.testing import demo_mm_inputs
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 from torch import nn
 from torchvision.ops import roi_align
 
@@ -273,6 +274,32 @@ def test_regions_of_currents_in_any_memory_format() -> None:
         torch.testing.assert_close(found, torch.cat(steps))
 
 
+@pytest.mark.parametrize('neuron', ['ILIF', 'PLIF'])
+def test_zero_regions(neuron: str) -> None:
+    model = build(two_stage(NEURONS[neuron])).train()
+    data = model.data_preprocessor(batch(), training=True)
+    samples = data['data_samples']
+    for sample in samples:
+        sample.gt_instances = sample.gt_instances[:0]
+    features = model.extract_feat(data['inputs'])
+
+    def proposals() -> list[InstanceData]:
+        return [InstanceData(bboxes=torch.zeros(0, 4)) for _ in samples]
+
+    losses = model.roi_head.loss(features, proposals(), samples)
+    loss, _ = model.parse_losses(losses)
+    assert loss == 0
+    loss.backward()
+    grads = {name: p.grad for name, p in model.roi_head.named_parameters()}
+    # MMDetection does not compute the classes' loss without regions
+    assert all(g is not None for name, g in grads.items() if 'fc_cls' not in name)
+    assert not any(g.any() for g in grads.values() if g is not None)
+    classes, boxes = model.roi_head.forward(features, proposals(), samples)
+    assert classes.shape == (0, 4) and boxes.shape == (0, 12)
+    found = model.eval().roi_head.predict(features, proposals(), samples)
+    assert [len(x) for x in found] == [0, 0]
+
+
 def test_names_are_mmdetections() -> None:
     """Weights of the ordinary neck and tower fit."""
     spiking = dense('SpikingRetinaHead', NEURONS['ILIF'])
@@ -297,8 +324,10 @@ def test_mistakes() -> None:
     spikes = [torch.zeros(4, 2, c, 4, 4) for c in CHANNELS]
     with pytest.raises(ValueError, match=r'SpikingFPN, level 0.*num_steps=4.*\[3, 2'):
         model.neck([x[:3] for x in spikes])
-    with pytest.raises(ValueError, match='SpikingFPN, level 2.* analog'):
-        model.neck([*spikes[:2], spikes[2] + 0.3, spikes[3]])
+    message = 'SpikingFPN, level 2.* multiples of 1 .*the same value of a spike'
+    for values in (0.3, 0.25):  # 0.25 is a spike of normalised neurons
+        with pytest.raises(ValueError, match=message):
+            model.neck([*spikes[:2], spikes[2] + values, spikes[3]])
     with pytest.raises(ValueError, match='4 levels, but got 3'):
         model.neck(spikes[:3])
     with pytest.raises(ValueError, match='num_steps must be at least 1, but got 0'):

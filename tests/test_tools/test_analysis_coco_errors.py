@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
-from .tiny_coco import Call
+from .tiny_coco import Call, Fail
 
 TOOL = 'coco_error_analysis'
 # boxes of three objects
@@ -88,6 +88,32 @@ def test_each_kind_of_error(annotated: dict, call_tool: Call) -> None:
     assert 'loading' not in printed.lower()
     row = next(line for line in printed.splitlines() if line.startswith('cat '))
     assert row.split() == ['cat', 'all', *(f'{value:.3f}' for value in cat)]
+
+
+@pytest.mark.parametrize('where', ['truth', 'results'])
+@pytest.mark.parametrize('wrong', [None, 'abc', [], [[1, 2]], {'size': [400, 400]}, 3])
+def test_masks_that_are_none(
+    where: str, wrong: Any, annotated: dict, fail_tool: Fail
+) -> None:
+    truth, results = annotated['truth'], annotated['results']
+    dict(truth=truth['annotations'], results=results)[where][1]['segmentation'] = wrong
+    Path('ann.json').write_text(json.dumps(truth))
+    Path('results.json').write_text(json.dumps(results))
+    files = ['results.json', 'out', '--ann', 'ann.json']
+    message = fail_tool(TOOL, *files, '--types', 'segm')
+    assert 'segmentation must be polygons or RLE' in message
+    assert ('annotations[1]' if where == 'truth' else 'detection 1') in message
+
+
+def test_detections_of_polygons_alone(annotated: dict, call_tool: Call) -> None:
+    for result in annotated['results']:
+        x, y, w, h = result.pop('bbox')
+        result['segmentation'] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+    Path('results.json').write_text(json.dumps(annotated['results']))
+    files = ['results.json', 'out', '--ann', 'ann.json']
+    call_tool(TOOL, *files, '--types', 'segm')
+    found = json.loads(Path('out/errors.json').read_text())['segm']
+    assert found['car/van']['all']['C75'] == pytest.approx(1)
 
 
 def test_a_similar_object_takes_one_detection(annotated: dict, call_tool: Call) -> None:

@@ -115,6 +115,15 @@ def test_large_matrix_has_no_numbers() -> None:
     assert large.get_xticklabels()[29].get_text() == 'c29'
 
 
+@pytest.mark.parametrize('key', ['bboxes', 'labels', 'scores'])
+def test_predictions_that_lack_a_key(key: str) -> None:
+    prediction = found(3)
+    del prediction['pred_instances'][key]
+    info = dict(img_id=3, instances=[])
+    with pytest.raises(UserError, match=f'{key} of image 3 are missing'):
+        detect([prediction], [info], 10, score_thr=0.3, iou_thr=0.5)
+
+
 @pytest.mark.parametrize(
     ('key', 'predicted'),
     [

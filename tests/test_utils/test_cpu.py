@@ -84,6 +84,14 @@ def test_distributed_on_a_cpu(started: list[Any]) -> None:
     assert kwargs['timeout'].total_seconds() == 60
 
 
+@pytest.mark.parametrize('env', [None, {}, dict(dist_cfg=None)])
+def test_settings_of_the_process_group_are_optional(
+    env: Any, started: list[Any]
+) -> None:
+    cpu.start_on_cpu(make_config(env_cfg=env), 'pytorch')
+    assert started == [(('gloo',), dict(timeout=None))]
+
+
 def test_the_users_wrapper_is_kept(started: list[Any]) -> None:
     cfg = make_config(model_wrapper_cfg=dict(type='Mine', static_graph=True))
     cpu.start_on_cpu(cfg, 'pytorch')

@@ -47,9 +47,22 @@ def test_the_packages_tables_are_guarded(table: NamedRows[Any]) -> None:
         table.register('mine', 'a row')
 
 
-@pytest.mark.parametrize(('pool', 'strides'), [(False, 2), (True, 1)])
-def test_the_stride_of_a_preset_of_ones_own(pool: bool, strides: int) -> None:
-    preset = dict(type='DirectStem', kernel_size=5, stride=2, pool=pool)
+@pytest.mark.parametrize(
+    ('options', 'strides'),
+    [
+        (dict(stride=2, pool=False), 2),
+        (dict(stride=2, pool=True), 1),
+        (dict(stride=1, pool=True), 2),
+        # those of BaseStem
+        (dict(pool=False), 2),
+        (dict(stride=2), 1),
+        (dict(stride=1), 2),
+    ],
+)
+def test_the_stride_of_a_preset_of_ones_own(
+    options: dict[str, Any], strides: int
+) -> None:
+    preset = dict(type='DirectStem', kernel_size=5, **options)
     STEM_PRESETS.register('mine', preset)
     try:
         first = MSResNet(10, stem='mine', base_channels=4).stages[0][0]

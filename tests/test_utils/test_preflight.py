@@ -144,6 +144,12 @@ def test_innermost_dataset_is_the_configs_own() -> None:
     assert cfg.train_dataloader.dataset.dataset.datasets[0].pipeline == [1]
 
 
+@pytest.mark.parametrize('given', [None, dict(type='ConcatDataset', datasets=[])])
+def test_no_innermost_dataset(given: Any) -> None:
+    with pytest.raises(UserError, match='needs a data set, but'):
+        innermost_dataset(given)
+
+
 def test_is_remote() -> None:
     for path in ('http://a/b.pth', 'torchvision://resnet18', 's3:bucket/x'):
         assert is_remote(path) is True

@@ -128,7 +128,10 @@ class FrameCache:
         self._write(file, key, frames)
         for other in file.samples:
             if not self._path(other).exists():
-                made = integrate_sample(file, other, events, self.num_steps)
+                try:
+                    made = integrate_sample(file, other, events, self.num_steps)
+                except UserError:
+                    continue  # raised when that sample is loaded
                 self._write(file, other, made)
         return frames
 

@@ -53,9 +53,20 @@ def check_tensor_network(model: nn.Module, cfg: Config, images: Tensor) -> Verdi
     return Verdict('' if reasons else 'all', tuple(reasons))
 
 
+def check_onnx(model: nn.Module, cfg: Config, images: Tensor) -> Verdict:
+    """Check also that no part of the model draws random numbers."""
+    verdict = check_tensor_network(model, cfg, images)
+    drawing = [
+        f'{name} ({type(part).__name__}) draws random numbers'
+        for name, part in model.named_modules()
+        if getattr(part, 'draws_random_numbers', False)
+    ]
+    return Verdict('', (*verdict.reasons, *drawing)) if drawing else verdict
+
+
 def check_step(model: nn.Module, cfg: Config, images: Tensor) -> Verdict:
     """Check also that every part of the model can stream."""
-    verdict = check_tensor_network(model, cfg, images)
+    verdict = check_onnx(model, cfg, images)
     if verdict.reasons:
         return verdict
     network = as_tensor_network(model).eval()
@@ -83,7 +94,7 @@ EXPORTERS: NamedRows[Exporter] = NamedRows(
     'exporter',
     Exporter,
     {
-        'onnx': Exporter(check_tensor_network),
+        'onnx': Exporter(check_onnx),
         'onnx-step': Exporter(check_step),
         'torch': Exporter(check_tensor_network),
         'nir': Exporter(check_nir_parts),

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmsnn.models.neurons import current_steps
 from mmsnn.models.residual import FAMILIES, BasicBlock
+from mmsnn.models.residual.merges import check_gate_threshold
 from mmsnn.models.stems import preset_stride
 from mmsnn.registry import MODELS
 from mmsnn.utils import check_choice, check_number
@@ -93,7 +94,8 @@ class SGResNet(ResNetSNN):
         check_choice('gate', gate, self.choices)
         family = FAMILIES[self.choices[gate]]
         if gate == 'BSG*':
-            family = replace(family, merge_options=dict(threshold=gate_threshold))
+            threshold = check_gate_threshold('gate_threshold', gate_threshold)
+            family = replace(family, merge_options=dict(threshold=threshold))
         super().__init__(depth, family, **options)
 
 

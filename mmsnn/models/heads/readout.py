@@ -50,7 +50,8 @@ class SpikingReadout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the layer."""
         steps = current_steps(self.num_steps)
-        spikes = self.neuron(x).unflatten(0, (steps, -1))
+        # not -1, which is ambiguous for zero regions
+        spikes = self.neuron(x).unflatten(0, (steps, x.shape[0] // steps))
         if spikes.dim() == 5:
             return self.layer(self.decoder(spikes))
         return self.layer(self.decoder(spikes[..., None, None]).flatten(1))

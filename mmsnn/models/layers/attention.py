@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmsnn.utils import check_positive_int
+from mmsnn.utils import check_positive_int, describe
 
 from .rep_conv import RepConv
 from .unit import LayerFactory, Unit
@@ -46,7 +46,8 @@ class SpikeDrivenAttention(nn.Module):
         ``[T * N, C, H, W]`` to the same shape.
 
     Raises:
-        TypeError: If an argument has the wrong type.
+        TypeError: If an argument has the wrong type, or the neurons have no argument
+            of ``attention_neuron``.
         ValueError: If ``channels`` is not a multiple of ``num_heads``, or
             ``value_ratio`` is not 1 with ``rep_convs``.
     """
@@ -79,7 +80,14 @@ class SpikeDrivenAttention(nn.Module):
         self.key = _projection('CNS', channels, channels, layers, rep_convs)
         self.value = _projection('CNS', channels, width, layers, rep_convs)
         own = {**layers.neuron, **(attention_neuron or {})}
-        self.attention_neuron = replace(layers, neuron=own).make_neuron()
+        try:
+            self.attention_neuron = replace(layers, neuron=own).make_neuron()
+        except TypeError as error:
+            raise TypeError(
+                f'neuron must take {", ".join(attention_neuron or {})}, which the '
+                "attention's neurons set, as IF and LIF do, but got "
+                f'{describe(layers.neuron["type"])}'
+            ) from error
         self.out = _projection('CN', width, channels, layers, rep_convs)
         if scale is None:
             scale = 2 / math.sqrt(channels // num_heads)

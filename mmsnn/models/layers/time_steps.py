@@ -48,8 +48,9 @@ def check_spikes(name: str, x: Tensor, unit: float = 1.0) -> None:
         return
     if not are_whole(x.detach() if unit == 1 else x.detach() / unit):
         raise ValueError(
-            f'{name} takes spikes, but got analog values; it must follow a spiking '
-            'backbone without decoders'
+            f'{name} takes spikes, multiples of {unit:g} as those of its own neurons, '
+            'but got other values: it must follow a spiking backbone without decoders, '
+            'whose neurons have the same value of a spike'
         )
 
 

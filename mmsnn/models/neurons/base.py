@@ -217,12 +217,13 @@ class BaseNeuron(nn.Module):
         if not x.is_floating_point():
             raise TypeError(f'neurons take floating tensors, but got {x.dtype}')
         num_steps = current_steps(self.num_steps)
-        if x.dim() == 0 or x.shape[0] == 0 or x.shape[0] % num_steps:
+        if x.dim() == 0 or x.shape[0] % num_steps:
             raise ValueError(
                 f'the first dimension must be a multiple of num_steps='
                 f'{num_steps}, but got shape {tuple(x.shape)}'
             )
-        return x.unflatten(0, (num_steps, -1))
+        # not -1, which is ambiguous for zero regions
+        return x.unflatten(0, (num_steps, x.shape[0] // num_steps))
 
     def extra_repr(self) -> str:
         """Show the settings in ``print(model)``."""

@@ -121,7 +121,10 @@ class Wiring:
 
         A densely additive stage of one block adds no outputs.
         """
-        if not (self.post or self.last_unit).endswith('S'):
+        ends = [self.post or self.last_unit]
+        if self.merge is not None and not self.post:
+            ends += [self.projection_layers, self.identity or 'S']
+        if not all(layers.endswith('S') for layers in ends):
             return 'analog'
         merges_spikes = self.merge is None or self.merge.keeps_spikes
         sums_blocks = self.densely_additive and num_blocks > 1

@@ -146,6 +146,19 @@ class GateMerge(Merge):
         return residual + shortcut - residual * shortcut
 
 
+def check_gate_threshold(name: str, value: Any) -> float:
+    """Return the threshold of :class:`LearnedGateMerge` as a float.
+
+    Raises:
+        TypeError: If it is not a number.
+        ValueError: If it is not in (0, 1].
+    """
+    threshold = check_number(name, value)
+    if not 0 < threshold <= 1:
+        raise ValueError(f'{name} must be in (0, 1], but got {value}')
+    return threshold
+
+
 class LearnedGateMerge(Merge):
     r"""Binary selection gate BSG*, whose gate is a learned function of the residual.
 
@@ -173,9 +186,7 @@ class LearnedGateMerge(Merge):
         surrogate: Mapping[str, Any] | Surrogate | None = None,
     ) -> None:
         super().__init__(channels)
-        self.threshold = check_number('gate_threshold', threshold)
-        if not 0 < self.threshold <= 1:
-            raise ValueError(f'gate_threshold must be in (0, 1], but got {threshold}')
+        self.threshold = check_gate_threshold('threshold', threshold)
         self.surrogate = build_surrogate(surrogate)
         self.weight = nn.Parameter(torch.ones(1, channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))

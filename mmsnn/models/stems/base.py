@@ -62,6 +62,8 @@ class BaseStem(Recomputable):
             channels; the weight is the sigmoid of their product.
         fixed_num_steps: Whether the stem requires the number of time steps it is built
             for, although its parameters do not depend on it.
+        draws_random_numbers: Whether the stem draws random numbers in evaluation mode,
+            which an ONNX model cannot reproduce.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -71,6 +73,7 @@ class BaseStem(Recomputable):
     graded: ClassVar[bool] = False
     attention_parts: ClassVar[tuple[str, ...]] = ()
     fixed_num_steps: ClassVar[bool] = False
+    draws_random_numbers: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Show the options in ``help()`` and in the signature."""

@@ -41,6 +41,8 @@ class RateStem(CodedStem):
             range.
     """
 
+    draws_random_numbers = True
+
     def __init__(
         self,
         in_channels: int,

@@ -1,5 +1,6 @@
 """Stem presets, and building a stem from a preset or a config."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from torch import nn
 
 from mmsnn.models.build import build_part
 from mmsnn.models.layers import LayerFactory
+from mmsnn.registry import MODELS
 from mmsnn.utils import NamedRows, check_choice, describe
 
 from .base import BaseStem
@@ -34,15 +36,23 @@ STEM_PRESETS: NamedRows[dict[str, Any]] = NamedRows(
 
 
 def preset_stride(name: str) -> int:
-    """Return the downsampling factor of a preset, as far as its config specifies it.
+    """Return the downsampling factor of a preset.
+
+    What its config does not set is the default of its class.
 
     Raises:
         ValueError: If there is no preset of that name.
     """
     check_choice('stem', name, STEM_PRESETS)
     cfg = STEM_PRESETS[name]
-    stride: int = cfg.get('stride', 1)
-    return stride * (2 if cfg.get('pool', False) else 1)
+    class_ = cfg.get('type')
+    if isinstance(class_, str):
+        class_ = MODELS.get(class_)
+    parameters = inspect.signature(class_).parameters if class_ else {}
+    defaults = {name: p.default for name, p in parameters.items()}
+    given = {'stride': 1, 'pool': False, **defaults, **cfg}
+    stride: int = given['stride']
+    return stride * (2 if given['pool'] else 1)
 
 
 def build_stem(

@@ -121,6 +121,7 @@ def test_foreign_files_in_a_set_are_kept(folder):
         (dict(seed=-1), ValueError),
         (dict(seed='a'), TypeError),
         (dict(out_dir=3), TypeError),
+        (dict(out_dir=''), ValueError),
     ],
 )
 def test_bad_options(tmp_path, options, error):

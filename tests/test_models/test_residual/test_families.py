@@ -83,7 +83,12 @@ def test_merge_options_reach_the_merge_of_every_block():
     [
         (Wiring(AddMerge, '', last_unit='CN', projection='C'), 'analog', '', True),
         (Wiring(AddMerge, '', last_unit='CN', post='NS'), 'binary', '', False),
-        (Wiring(AddMerge, '', identity='N'), 'integer', '', False),
+        (Wiring(AddMerge, '', identity='NS'), 'integer', '', False),
+        (Wiring(AddMerge, '', identity='N'), 'analog', '', False),
+        (Wiring(AddMerge, '', projection='CN'), 'analog', '', True),
+        (Wiring(GateMerge, '', projection='PCN'), 'analog', '', True),
+        (Wiring(GateMerge, '', projection='PCNS'), 'binary', '', True),
+        (Wiring(None, '', projection='CN'), 'binary', '', False),
         (Wiring(GateMerge, '', densely_additive=True), 'integer', '', False),
         (Wiring(GateMerge, '', 'SNC', 'SCN', 'CN'), 'analog', 'SN', True),
         (Wiring(None, '', 'SCN', 'SCN'), 'analog', 'S', False),

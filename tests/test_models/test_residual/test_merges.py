@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mmsnn.models.backbones import SGResNet
 from mmsnn.models.neurons import ATan, Sigmoid, heaviside
 from mmsnn.models.residual import (
     AddMerge,
@@ -89,6 +90,13 @@ def test_learned_gate_starts_as_the_plain_gate(threshold):
         y = merge(h.bfloat16(), x.bfloat16())
     assert y.dtype == torch.bfloat16
     assert torch.equal(y, GateMerge(3)(h.bfloat16(), x.bfloat16()))
+
+
+def test_mistakes_name_the_argument() -> None:
+    with pytest.raises(ValueError, match=r'^threshold must be in \(0, 1\].* 2'):
+        LearnedGateMerge(3, threshold=2)
+    with pytest.raises(ValueError, match=r'^gate_threshold must be in \(0, 1\].* 2'):
+        SGResNet(10, gate='BSG*', gate_threshold=2)
 
 
 def test_learned_gate_with_other_parameters():

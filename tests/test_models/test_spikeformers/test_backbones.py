@@ -86,6 +86,7 @@ def test_uint8_spikes_do_not_overflow():
         ({'channels': (8, 16, 20, 16)}, ValueError, r'channels\[2\] .* num_heads=8'),
         ({'channels': (8, 16, 16, 0)}, ValueError, 'channels must be .* got 0'),
         ({'num_heads': 0}, ValueError, 'num_heads must be .* got 0'),
+        ({'neuron': {'type': 'ILIF'}}, TypeError, "take v_threshold.* LIF .*'ILIF'"),
         ({'norm_cfg': {'type': 'IN'}}, TypeError, 'RepConv needs affine batch norms'),
     ],
 )

@@ -79,13 +79,15 @@ def make_event_digits(
 
     Raises:
         TypeError: If an option has a wrong type.
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range or ``out_dir`` is empty.
         FileExistsError: If ``out_dir`` holds anything that was not made by this
             function; nothing is changed then.
         ModuleNotFoundError: If scikit-learn is not installed.
     """
     if not isinstance(out_dir, str | os.PathLike):
         raise TypeError(f'out_dir must be a path, but got {describe(out_dir)}')
+    if not os.fspath(out_dir):
+        raise ValueError('out_dir must name a folder, but it is empty')
     numbers = {
         'train': check_positive_int('num_train', num_train),
         'val': check_positive_int('num_val', num_val),
