@@ -325,7 +325,7 @@ class OperationCounter(Collector):
             self._stack.pop()
 
     def _fired(self, name: str, module: BaseNeuron, args: Any, out: Tensor) -> None:
-        steps = steps_and_images(out, current_steps(module.num_steps))
+        steps = steps_and_images(out, module.num_steps)
         spikes = in_spikes(steps, module.spike_unit)
         if not self._stack:
             return
