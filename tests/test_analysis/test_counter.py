@@ -76,12 +76,14 @@ class SelfAttention(nn.MultiheadAttention):
         return super().forward(x, x, x, need_weights=self.returns_weights)[0]
 
 
-def test_fused_attention_counts_as_its_products() -> None:
-    """In training mode, PyTorch computes the products alone or in one operation."""
+@pytest.mark.parametrize('training', [True, False])
+def test_fused_attention_counts_as_its_products(training: bool) -> None:
+    """PyTorch fuses the products or, in evaluation mode, the whole module."""
     x = torch.rand(3, 5, 8)[:, None]  # a batch of images
     models = [nn.Sequential(nn.Flatten(1, 2), SelfAttention(w)) for w in (True, False)]
     models[1].load_state_dict(models[0].state_dict())
-    (products,), (fused,) = (count(model, x).layers for model in models)
+    (products,), (fused,) = (count(m.train(training), x).layers for m in models)
+    assert torch.backends.mha.get_fastpath_enabled()
     assert fused == products
     # projections, then Q K^T and the product with V
     assert fused.mean.dense == 4 * 5 * 8 * 8 + 2 * 5 * 5 * 8

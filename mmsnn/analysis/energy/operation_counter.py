@@ -143,6 +143,7 @@ class OperationCounter(Collector):
         super().__init__(model)
         self._parts = find_parts(self.model)
         self._watch: _Watch | None = None
+        self._fast_attention = True
         self._stack: list[_Call] = []
         self._tallies: dict[tuple[str, Kind], _Tally] = {}
         self._batch: dict[tuple[str, Kind], _Tally] = {}
@@ -272,6 +273,9 @@ class OperationCounter(Collector):
     ) -> None:
         self._batch_size = len(find_batch(args, kwargs))
         self._stack = [_Call('', module, self._batch_size)]
+        # one operation for a whole MultiheadAttention, which has no decomposition
+        self._fast_attention = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
         self._watch = _Watch(self)
         self._watch.__enter__()
 
@@ -303,6 +307,7 @@ class OperationCounter(Collector):
     def _stop_watching(self) -> None:
         self._stack = []
         if self._watch is not None:
+            torch.backends.mha.set_fastpath_enabled(self._fast_attention)
             self._watch.__exit__(None, None, None)
             self._watch = None
 
