@@ -126,7 +126,8 @@ def measure_anytime(
 
     Raises:
         ValueError: If the detector has no spiking neurons or a part that cannot stream,
-            or does not predict boxes, or if it finds nothing in any image.
+            or does not predict boxes, or if there are no images or it finds nothing in
+            any of them.
     """
     num_steps = max(
         (m.num_steps for m in detector.modules() if isinstance(m, BaseNeuron)),
@@ -147,6 +148,8 @@ def measure_anytime(
         for evaluator, samples in zip(evaluators, [*runs, early], strict=True):
             evaluator.process(samples, batch)
         stops += ends
+    if not stops:
+        raise ValueError('there are no images')
     metrics = [evaluator.evaluate(len(stops)) for evaluator in evaluators]
     names = next(filter(None, metrics), None)
     if names is None:

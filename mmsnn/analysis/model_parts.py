@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mmsnn.models.backbones.base import SpikingBackbone
 from mmsnn.models.decoders import BaseDecoder
 from mmsnn.models.layers import are_whole
-from mmsnn.models.neurons import BaseNeuron
+from mmsnn.models.neurons import BaseNeuron, current_steps
 from mmsnn.models.residual import ResidualBlock
 from mmsnn.models.residual.merges import Merge
 from mmsnn.models.stems import BaseStem
@@ -123,9 +123,9 @@ def steps_and_images(x: Tensor, num_steps: int) -> Tensor:
 
     Args:
         x: ``[T * N, ...]``, or ``[T, N, C, H, W]`` in stems.
-        num_steps: Number of time steps T.
+        num_steps: Number of time steps T; in a stream, those of the call are used.
     """
-    x = x.detach()
+    x, num_steps = x.detach(), current_steps(num_steps)
     if x.dim() == 5 and len(x) == num_steps:
         return x
     return x.unflatten(0, (num_steps, -1))

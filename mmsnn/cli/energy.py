@@ -112,7 +112,15 @@ def find_rules(args: argparse.Namespace) -> 'CountingRules':
 
 
 def main(args: argparse.Namespace) -> None:
-    """Count operations, estimate their energy, print and save the report."""
+    """Count operations, estimate their energy, print and save the report.
+
+    Raises:
+        UserError: If an option is wrong, or the model does not run.
+    """
+    from mmsnn.utils.errors import UserError
+
+    if args.word_bits < 1:
+        raise UserError(f'--word-bits must be at least 1, but got {args.word_bits}')
     costs, rules = find_costs(args), find_rules(args)
 
     from mmsnn.analysis import (
@@ -137,12 +145,13 @@ def main(args: argparse.Namespace) -> None:
     if operations.uncounted:
         note(f'not counted: {", ".join(operations.uncounted)}')
     total = estimate.total
+    times_less = draw.times_less(total.energy_pj, ann.total.energy_pj)
     headline = {
         'Parameters': si(operations.parameters),
         'Energy': f'{total.energy_pj:.3e} pJ ({si(total.macs)} MACs, '
         f'{si(total.accumulations)} ACs)',
         'Without spikes': f'{ann.total.energy_pj:.3e} pJ ({si(ann.total.macs)} MACs)',
-        'Times less': f'{ann.total.energy_pj / total.energy_pj:.2f}',
+        'Times less': '-' if times_less is None else f'{times_less:.2f}',
     }
     report = Report(
         title='Operations and energy',

@@ -136,7 +136,8 @@ def draw_detections(
         dataset: A data set in test mode whose pipeline loads the annotations.
         predictions: Predictions written by ``mmsnn test --out``, in any order.
         out_dir: Folder of the pictures, created if it does not exist: one PNG per
-            image, named after it, and ``overview.png`` with all images.
+            image, named after its index in the data set and its file, and
+            ``overview.png`` with all images.
         num_pictures: Number of images to draw.
         scale: Factor by which images are enlarged, so that labels are legible.
         score_thr: Predictions with a lower score are left out.
@@ -178,7 +179,7 @@ def draw_detections(
         )
         visualizer.add_datasample('detections', image, drawn, pred_score_thr=score_thr)
         pictures.append(_caption(visualizer.get_image()))
-        files.append(out_dir / f'{Path(sample.img_path).stem}.png')
+        files.append(out_dir / f'{index:06d}_{Path(sample.img_path).stem}.png')
         pictures[-1].save(files[-1])
     sheet = out_dir / 'overview.png'
     _contact_sheet(pictures, columns=2).save(sheet)

@@ -19,6 +19,11 @@ from mmsnn.analysis import (
 from .report import COLORS, Column, Picture, Table, plot_style
 
 
+def times_less(energy_pj: float, ann_energy_pj: float) -> float | None:
+    """Return the energy without spikes relative to that with; None if that is 0."""
+    return ann_energy_pj / energy_pj if energy_pj else None
+
+
 def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
     """Return the parts of a spiking model, compared with the same model as an ANN."""
     twins = {part.name: part for part in ann.parts}
@@ -34,7 +39,7 @@ def part_table(spiking: EnergyEstimate, ann: EnergyEstimate) -> Table:
                 part.energy_pj,
                 twin and twin.macs,
                 twin and twin.energy_pj,
-                twin.energy_pj / part.energy_pj if twin and part.energy_pj else None,
+                twin and times_less(part.energy_pj, twin.energy_pj),
             )
         )
     columns = (
@@ -110,7 +115,7 @@ def costs_table(operations: Operations, rules: CountingRules) -> Table:
                 model.accumulation_pj,
                 spiking,
                 ann,
-                ann / spiking,
+                times_less(spiking, ann),
                 model.source,
             )
         )

@@ -3,8 +3,12 @@
 import pytest
 import torch
 from mmengine.structures import InstanceData
+from torch import nn
 
-from mmsnn.analysis.anytime import StoppingRule
+from mmsnn.analysis import CountingRules
+from mmsnn.analysis.anytime import StoppingRule, measure_anytime
+from mmsnn.analysis.energy.energy_models import find_energy_model
+from mmsnn.models.neurons import IF
 
 
 def found(*rows: tuple[float, int, float]) -> InstanceData:
@@ -38,3 +42,9 @@ A, B = (0, 1, 0.9), (50, 2, 0.5)
 )
 def test_same_detections(some, others, same: bool) -> None:
     assert StoppingRule(0.3, 0.75).same(found(*some), found(*others)) == same
+
+
+def test_no_images() -> None:
+    model, costs = nn.Sequential(IF(num_steps=2)), find_energy_model('SG')
+    with pytest.raises(ValueError, match='no images'):
+        measure_anytime(model, [], lambda: None, costs, CountingRules(), StoppingRule())

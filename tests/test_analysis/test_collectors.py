@@ -15,8 +15,9 @@ from mmsnn.analysis.gradients.gradient_stability import GradientStability
 from mmsnn.analysis.recorders.attention_recorder import AttentionCapture
 from mmsnn.analysis.recorders.spike_recorder import SpikeCapture
 from mmsnn.reporting.json_encoding import to_plain
+from mmsnn.streaming import step
 
-from .nets import make_classifier
+from .nets import TwoLayers, make_classifier
 
 COLLECTORS: dict[str, Callable[..., Collector]] = {
     'FiringRates': FiringRates,
@@ -136,3 +137,53 @@ def test_an_image_that_is_not_there(make: Callable, model: nn.Module) -> None:
         pytest.raises(ValueError, match='image must be less than 2, .* got 2'),
     ):
         model(noise(2))
+
+
+class Stream(TwoLayers):
+    """Two layers that take frames, any number of them in a stream."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        frames = frames.transpose(0, 1).flatten(0, 1)
+        return self.second(self.neuron(self.first(frames)))
+
+
+@torch.no_grad()
+def stream(collector: Collector, frames: Tensor, *calls: int) -> Any:
+    """Return what is collected in a stream, in calls of some frames each."""
+    state = None
+    with collector:
+        for num_steps in calls:
+            now, frames = frames[:, :num_steps], frames[:, num_steps:]
+            _, state = step(collector.model, now, num_steps=num_steps, state=state)
+    return collector.result()
+
+
+def test_firing_rates_of_a_stream() -> None:
+    frames = torch.rand(2, 6, 1, 4, 4)
+    model = Stream(num_steps=6)
+    with FiringRates(model) as rates:
+        model(frames)
+    expected = rates.result().firing_rate
+    for calls in ((6,), (2, 2, 2), (1,) * 6):
+        rates = stream(FiringRates(model), frames, *calls)
+        assert rates.firing_rate == pytest.approx(expected)
+        assert len(rates.neurons[0].step_firing_rates) == calls[0]
+    with pytest.raises(
+        ValueError, match=r'same number of time steps, but got \[2, 4\]'
+    ):
+        stream(FiringRates(model), frames, 2, 4)
+
+
+def test_spikes_of_a_stream() -> None:
+    """The last call is kept; potentials, which depend on the state, are refused."""
+    frames = torch.rand(2, 6, 1, 4, 4)
+    model = Stream(num_steps=6)
+    capture = SpikeCapture(model, 'neuron', traces=())
+    with capture:
+        model(frames)
+    expected = capture.result().layers[0].spikes
+    found = stream(SpikeCapture(model, 'neuron', traces=()), frames, 4, 2)
+    assert (found.layers[0].spikes == expected[4:]).all()
+    for collector in (SpikeCapture(model, 'neuron'), GradientStability(model)):
+        with pytest.raises(ValueError, match=r'cannot be computed in mmsnn.streaming'):
+            stream(collector, frames, 4, 2)

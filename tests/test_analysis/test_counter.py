@@ -65,6 +65,63 @@ def test_product_of_activations_has_no_weights() -> None:
     assert (layer.weights, layer.mean.dense) == (0, 2 * 3 * 5 * 3)
 
 
+class SelfAttention(nn.MultiheadAttention):
+    """Self-attention of 8 channels and 2 heads."""
+
+    def __init__(self, weights: bool) -> None:
+        super().__init__(8, 2, batch_first=True)
+        self.returns_weights = weights
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x, x, x, need_weights=self.returns_weights)[0]
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_fused_attention_counts_as_its_products(training: bool) -> None:
+    """PyTorch fuses the products or, in evaluation mode, the whole module."""
+    x = torch.rand(3, 5, 8)[:, None]  # a batch of images
+    models = [nn.Sequential(nn.Flatten(1, 2), SelfAttention(w)) for w in (True, False)]
+    models[1].load_state_dict(models[0].state_dict())
+    (products,), (fused,) = (count(m.train(training), x).layers for m in models)
+    assert torch.backends.mha.get_fastpath_enabled()
+    assert fused == products
+    # projections, then Q K^T and the product with V
+    assert fused.mean.dense == 4 * 5 * 8 * 8 + 2 * 5 * 5 * 8
+
+
+def test_fused_attention_of_grouped_queries() -> None:
+    class Model(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.scaled_dot_product_attention(
+                x, x[:, :2], x[:, :2], attn_mask=torch.ones(5, 5), enable_gqa=True
+            )
+
+    (layer,) = count(Model(), torch.rand(3, 4, 5, 8)).layers
+    assert (layer.weights, layer.mean.dense) == (0, 2 * 4 * 5 * 5 * 8)
+
+
+@pytest.mark.parametrize('calls', [1, 2])
+def test_weights_of_all_operations_of_a_module(calls: int) -> None:
+    """Query, key and value projections in one product, then the output's."""
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = SelfAttention(True)
+            self.shared = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.flatten(1, 2)
+            for _ in range(calls):
+                x = self.attention(x)
+                F.linear(F.linear(x, self.shared.weight), self.shared.weight)
+            return x
+
+    operations = count(Model(), *torch.rand(2, 3, 1, 5, 8))
+    assert layer_of(operations, 'attention').weights == 4 * 8 * 8
+    assert layer_of(operations, '').weights == 8 * 8
+
+
 def test_integer_spikes_cost_their_value() -> None:
     """Values {0, 1, 2, 3}, as of two ADD merges: k accumulations for a spike k."""
     x = torch.tensor([[0.0, 1, 2], [3, 0, 0], [0, 0, 1]])[None, None]
@@ -236,6 +293,16 @@ def test_zeros_are_silence_only_where_spikes_travel() -> None:
     block = layer_of(operations, 'backbone.stages.0.0.branch.0.conv')
     assert block.values == 'binary'
     assert block.mean.binary.accumulations == 0
+
+
+def test_attention_of_a_stem_is_analog_even_if_its_hidden_values_are_zero() -> None:
+    model = make_classifier(stem='gac-cifar')
+    hidden = model.backbone.stem.temporal.mlp[0]
+    nn.init.zeros_(hidden.weight)
+    operations = count(model, torch.randn(1, 3, 16, 16))
+    layer = layer_of(operations, 'backbone.stem.temporal.mlp.2')
+    assert layer.peak == 0
+    assert layer.values == 'analog'
 
 
 def test_a_failed_batch_counts_nothing() -> None:

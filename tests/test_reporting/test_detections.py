@@ -99,9 +99,9 @@ def halves(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def test_truth_left_prediction_right(dataset: Any, tmp_path: Path) -> None:
     files = draw_detections(dataset, predict(dataset, [0.9]), tmp_path / 'a', 3, 2)
     assert [file.name for file in files] == [
-        '000000.png',
-        '000002.png',
-        '000004.png',
+        '000000_000000.png',
+        '000002_000002.png',
+        '000004_000004.png',
         'overview.png',
     ]
     assert Image.open(files[0]).size == (2 * 2 * 128, 2 * 128 + HEADER)
@@ -133,6 +133,25 @@ def test_mistakes(
 ) -> None:
     with pytest.raises(error, match=message):
         draw_detections(dataset, predict(dataset, [0.9])[:predicted], tmp_path, number)
+
+
+def test_images_of_equal_names(dataset: Any, tmp_path: Path) -> None:
+    """Files in different folders, and one that is named like the overview."""
+    paths = [tmp_path / 'a' / 'one.png', tmp_path / 'b' / 'one.png']
+    paths.append(tmp_path / 'overview.png')
+
+    class Renamed(list):
+        metainfo = dataset.metainfo
+
+    samples = Renamed(dataset[i] for i in range(3))
+    for sample, path in zip(samples, paths, strict=True):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(Path(sample['data_samples'].img_path).read_bytes())
+        sample['data_samples'].set_metainfo(dict(img_path=str(path)))
+    predictions = predict(dataset, [0.9])
+    files = draw_detections(samples, predictions, tmp_path / 'out', 3, 1)
+    assert len(set(files)) == 4
+    assert {*files} == {*(tmp_path / 'out').iterdir()}
 
 
 def test_the_surest_label_is_on_top(dataset: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """tools/analysis_tools/energy.py on narrow networks and noise."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmsnn.analysis import OperationCounter, Operations
+from mmsnn.analysis.energy.operations import ImageOperations, Synaptic
 from mmsnn.analysis.model_inputs import build_model
 
 from .reports import measure, write_narrow
@@ -98,6 +101,24 @@ def test_an_ordinary_detector_is_said_to_be_one(call_tool: Call, folder: Path) -
     assert found['data']['total']['accumulations'] == 0
     assert found['headline']['Times less'] == '1.00'
     assert 'no spiking neurons' in printed.err
+
+
+def test_no_energy(
+    call_tool: Call, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only layers without input spikes: no ratio is reported."""
+    result = OperationCounter.result
+
+    def silent(counter: OperationCounter) -> Operations:
+        operations = result(counter)
+        images = (ImageOperations(binary=Synaptic(1.0)),)
+        layers = (replace(layer, images=images) for layer in operations.layers)
+        return replace(operations, layers=tuple(layers))
+
+    monkeypatch.setattr(OperationCounter, 'result', silent)
+    found, _ = measure(call_tool, TOOL, config, '--random', '--num-images', 1)
+    assert found['data']['total']['energy_pj'] == 0
+    assert found['headline']['Times less'] == '-'
 
 
 def test_a_whole_detector_spikes(call_tool: Call, folder: Path) -> None:

@@ -42,6 +42,7 @@ energy {att} --costs TPU | one of SG, GAC
 energy {att} --mac-pj 1 | must be given together
 energy {att} --mac-pj 1 --ac-pj 1 --costs SG | without --costs
 energy {att} --mac-pj -1 --ac-pj 1 | mac_pj ... -1
+energy {att} --word-bits 0 | --word-bits must be at least 1, but got 0
 energy {att} --images {bad}/empty | {bad}/empty
 energy {att} {bad}/other.pth --random | {bad}/other.pth
 firing_rate {plain} --random 32 | ImageClassifier has no spiking neurons

@@ -21,7 +21,7 @@ class Arithmetic:
         kind: ``'convolution'``, ``'linear'``, ``'product'`` or ``'norm'``.
         input: The operand that may be spikes, ``[B, ...]``.
         dense: Multiply-accumulates for a dense input, including zeros and padding.
-        weights: Number of weights.
+        weight: The operand that is weights; None if there is none.
         outputs: Number of elements of the result.
         reach: Number of additions per input spike, by its position: broadcasts to
             ``input`` without its first dimension, for convolutions after a sum over the
@@ -31,7 +31,7 @@ class Arithmetic:
     kind: Kind
     input: Tensor
     dense: int
-    weights: int
+    weight: Tensor | None
     outputs: int
     reach: Tensor | int
 
@@ -90,16 +90,14 @@ def _convolution(args: Sequence[Any], out: Tensor) -> Arithmetic:
         'convolution',
         x,
         dense,
-        weight.numel(),
+        weight,
         out.numel(),
         (per_place * fan_out).to(x.device),
     )
 
 
 def _matrix(a: Tensor, b: Tensor, out: Tensor) -> Arithmetic:
-    return Arithmetic(
-        'linear', a, a.numel() * b.shape[-1], b.numel(), out.numel(), b.shape[-1]
-    )
+    return Arithmetic('linear', a, a.numel() * b.shape[-1], b, out.numel(), b.shape[-1])
 
 
 def _mm(args: Sequence[Any], out: Tensor) -> Arithmetic:
@@ -108,7 +106,7 @@ def _mm(args: Sequence[Any], out: Tensor) -> Arithmetic:
 
 def _bmm(args: Sequence[Any], out: Tensor) -> Arithmetic:
     """Products of activations, as in attention: neither operand is weights."""
-    return replace(_mm(args, out), weights=0)
+    return replace(_mm(args, out), weight=None)
 
 
 def _addmm(args: Sequence[Any], out: Tensor) -> Arithmetic:
@@ -133,7 +131,7 @@ def _product(args: Sequence[Any], out: Tensor) -> Arithmetic | None:
     x = next((factor for factor in full if is_binary(factor)), None)
     if x is None:
         x = full[0] if full else out
-    return Arithmetic('product', x, out.numel(), 0, out.numel(), 1)
+    return Arithmetic('product', x, out.numel(), None, out.numel(), 1)
 
 
 def _addcmul(args: Sequence[Any], out: Tensor) -> Arithmetic | None:
@@ -142,7 +140,7 @@ def _addcmul(args: Sequence[Any], out: Tensor) -> Arithmetic | None:
 
 def _norm(args: Sequence[Any], out: tuple[Tensor, ...]) -> Arithmetic:
     x = args[0]
-    return Arithmetic('norm', x, x.numel(), 0, x.numel(), 1)
+    return Arithmetic('norm', x, x.numel(), None, x.numel(), 1)
 
 
 ARITHMETIC: dict[Any, Callable[[Sequence[Any], Any], Arithmetic | None]] = {
@@ -164,3 +162,12 @@ ARITHMETIC: dict[Any, Callable[[Sequence[Any], Any], Arithmetic | None]] = {
     aten.native_layer_norm: _norm,
 }
 """The counting function of each ATen operation."""
+
+FUSED_ATTENTION = (
+    aten._scaled_dot_product_cudnn_attention,
+    aten._scaled_dot_product_efficient_attention,
+    aten._scaled_dot_product_flash_attention,
+    aten._scaled_dot_product_flash_attention_for_cpu,
+    aten._scaled_dot_product_fused_attention_overrideable,
+)
+"""Operations that compute both products of attention from query, key and value."""

@@ -1,7 +1,7 @@
 """Counter of each layer's operations: multiply-accumulates, accumulations, spikes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from mmsnn.analysis.model_parts import (
 )
 from mmsnn.models.neurons import BaseNeuron, current_steps
 
-from .arithmetic import ARITHMETIC, Arithmetic, Kind
+from .arithmetic import ARITHMETIC, FUSED_ATTENTION, Arithmetic, Kind
 from .operation_costs import count_synaptic
 from .operations import (
     VALUES,
@@ -32,6 +32,8 @@ from .operations import (
     NeuronOperations,
     Operations,
 )
+
+aten = torch.ops.aten
 
 
 @dataclass
@@ -48,10 +50,34 @@ class _Tally:
 
     def add(self, other: '_Tally') -> None:
         """Add the counts that are not kept per image."""
+        self.weights = max(self.weights, other.weights)
         self.inputs += other.inputs
         self.outputs += other.outputs
         self.peak = max(self.peak, other.peak)
         self.range = max(self.range, other.range)
+
+
+@dataclass
+class _Call:
+    """Call of a module that is running.
+
+    Args:
+        name: Name of the module in the model.
+        module: The module.
+        lead: Size of the first dimension of its first input; 0 if it has none.
+        weights: Number of weights that were used, by kind, address and size.
+    """
+
+    name: str
+    module: nn.Module
+    lead: int
+    weights: dict[tuple[Kind, int, torch.Size], int] = field(default_factory=dict)
+
+    def count_weights(self, kind: Kind, weight: Tensor | None) -> int:
+        """Add an operation's weights; return the number of all weights of its kind."""
+        if weight is not None:
+            self.weights[kind, weight.data_ptr(), weight.shape] = weight.numel()
+        return sum(n for (other, *_), n in self.weights.items() if other == kind)
 
 
 class _Watch(TorchDispatchMode):
@@ -68,13 +94,17 @@ class _Watch(TorchDispatchMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        rule = ARITHMETIC.get(getattr(func, 'overloadpacket', None))
+        packet = getattr(func, 'overloadpacket', None)
+        rule = ARITHMETIC.get(packet)
         if rule is None and hasattr(func, 'decompose'):
             with self:
                 out = func.decompose(*args, **(kwargs or {}))
             if out is not NotImplemented:
                 return out
         out = func(*args, **(kwargs or {}))
+        if packet in FUSED_ATTENTION:
+            with self:  # only to count the products, which masks leave unchanged
+                aten._scaled_dot_product_attention_math(*args[:3], enable_gqa=True)
         if rule is not None and self.counter.looks_at(func):
             arithmetic = rule(args, out)
             if arithmetic is not None and arithmetic.input.numel():
@@ -113,7 +143,8 @@ class OperationCounter(Collector):
         super().__init__(model)
         self._parts = find_parts(self.model)
         self._watch: _Watch | None = None
-        self._stack: list[tuple[str, nn.Module, int]] = []
+        self._fast_attention = True
+        self._stack: list[_Call] = []
         self._tallies: dict[tuple[str, Kind], _Tally] = {}
         self._batch: dict[tuple[str, Kind], _Tally] = {}
         self._spikes: dict[str, list[float]] = {}
@@ -178,17 +209,18 @@ class OperationCounter(Collector):
 
     def looks_at(self, func: Any) -> bool:
         """Return whether an operation is counted in the module that is running."""
-        if not self._stack or isinstance(self._stack[-1][1], BaseNeuron):
+        if not self._stack or isinstance(self._stack[-1].module, BaseNeuron):
             return False
-        products = (torch.ops.aten.mul, torch.ops.aten.addcmul)
+        products = (aten.mul, aten.addcmul)
         if func.overloadpacket not in products:
             return True
-        name = self._stack[-1][0]
+        name = self._stack[-1].name
         return self._parts[name] in ('encoder', 'decoder')
 
     def record(self, arithmetic: Arithmetic) -> None:
         """Add one operation to the layer that is running."""
-        name, module, lead = self._stack[-1]
+        call = self._stack[-1]
+        name, module = call.name, call.module
         n = self._batch_size
         if arithmetic.kind != 'norm':
             unit = self._unit / getattr(module, 'averaged_steps', 1)
@@ -203,21 +235,25 @@ class OperationCounter(Collector):
             steps = num_steps if folded else 1
             tally = _Tally(
                 getattr(module, 'folded_steps', steps),
-                arithmetic.weights,
+                0,
                 [ImageOperations()] * n,
             )
             self._batch[key] = tally
-        split = self._by_image(arithmetic.input.detach(), arithmetic.kind, lead)
+        split = self._by_image(arithmetic.input.detach(), arithmetic.kind, call.lead)
         images, kind, peak = count_synaptic(
             arithmetic, split, n, silent='binary' if self._may_spike(name) else 'analog'
         )
         tally.images = [a + b for a, b in zip(tally.images, images, strict=True)]
         size = arithmetic.input.numel()
-        tally.add(_Tally(1, 0, [], size, arithmetic.outputs, peak, kind))
+        weights = call.count_weights(arithmetic.kind, arithmetic.weight)
+        tally.add(_Tally(1, weights, [], size, arithmetic.outputs, peak, kind))
 
     def _may_spike(self, name: str) -> bool:
         """Return whether an all-zero input counts as spikes, not as analog values."""
-        return self._parts[name] in self._spiking_parts
+        part = self._parts[name]
+        if part == 'encoder' and f'{name}.'.startswith(self._only_spiking):
+            return False  # the attention of a stem: its input is analog
+        return part in self._spiking_parts
 
     def _by_image(self, x: Tensor, kind: str, lead: int) -> Tensor | None:
         """Return the input as ``[steps, N, ...]``; None if it cannot be split."""
@@ -236,7 +272,10 @@ class OperationCounter(Collector):
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self._batch_size = len(find_batch(args, kwargs))
-        self._stack = [('', module, self._batch_size)]
+        self._stack = [_Call('', module, self._batch_size)]
+        # one operation for a whole MultiheadAttention, which has no decomposition
+        self._fast_attention = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
         self._watch = _Watch(self)
         self._watch.__enter__()
 
@@ -268,6 +307,7 @@ class OperationCounter(Collector):
     def _stop_watching(self) -> None:
         self._stack = []
         if self._watch is not None:
+            torch.backends.mha.set_fastpath_enabled(self._fast_attention)
             self._watch.__exit__(None, None, None)
             self._watch = None
 
@@ -281,7 +321,8 @@ class OperationCounter(Collector):
         if self._stack:
             tensors = (arg for arg in args if isinstance(arg, Tensor) and arg.dim())
             first = next(tensors, None)
-            self._stack.append((name, module, 0 if first is None else len(first)))
+            lead = 0 if first is None else len(first)
+            self._stack.append(_Call(name, module, lead))
             self._used[name] = None
 
     def _leave(self, module: nn.Module, args: Any, out: Any) -> None:
@@ -289,7 +330,7 @@ class OperationCounter(Collector):
             self._stack.pop()
 
     def _fired(self, name: str, module: BaseNeuron, args: Any, out: Tensor) -> None:
-        steps = steps_and_images(out, current_steps(module.num_steps))
+        steps = steps_and_images(out, module.num_steps)
         spikes = in_spikes(steps, module.spike_unit)
         if not self._stack:
             return

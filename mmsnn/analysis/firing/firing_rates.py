@@ -84,7 +84,8 @@ class FiringRates(Collector):
 
     In evaluation mode, an image's rates do not depend on its batch unless it is padded
     to the size of a larger image. Only calls of the model itself are counted: not calls
-    of its parts, recomputation by activation checkpointing, or calls that fail. ::
+    of its parts, recomputation by activation checkpointing, or calls that fail. In
+    :func:`mmsnn.streaming.step`, each call counts as images of its own. ::
 
         with FiringRates(model) as rates, torch.no_grad():
             model.test_step(batch)
@@ -143,7 +144,7 @@ class FiringRates(Collector):
         if steps.shape[1] != self._batch_size:
             raise ValueError(
                 f'{name!r} returned spikes of shape {tuple(spikes.shape)}, which are '
-                f'not of {neuron.num_steps} steps and {self._batch_size} images'
+                f'not of {len(steps)} steps and {self._batch_size} images'
             )
         self._batch_calls.setdefault(name, []).append(NeuronCall.of(steps))
 
@@ -178,7 +179,8 @@ class FiringRates(Collector):
         """Return the firing rates so far.
 
         Raises:
-            ValueError: If the model was not called while the collector was entered.
+            ValueError: If the model was not called while the collector was entered, or,
+                in a stream, with different numbers of time steps.
         """
         if not self._layers:
             raise ValueError(

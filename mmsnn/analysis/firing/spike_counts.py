@@ -111,7 +111,17 @@ class NeuronTally:
 
     @property
     def step_firing_rates(self) -> tuple[float, ...]:
-        """Spikes per neuron at each time step."""
+        """Spikes per neuron at each time step.
+
+        Raises:
+            ValueError: If the calls, in a stream, had different numbers of time steps.
+        """
+        lengths = sorted({len(image.steps) for image in self.used})
+        if len(lengths) > 1:
+            raise ValueError(
+                'firing rates by time step need calls with the same number of time '
+                f'steps, but got {lengths}'
+            )
         neurons = sum(image.neurons for image in self.used)
         steps = zip(*(image.steps for image in self.used), strict=True)
         return tuple(sum(step) / neurons for step in steps)

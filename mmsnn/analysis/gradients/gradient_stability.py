@@ -81,7 +81,8 @@ class GradientStability(Collector):
         model: A spiking network, in training or evaluation mode.
 
     Raises:
-        ValueError: If the model has no spiking neurons.
+        ValueError: If the model has no spiking neurons, or is called in
+            :func:`mmsnn.streaming.step`.
     """
 
     def __init__(self, model: nn.Module) -> None:

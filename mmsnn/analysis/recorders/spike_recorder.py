@@ -204,7 +204,8 @@ class SpikeCapture(OneImage):
     Raises:
         TypeError: If a number is not an integer.
         ValueError: If there are no such layers or a number is out of range, or, when
-            the model is called, if there is no such image or neuron.
+            the model is called, if there is no such image or neuron, or potentials are
+            to be recorded in :func:`mmsnn.streaming.step`; ``traces=()`` records none.
     """
 
     def __init__(

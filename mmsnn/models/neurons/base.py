@@ -182,7 +182,7 @@ class BaseNeuron(nn.Module):
         return spikes
 
     def potentials(self, x: Tensor) -> Tensor:
-        """Return the membrane potentials before the reset.
+        """Return the membrane potentials before the reset, from rest.
 
         A neuron fires where they are at least ``dynamics.v_threshold``.
 
@@ -193,10 +193,11 @@ class BaseNeuron(nn.Module):
             A tensor of the same shape, in at least fp32 and without a graph.
 
         Raises:
-            ValueError: If the first dimension is not a multiple of ``num_steps``.
+            ValueError: If the first dimension is not a multiple of ``num_steps``, or in
+                a stream, in which neurons do not start from rest.
             TypeError: If ``x`` is not a floating tensor.
         """
-        x_seq = self._unfold(x)
+        x_seq = self._unfold_from_rest(x)
         return potentials(x_seq, self.decay(), self.dynamics).flatten(0, 1)
 
     @torch.no_grad()
@@ -224,6 +225,15 @@ class BaseNeuron(nn.Module):
             )
         # not -1, which is ambiguous for zero regions
         return x.unflatten(0, (num_steps, x.shape[0] // num_steps))
+
+    def _unfold_from_rest(self, x: Tensor) -> Tensor:
+        """Return ``x``, checked, as ``[T, N, ...]``, outside a stream only."""
+        if carried_state() is not None:
+            raise ValueError(
+                f'potentials and slopes of {type(self).__name__} neurons start from '
+                'rest: they cannot be computed in mmsnn.streaming.step'
+            )
+        return self._unfold(x)
 
     def extra_repr(self) -> str:
         """Show the settings in ``print(model)``."""

@@ -99,7 +99,7 @@ class ILIF(BaseNeuron):
 
     def potentials(self, x: Tensor) -> Tensor:
         """Return the membrane potentials before the reset."""
-        x_seq = self._unfold(x)
+        x_seq = self._unfold_from_rest(x)
         return integer_potentials(x_seq, self.beta, self.max_value).flatten(0, 1)
 
     def slopes(self, x: Tensor) -> Tensor:
