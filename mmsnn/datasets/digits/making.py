@@ -169,7 +169,7 @@ def make_rng(seed: int, *key: int) -> np.random.Generator:
 
 
 def check_option(name: str, value: Any) -> int:
-    """Return an option as an int if it is within :data:`LIMITS`."""
+    """Return an option as an int if it is within its limits."""
     low, high = LIMITS[name]
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f'{name} must be an integer, but got {describe(value)}')
