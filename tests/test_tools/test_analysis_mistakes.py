@@ -66,7 +66,7 @@ COCO_ERRORS = """
 {bad}/text.json out | results '{bad}/text.json' is not a JSON file
 {bad}/brace.json out | not a list of detections with bbox, category_id, image_id, score
 {bad}/undetected.json out | contain no detection with a score of 0 or more
-{bad}/found.json out --types bbox segm | segmentation, which --types segm needs
+{bad}/found.json out --types bbox segm | annotations[0]: segmentation must be polygons or RLE, but got None
 {bad}/image.json out | image_id 8 is not among those of --ann
 {bad}/category.json out | category_id 9 is not among those of --ann
 {bad}/listed.json out | image_id [1] is not among those of --ann

@@ -125,7 +125,11 @@ class ResidualBlock(Recomputable):
             x = self.pool(x)
         if self.projection is None:
             return x
-        y = self.projection(x.contiguous() if self._channels_first else x)
+        if self._channels_first:
+            y = self.projection(x.contiguous())
+            y = y.contiguous(memory_format=torch.channels_last)
+        else:
+            y = self.projection(x)
         return torch.cat([y, x], dim=1) if self.concatenates else y
 
     def init_identity(self) -> None:

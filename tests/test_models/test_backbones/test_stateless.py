@@ -86,7 +86,8 @@ def test_ema():
 @pytest.mark.parametrize('use_reentrant', [False, True])
 @NEURONS
 def test_activation_checkpointing(neuron, use_reentrant):
-    backbone = make_backbone('SG-BSG*', 18, neuron={'type': neuron})
+    # gradients of narrower projections are in another layout: sums would differ
+    backbone = make_backbone('SG-BSG*', 18, neuron={'type': neuron}, base_channels=16)
     image = torch.randn(2, 3, 64, 64)
     weights = [torch.randn_like(level) for level in backbone(image)]
 
