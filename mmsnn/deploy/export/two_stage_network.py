@@ -24,8 +24,8 @@ class TwoStageNetwork(nn.Module):
 
     ``max_per_img`` proposals of the RPN pass through the box head even if fewer remain,
     so that shapes do not depend on values; the results for missing ones are dropped.
-    RoIAlign is applied to each level for all regions, and the level of each
-    region is selected.
+    RoIAlign is applied to each level for all regions, and the level of each region is
+    selected.
 
     Args:
         detector: The detector, with an ``RPNHead``, a ``StandardRoIHead``, a
