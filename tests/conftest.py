@@ -17,6 +17,7 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 from mmengine_instances import instances, restore, separate_run
+from yapf.yapflib import yapf_api
 
 # Without a GPU, torch.manual_seed formats a stack trace each time, for later.
 _seed_torch = (
@@ -28,10 +29,6 @@ _seed_torch = (
 
 @pytest.fixture(scope='session', autouse=True)
 def _whole_process() -> None:
-    # MMEngine collects garbage for each data set. The modules' 400,000 objects, which
-    # are none, make that half a second.
-    gc.collect()
-    gc.freeze()
     # The tests' tensors are small: more threads wait for each other, for seconds if
     # another program runs on the machine.
     torch.set_num_threads(1)
@@ -40,6 +37,8 @@ def _whole_process() -> None:
     torch.ones((), requires_grad=True).backward()
     # MMEngine's init_weights logs a paragraph for each parameter.
     MMLogger.get_current_instance().setLevel('WARNING')
+    # MMEngine formats a run's config four times, and for each checkpoint once more.
+    yapf_api.FormatCode = lambda text, **options: (text, False)
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +57,10 @@ _AT_START = instances()
 @pytest.fixture(autouse=True, scope='module')
 def _module_instances() -> Iterator[None]:
     restore(_AT_START)  # a thread of the last module may have ended after it
+    # MMEngine collects garbage for each data set. The imported modules' 400,000 objects,
+    # which are none, make that half a second.
+    gc.collect()
+    gc.freeze()
     with separate_run():
         yield
 
