@@ -57,7 +57,7 @@ _AT_START = instances()
 @pytest.fixture(autouse=True, scope='module')
 def _module_instances() -> Iterator[None]:
     restore(_AT_START)  # a thread of the last module may have ended after it
-    # MMEngine collects garbage for each data set. The imported modules' 400,000 objects,
+    # MMEngine collects garbage for each data set. The modules' 400,000 objects,
     # which are none, make that half a second.
     gc.collect()
     gc.freeze()

@@ -6,13 +6,14 @@ have no value here, or its defaults are large, does it need a line in ``OWN``.
 
 import inspect
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from test_models.helpers import calibrate
 from torch import Tensor, nn
 
 from mmsnn.models import FAMILIES
-from mmsnn.models.backbones import SpikingBackbone
+from mmsnn.models.backbones import SpikingBackbone, spikeformer
 from mmsnn.models.build import known_parts
 from mmsnn.models.decoders import BaseDecoder
 from mmsnn.models.layers import LayerFactory, SpikeDrivenAttention
@@ -82,9 +83,15 @@ def backbone_arguments(name: str, **options: Any) -> dict[str, Any]:
     return {key: given[key] for key in given if key in parameters} | options
 
 
-def make_backbone(case: Case, **options: Any) -> nn.Module:
+def build_backbone(case: Case, **options: Any) -> nn.Module:
     name, own = case
-    backbone = MODELS.get(name)(**backbone_arguments(name, **{**own, **options}))
+    # the blocks of a Transformer's stage are alike: one of each
+    with patch.object(spikeformer, 'NUM_BLOCKS', (1, 1, 1, 1)):
+        return MODELS.get(name)(**backbone_arguments(name, **{**own, **options}))
+
+
+def make_backbone(case: Case, **options: Any) -> nn.Module:
+    backbone = build_backbone(case, **options)
     backbone.init_weights()
     return backbone
 

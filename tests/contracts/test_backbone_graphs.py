@@ -10,24 +10,35 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from mmsnn.models import SpikeDecoder
+from mmsnn.models import ResNetSNN, SpikeDecoder
 from mmsnn.models.neurons import BaseNeuron
 from mmsnn.models.residual import GateMerge, LearnedGateMerge
 from mmsnn.registry import MODELS
 
-from .parts import CASES, IMAGES, STEPS, active_backbone, backbone_arguments, case_id
+from .parts import (
+    CASES,
+    IMAGES,
+    STEPS,
+    Case,
+    active_backbone,
+    build_backbone,
+    case_id,
+)
 
-# compilers take a second for each
+
+def marks(case: Case) -> Any:
+    """Compilers take a second: of the ResNets, those that have all kinds of parts."""
+    name, options = case
+    if options:
+        families = ('SG-BSG', 'SG-BSG*', 'PA-B', 'EMS')
+        few = options in [dict(family=family) for family in families]
+    else:
+        few = not issubclass(MODELS.get(name), ResNetSNN)
+    return () if few else pytest.mark.slow
+
+
 FEW = pytest.mark.parametrize(
-    'case',
-    [
-        pytest.param(
-            case,
-            marks=() if not case[1] or 'PA-B' in case[1].values() else pytest.mark.slow,
-            id=case_id(case),
-        )
-        for case in CASES
-    ],
+    'case', [pytest.param(case, marks=marks(case), id=case_id(case)) for case in CASES]
 )
 
 
@@ -97,9 +108,8 @@ def test_exported_and_traced(case) -> None:
 @pytest.mark.parametrize('case', CASES, ids=case_id)
 def test_fake_cuda(case) -> None:
     """Forward and backward on fake CUDA tensors: mixed devices raise anywhere."""
-    name, options = case
     with FakeTensorMode(), torch.device('cuda'):
-        net = MODELS.get(name)(**backbone_arguments(name, **options))
+        net = build_backbone(case)
         neck = SpikeDecoder(net.out_channels, STEPS)
         levels = neck(net.train()(torch.rand(IMAGES)))
         assert {level.device.type for level in levels} == {'cuda'}
@@ -111,6 +121,6 @@ def test_fake_cuda(case) -> None:
 
 def test_mixed_devices_raise() -> None:
     with FakeTensorMode(), torch.device('cuda'):
-        backbone = MODELS.get('SGResNet')(**backbone_arguments('SGResNet'))
+        backbone = build_backbone(('SGResNet', {}))
         with pytest.raises(RuntimeError, match='device'):
             backbone(torch.randn(IMAGES, device='cpu'))

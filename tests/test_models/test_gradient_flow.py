@@ -33,7 +33,9 @@ ANALOG = ('DANet-A', 'DANet-B', 'MS')
 tool = load_tool('gradient_tables')
 BASE, SHARP, LOW = tool.PAPER_SETTINGS
 SETTINGS = pytest.mark.parametrize(
-    'setting', tool.PAPER_SETTINGS, ids=lambda s: f'v_th {s[0]}, alpha {s[1]}'
+    'setting',
+    [BASE, *(pytest.param(setting, marks=SLOW) for setting in (SHARP, LOW))],
+    ids=lambda s: f'v_th {s[0]}, alpha {s[1]}',
 )
 STEPS = pytest.mark.parametrize(
     'steps', [1, pytest.param(4, marks=SLOW)], ids=lambda t: f'T={t}'
@@ -264,8 +266,8 @@ def page_tables() -> dict[str, dict[tuple[str, str], list[str]]]:
 @pytest.mark.parametrize(
     ('title', 'steps', 'detach', 'family', 'init'),
     [
-        ('T = 4', 4, True, 'Spiking', 'zero'),
-        ('T = 4', 4, True, 'DANet-A', 'Kaiming'),
+        pytest.param('T = 4', 4, True, 'Spiking', 'zero', marks=SLOW),
+        pytest.param('T = 4', 4, True, 'DANet-A', 'Kaiming', marks=SLOW),
         ('T = 1', 1, True, 'SEW-ADD', 'Kaiming'),
         ('the reset', 4, False, 'Spiking', 'zero'),
     ],
