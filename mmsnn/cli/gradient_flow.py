@@ -45,14 +45,14 @@ def measure(
     from mmsnn.analysis.gradients.gradient_flow import GradientFlow
     from mmsnn.analysis.gradients.gradient_stability import GradientStability
     from mmsnn.analysis.gradients.losses import loss_of, projection_of
-    from mmsnn.utils.dry_run import NOT_PASSED, explain_part
+    from mmsnn.utils.dry_run import CANNOT_PROCESS, explain_part
     from mmsnn.utils.errors import UserError
 
     model.train()
     losses = []
     with GradientFlow(model, weights) as flow, GradientStability(model) as stability:
         for batch in track(batches, 'Running forward and backward'):
-            with explain_part(NOT_PASSED, model):
+            with explain_part(CANNOT_PROCESS, model):
                 loss = (
                     loss_of(model, batch)
                     if by_loss

@@ -19,7 +19,7 @@ from mmsnn.analysis.recorders.spike_recorder import ImageSpikes, SpikeCapture
 from mmsnn.streaming import check_detector_streams, stream_detections
 from mmsnn.utils import check_bool, check_positive_int
 from mmsnn.utils.class_checks import class_names, datasets_of
-from mmsnn.utils.dry_run import NOT_PASSED, explain_part, predict
+from mmsnn.utils.dry_run import CANNOT_PROCESS, explain_part, predict
 from mmsnn.utils.errors import UserError
 
 from .picture_sources import Source
@@ -188,7 +188,7 @@ class Detector:
 
         results = stream_detections(self.model, chunks())
         while True:
-            with explain_part(NOT_PASSED, self.model):
+            with explain_part(CANNOT_PROCESS, self.model):
                 outputs = next(results, None)
             if outputs is None:
                 return

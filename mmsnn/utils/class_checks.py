@@ -157,8 +157,9 @@ def check_categories(where: str, names: Sequence[str], found: Annotations) -> No
     missing = [name for name in names if name not in available]
     if missing:
         raise UserError(
-            f'{where}: {len(missing)} of {len(names)} classes are no category of '
-            f'{found.path}: {shorten(missing)}; it has {shorten(available)}'
+            f'{where}: {len(missing)} of {len(names)} classes are missing from the '
+            f'categories of {found.path}: {shorten(missing)}; '
+            f'it has {shorten(available)}'
         )
     chosen = [name for name in available if name in set(names)]
     if chosen != list(names):

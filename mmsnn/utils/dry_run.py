@@ -67,7 +67,7 @@ def dry_run(runner: Runner, mode: str) -> None:
             _try_sample(split, loop, model, dataset)
 
 
-NOT_PASSED = 'the images do not pass the model'
+CANNOT_PROCESS = 'the model cannot process the images'
 
 
 def predict(model: Any, batch: Mapping[str, Any]) -> Any:
@@ -87,7 +87,7 @@ def predict(model: Any, batch: Mapping[str, Any]) -> Any:
         # a collector's hook
         raise
     except Exception as error:
-        raise _explained(NOT_PASSED, error, model) from error
+        raise _explained(CANNOT_PROCESS, error, model) from error
 
 
 def check_batch(model: Any, batch: Mapping[str, Any]) -> None:
@@ -183,7 +183,9 @@ def _try_sample(split: str, loop: BaseLoop, model: Any, dataset: Any) -> None:
     for module in model.modules():
         if isinstance(module, _NormBase):
             module.eval()
-    with explain_part(f'a sample of {split}_dataloader does not pass the model', model):
+    with explain_part(
+        f'the model cannot process a sample of {split}_dataloader', model
+    ):
         if split == 'train':
             data: Any = model.data_preprocessor(batch, True)
             model.parse_losses(model._run_forward(data, mode='loss'))

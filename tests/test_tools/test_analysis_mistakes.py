@@ -36,7 +36,7 @@ module derived from ... SpikingBackbone)
 coding_dynamics {direct} --compare --random | compare needs an encoder that weights its spikes
 coding_dynamics {gated} --levels 0 --random | levels must be 1 to 255, but got 0
 coding_dynamics {gated} --channels 0 | --channels must be at least 1, but got 0
-coding_dynamics {rate} --random | the images do not pass the model (backbone.stem, \
+coding_dynamics {rate} --random | the model cannot process the images (backbone.stem, \
 RateStem) ... intensities in [0, 1]
 energy {att} --costs TPU | one of SG, GAC
 energy {att} --mac-pj 1 | must be given together

@@ -198,4 +198,4 @@ def test_analyses(fail_tool: Fail, tool: str, images: list[str]) -> None:
         *(tool, SPIKING, *images),
         *('--cfg-options', *SMALL, *TINY, 'model.neck.1.in_channels=[16,32,65]'),
     )
-    assert 'the images do not pass the model (neck.1.lateral_convs.2.conv' in line
+    assert 'the model cannot process the images (neck.1.lateral_convs.2.conv' in line

@@ -25,7 +25,7 @@ cfg: classes = [] | train_dataloader.dataset.metainfo.classes must be a list of 
 cfg: classes = ['cat', 'cat', 'dog'] | metainfo.classes must be a list of distinct names
 cfg: classes = ['cat', 1, 'dog'] | metainfo.classes must be a list of distinct names
 cfg: classes = dict(cat=1) | metainfo.classes must be a list of distinct names
-cfg: model.bbox_head.num_classes = 80; del train['metainfo'], val['metainfo'] | 77 of 80 classes are no category of train.json: ['person'
+cfg: model.bbox_head.num_classes = 80; del train['metainfo'], val['metainfo'] | 77 of 80 classes are missing from the categories of train.json: ['person'
 train: categories[1]['name'] = 'cat' & cfg: classes = ['cat', 'cow'] | twice
 cfg: model.bbox_head.num_classes = 2 | model.bbox_head.num_classes: 2, but train_dataloader.dataset has 3 classes: ('cat', 'dog', 'cow')
 cfg: model.bbox_head.num_classes = 4 | model.bbox_head.num_classes: 4, but train
