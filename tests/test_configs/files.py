@@ -26,10 +26,7 @@ def _read_once(*args: Any, **options: Any) -> Any:
 def shared(path: Path) -> Config:
     """Return a config that no test may change."""
     with patch.object(Config, '_file2dict', _read_once):
-        cfg = Config.fromfile(path)
-    # A Runner prints its config thrice; to format it takes a tenth of a second, and
-    # fromfile drops the option not to.
-    return Config(cfg.to_dict(), filename=str(path), format_python_code=False)
+        return Config.fromfile(path)
 
 
 def load(path: Path) -> Config:

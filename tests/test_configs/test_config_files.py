@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from mmsnn.analysis import OperationCounter
 from mmsnn.models.event_preprocessor import EventDetDataPreprocessor
 from mmsnn.models.layers import SpikeDrivenAttention, largest_spike
 from mmsnn.models.residual.merges import AndMerge
@@ -180,6 +181,26 @@ def images_of_classes(model: nn.Module) -> dict:
         inputs = torch.randint(0, 256, (4, channels, 64, 64))
     samples = [DataSample().set_gt_label(label) for label in range(len(inputs))]
     return dict(inputs=inputs, data_samples=samples)
+
+
+@pytest.mark.parametrize(
+    'path', sorted(CONFIGS.glob('whole_spiking_retinanet/*.py')), ids=name_of
+)
+@torch.no_grad()
+def test_only_the_stem_of_a_whole_detector_multiplies(path: Path) -> None:
+    model = build(shared(path))
+    model.init_weights()
+    wake_up(model)
+    # in training mode, norms use the statistics of these images, so that neurons fire
+    data = model.data_preprocessor(images_of_boxes(model), training=True)
+    with OperationCounter(model.train()) as counter:
+        model(data['inputs'], mode='tensor')
+    layers = [x for x in counter.result().layers if x.kind == 'convolution']
+    # counts of events are accumulated
+    events = isinstance(model.data_preprocessor, EventDetDataPreprocessor)
+    expected = [] if events else ['backbone.stem.encode.conv']
+    assert [x.name for x in layers if x.values == 'analog'] == expected
+    assert {x.part for x in layers} == {'encoder', 'backbone', 'neck', 'bbox_head'}
 
 
 # Folders of many configs that differ in settings alone: the tests of their papers'

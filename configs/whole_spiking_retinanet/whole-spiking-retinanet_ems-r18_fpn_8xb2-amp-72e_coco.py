@@ -1,0 +1,27 @@
+# Binary spikes: LIF neurons over T = 4 time steps, and EMS-ResNet18.
+_base_ = './whole-spiking-retinanet_pa-a-s-r18-ilif_fpn_8xb2-amp-72e_coco.py'
+
+num_steps = 4
+# EMS-ResNet's own; here its gradient passes through the reset
+neuron = dict(
+    _delete_=True,
+    type='LIF',
+    tau=4 / 3,
+    decay_input=False,
+    v_threshold=0.5,
+    surrogate=dict(type='Rectangular'),
+)
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmsnn.EMSResNet',
+        depth=18,
+        num_steps=num_steps,
+        out_indices=(1, 2, 3),
+        stem=_base_.model.backbone.stem,
+        norm_cfg=_base_.model.backbone.norm_cfg,
+    ),
+    neck=dict(num_steps=num_steps, neuron=neuron),
+    bbox_head=dict(num_steps=num_steps, neuron=neuron),
+)
