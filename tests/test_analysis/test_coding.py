@@ -13,6 +13,7 @@ from mmsnn.analysis.coding.sequences import smallest_periods
 from mmsnn.models import MSResNet, SGResNet
 from mmsnn.models.layers import LayerFactory
 from mmsnn.models.stems import build_stem
+from mmsnn.streaming import step
 
 from .test_sequences import bernoulli_bits
 
@@ -279,3 +280,15 @@ def test_encoders_of_a_model_have_their_names():
         ('teacher.stem (direct)', 'DirectStem', 4),
         ('student.stem', 'DirectStem', 2),
     ]
+
+
+@torch.no_grad()
+def test_calls_of_a_stream_have_all_time_steps():
+    backbone = SGResNet(10, num_steps=4, base_channels=8).eval()
+    image = torch.randn(1, 3, 32, 32)
+    with CodingDynamics(backbone) as collector:
+        step(backbone, image, num_steps=4)
+        with pytest.raises(ValueError, match='num_steps=4, but has 3'):
+            step(backbone, image, num_steps=3)
+    (encoder,) = collector.result().encoders
+    assert encoder.num_steps == 4

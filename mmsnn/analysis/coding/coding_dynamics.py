@@ -16,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from mmsnn.analysis.collector import Collector
 from mmsnn.analysis.model_parts import in_spikes, steps_and_images
 from mmsnn.models.backbones.base import SpikingBackbone
-from mmsnn.models.neurons import BaseNeuron
+from mmsnn.models.neurons import BaseNeuron, current_steps
 from mmsnn.models.stems import BaseStem
 from mmsnn.utils import check_bool, describe
 
@@ -201,7 +201,13 @@ class CodingDynamics(Collector):
             # neurons may return [T, N, ...], but pooling needs [T * N, ...]
             folded = output.detach().flatten(0, -4)
             folded = record.shrink(folded) if record.shrink else folded
-            x = steps_and_images(folded, record.num_steps)
+            steps = current_steps(record.num_steps)
+            if steps != record.num_steps:
+                raise ValueError(
+                    'CodingDynamics compares all time steps of a call: a call of this '
+                    f'stream must have num_steps={record.num_steps}, but has {steps}'
+                )
+            x = steps_and_images(folded, steps)
             if record.name not in self.examples:
                 self.examples[record.name] = x[:, 0].float().cpu()
             record.add(x)
