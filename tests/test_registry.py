@@ -169,9 +169,8 @@ print('built', type(model).__name__, model.stem.neuron.tau)
 """
 
 
-@pytest.mark.parametrize(
-    'scope', ['mmdet', pytest.param('mmpretrain', marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # by default, tests of the wheel do this
+@pytest.mark.parametrize('scope', ['mmdet', 'mmpretrain'])
 def test_custom_imports_is_all_a_config_needs(scope, tmp_path):
     path = tmp_path / 'config.py'
     path.write_text(CONFIG.format(scope=scope))

@@ -126,7 +126,18 @@ def test_memory_efficient_is_the_same(case) -> None:
     check_same(plain, lean, images())
 
 
-@EVERY
+@pytest.mark.parametrize(
+    'case',
+    [
+        # compilers take half a second; other presets differ in sizes
+        pytest.param(
+            case,
+            marks=() if case[1] or case[0] in ('imagenet', 'gac') else pytest.mark.slow,
+            id=case_id(case),
+        )
+        for case in STEM_CASES
+    ],
+)
 def test_compiled_training(case) -> None:
     torch._dynamo.reset()
     stem = make_stem(case).double()
