@@ -13,7 +13,7 @@ from test_models.helpers import calibrate
 from torch import Tensor, nn
 
 from mmsnn.models import FAMILIES
-from mmsnn.models.backbones import SpikingBackbone, spikeformer
+from mmsnn.models.backbones import SpikingBackbone, densenet, spikeformer
 from mmsnn.models.build import known_parts
 from mmsnn.models.decoders import BaseDecoder
 from mmsnn.models.layers import LayerFactory, SpikeDrivenAttention
@@ -85,8 +85,11 @@ def backbone_arguments(name: str, **options: Any) -> dict[str, Any]:
 
 def build_backbone(case: Case, **options: Any) -> nn.Module:
     name, own = case
-    # the blocks of a Transformer's stage are alike: one of each
-    with patch.object(spikeformer, 'NUM_BLOCKS', (1, 1, 1, 1)):
+    # the blocks of a Transformer's stage are alike, and so are dense layers
+    with (
+        patch.object(spikeformer, 'NUM_BLOCKS', (1, 1, 1, 1)),
+        patch.dict(densenet.DENSENETS, {121: (32, (2, 2, 2, 2))}),
+    ):
         return MODELS.get(name)(**backbone_arguments(name, **{**own, **options}))
 
 

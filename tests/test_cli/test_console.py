@@ -96,6 +96,7 @@ def test_many_metrics_are_one_below_the_other() -> None:
     ]
 
 
+@pytest.mark.slow  # by default, test_errors.py looks at what a training prints
 def test_imports_of_the_frameworks_print_nothing() -> None:
     code = (
         'from mmsnn.cli.common.quiet_imports import quiet_imports; quiet_imports()\n'

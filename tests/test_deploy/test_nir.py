@@ -28,6 +28,8 @@ from mmsnn.deploy.export.nir_simulation import compare_nir, simulate_nir  # noqa
 
 GATED = {'SEW-AND', 'SEW-IAND', 'SG-BSG', 'SG-BSG*'}
 POOLED = {'EMS', 'EMS-Block1'}
+FEW = {'Spiking', 'SEW-ADD', 'PA-A', 'DANet-C', 'EMS', 'SG-BSG', 'SG-BSG*'}
+"""One of each way to be wired, and of each reason not to be exported."""
 LIF = dict(type='LIF', tau=3.0, v_reset=-0.25, v_threshold=0.5)
 
 
@@ -69,8 +71,14 @@ def digits():
 @pytest.mark.parametrize(
     ('family', 'stem'),
     [
-        *((family, 'cifar') for family in FAMILIES),
-        *((family, 'imagenet') for family in ('tdBN', 'SEW-ADD', 'PA-A', 'DANet-D')),
+        pytest.param(family, stem, marks=() if family in FEW else pytest.mark.slow)
+        for family, stem in (
+            *((family, 'cifar') for family in FAMILIES),
+            *(
+                (family, 'imagenet')
+                for family in ('tdBN', 'SEW-ADD', 'PA-A', 'DANet-D')
+            ),
+        )
     ],
 )
 def test_families(family, stem) -> None:

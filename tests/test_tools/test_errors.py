@@ -69,6 +69,7 @@ def test_a_training_that_fails(
 def test_stderr_is_that_line_alone(tmp_path: Path) -> None:
     result = run_tool('train.py', SPIKING, cwd=tmp_path)
     assert result.returncode == 2
+    assert result.stdout == ''
     assert result.stderr == (
         "error: train_dataloader.dataset.data_root: 'data/coco/' does not exist "
         f'(looked in {tmp_path})\n'

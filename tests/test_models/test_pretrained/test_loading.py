@@ -31,9 +31,15 @@ STATE_SIZE = {18: 120, 34: 216, 50: 318}  # 20 / 36 / 53 convolutions and norms
 @pytest.mark.parametrize(
     ('family', 'depth'),
     [
-        *((family, 18) for family in LOADABLE),
+        ('tdBN', 18),
+        ('PA-A', 18),
         ('SG-BSG*', 50),
         pytest.param('tdBN', 50, marks=pytest.mark.slow),
+        *(
+            pytest.param(family, 18, marks=pytest.mark.slow)
+            for family in LOADABLE
+            if family not in ('tdBN', 'PA-A')
+        ),
     ],
 )
 def test_torchvision(family, depth, tmp_path):
