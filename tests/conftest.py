@@ -35,8 +35,6 @@ def _whole_process() -> None:
     # Autograd's first backward pass starts a thread for each device it sees, fake ones
     # too; processes that are forked afterwards could not run backward passes.
     torch.ones((), requires_grad=True).backward()
-    # MMEngine's init_weights logs a paragraph for each parameter.
-    MMLogger.get_current_instance().setLevel('WARNING')
     # MMEngine formats a run's config four times, and for each checkpoint once more.
     yapf_api.FormatCode = lambda text, **options: (text, False)
 
@@ -51,6 +49,8 @@ def seed() -> int:
     return value
 
 
+# MMEngine's init_weights logs a paragraph for each parameter.
+MMLogger.get_current_instance().setLevel('WARNING')
 _AT_START = instances()
 
 

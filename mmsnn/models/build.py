@@ -49,13 +49,18 @@ def build_part(
             f'{what} config must not set {", ".join(fixed)}: the network does'
         )
     kind = cfg['type']
-    if isinstance(kind, str):
-        with MODELS.switch_scope_and_registry('mmsnn') as registry:
-            known = known_parts(base)
-            found = registry.get(kind) if '.' in kind or kind in known else None
-        if found is None:
-            raise ValueError(
-                f'{what} type must be one of {", ".join(known)}, or a registered type '
-                f'with its scope, but got {kind!r}'
-            )
+    if isinstance(kind, str) and _find(kind, base) is None:
+        raise ValueError(
+            f'{what} type must be one of {", ".join(known_parts(base))}, or a '
+            f'registered type with its scope, but got {kind!r}'
+        )
     return MODELS.build(dict(cfg, **given, _scope_='mmsnn'))
+
+
+def _find(kind: str, base: type[nn.Module]) -> Any:
+    """Return what is registered as a base's subclass, or in the scope it is given."""
+    if '.' in kind:
+        with MODELS.switch_scope_and_registry('mmsnn') as registry:
+            return registry.get(kind)
+    found = MODELS.module_dict.get(kind)
+    return found if inspect.isclass(found) and issubclass(found, base) else None
