@@ -53,7 +53,11 @@ def test_freed_memory_is_kept() -> None:
     ('name', 'value'),
     [
         ('MALLOC_TRIM_THRESHOLD_', '131072'),
-        ('GLIBC_TUNABLES', 'glibc.malloc.trim_threshold=131072'),
+        pytest.param(
+            'GLIBC_TUNABLES',
+            'glibc.malloc.trim_threshold=131072',
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_settings_of_the_user_win(name: str, value: str) -> None:

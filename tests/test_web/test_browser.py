@@ -148,6 +148,7 @@ def test_picture_from_upload_to_screenshot(page: Any) -> None:
     assert download.value.suggested_filename == 'result.json'
 
 
+@pytest.mark.slow
 def test_event_recording(page: Any, tmp_path: Path) -> None:
     page.locator('#model').select_option('2')
     expect(page.locator('#ask')).to_have_text('Drop an event recording here')
@@ -175,6 +176,7 @@ def test_event_recording(page: Any, tmp_path: Path) -> None:
         assert not page.locator('#result section').count()
 
 
+@pytest.mark.slow
 def test_broken_file_and_other_model(page: Any, tmp_path: Path) -> None:
     broken = tmp_path / 'broken.png'
     broken.write_bytes(b'not a picture')

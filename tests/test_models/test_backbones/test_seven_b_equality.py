@@ -90,6 +90,7 @@ class Reference(nn.Module):
         return levels
 
 
+FEW = ('SEW-ADD', 'SEW-AND', 'SG-BSG', 'PA-A', 'EMS')
 RENAMED = {
     'stem.conv': 'stem.encode.conv',
     'stem.norm': 'stem.encode.norm',
@@ -145,7 +146,12 @@ def test_equals_a_network_by_hand(family, wide, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'family', [name for name, row in FAMILIES.items() if row.starts_as_identity]
+    'family',
+    [
+        pytest.param(name, marks=() if name in FEW else pytest.mark.slow)
+        for name, row in FAMILIES.items()
+        if row.starts_as_identity
+    ],
 )
 def test_zero_initialised_only_the_pools_are_left(family):
     # SEW paper, A.3
