@@ -1,5 +1,6 @@
 """From event files to a trained classifier: data set, loader, MMPretrain, Runner."""
 
+import multiprocessing
 import re
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,6 @@ def test_damaged_file_is_named_through_a_worker(tmp_path: Path) -> None:
     loader.sampler.shuffle = False
     with pytest.raises(UserError, match='cifar10_airplane_0.aedat.*cut off'):
         first_batch(loader)
+    # when its loader is collected as garbage, which waits for it, its queue is closed
+    for worker in multiprocessing.active_children():
+        worker.terminate()
