@@ -27,13 +27,14 @@ from .parts import (
 
 
 def marks(case: Case) -> Any:
-    """Compilers take a second: of the ResNets, those that have all kinds of parts."""
+    """Compilers take a second: one of each kind, and ResNets with all their parts."""
     name, options = case
     if options:
         families = ('SG-BSG', 'SG-BSG*', 'PA-B', 'EMS')
         few = options in [dict(family=family) for family in families]
     else:
-        few = not issubclass(MODELS.get(name), ResNetSNN)
+        alike = name in ('MetaSpikeFormer', 'PooledResNet')
+        few = not alike and not issubclass(MODELS.get(name), ResNetSNN)
     return () if few else pytest.mark.slow
 
 

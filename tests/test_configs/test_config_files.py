@@ -209,7 +209,8 @@ RECIPES = {'cifar10', 'cifar100', 'imagenet', 'cifar10_dvs', 'dvs128_gesture'}
 RECIPES |= {'spiking_mask_rcnn'}
 # Detectors of full width, of which three are enough.
 WIDE = re.compile(
-    '(?!whole-.*-ilif|.*_sg-r18-asd_.*_(coco|gen1)$).*_(coco|gen1|1mpx|pedro)'
+    '(?!whole-.*-ilif|spiking-retinanet_sg-r18-asd_.*_(coco|gen1)$)'
+    '.*_(coco|gen1|1mpx|pedro)'
 )
 
 

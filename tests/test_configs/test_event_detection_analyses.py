@@ -40,7 +40,14 @@ SPIKING = {'firing-rate', 'spikes', 'gradient-flow', 'coding-dynamics'}
 ALL = [f'{command} {path}' for path in PATHS for command in COMMANDS]
 
 
-@pytest.mark.parametrize('name', PATHS)
+@pytest.mark.parametrize(
+    'name',
+    [
+        # frames of 1280 x 720 pixels
+        pytest.param(name, marks=pytest.mark.slow if '1mpx' in name else ())
+        for name in PATHS
+    ],
+)
 def test_noise_fits_the_preprocessor(name: str) -> None:
     cfg = Config.fromfile(CONFIGS / name)
     (batch,) = make_batches(cfg, InputSource('random'), 2, batch_size=2)

@@ -56,6 +56,7 @@ def test_detector_on_a_folder(call_tool: Call, folder: Path) -> None:
     assert len(pictures) == 6
 
 
+@pytest.mark.slow
 def test_event_frames(call_tool: Call, folder: Path) -> None:
     """Without --layer, the first and the last layer of neurons."""
     options = ['--random', '--traces', 2]

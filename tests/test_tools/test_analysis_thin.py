@@ -79,7 +79,11 @@ def test_flops_of_a_detector(detector: Path, call_tool: Call) -> None:
     [
         ('cifar10/sg-r10-asd_1xb32-amp-200e_cifar10.py', '3x32x32'),
         ('fashion_mnist/sg-r10-asd_1xb64-8e_fashion-mnist.py', '1x28x28'),
-        ('dvs128_gesture/plain-7b_1xb16-amp-192e_dvs128-gesture.py', '16x2x128x128'),
+        pytest.param(
+            'dvs128_gesture/plain-7b_1xb16-amp-192e_dvs128-gesture.py',
+            '16x2x128x128',
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_flops_need_no_data(

@@ -160,6 +160,7 @@ def test_memory(save: Callable) -> None:
     assert held['mmsnn, SG ResNet18'] < held['SpikingJelly, sew_resnet18']
 
 
+@pytest.mark.slow
 def test_growth(save: Callable) -> None:
     """What is held grows in proportion to steps and pixels, but for the stem."""
     by_steps, by_pixels = save('growth', '--size', 96, '--steps', 2)['growth']
@@ -169,6 +170,7 @@ def test_growth(save: Callable) -> None:
     assert 1.5 < by_steps['held_mib'][1] / by_steps['held_mib'][0] < 2
 
 
+@pytest.mark.slow
 def test_detector(save: Callable) -> None:
     """Both detectors' parts are there, and their forward passes add up."""
     result = save('detector', '--size', 64, '--images', 1)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ PROPOSALS = [
     for part in ('train_cfg.rpn_proposal', 'test_cfg.rpn')
     for key in ('nms_pre', 'max_per_img')
 ]
-QUICK = '^whole-spiking-retinanet_pa-a-s'
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -121,16 +119,8 @@ def test_train_and_test_as_a_user_runs_them(coco_dir: Path) -> None:
     assert columns_of(work_dir)['mAP'] >= 0
 
 
-@pytest.mark.parametrize(
-    'path',
-    [
-        pytest.param(
-            path, marks=() if re.search(QUICK, path.stem) else pytest.mark.slow
-        )
-        for path in ALL
-    ],
-    ids=[path.stem for path in ALL],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('path', ALL, ids=lambda path: path.stem)
 def test_all_train_and_evaluate(
     path: Path, in_coco: Path, tmp_path: Path, call_tool: Call
 ) -> None:
