@@ -35,7 +35,7 @@ def _whole_process() -> None:
     # Autograd's first backward pass starts a thread for each device it sees, fake ones
     # too; processes that are forked afterwards could not run backward passes.
     torch.ones((), requires_grad=True).backward()
-    # MMEngine formats a run's config four times, and for each checkpoint once more.
+    # MMEngine formats the config four times per run, and again for every checkpoint.
     yapf_api.FormatCode = lambda text, **options: (text, False)
 
 

@@ -1,16 +1,11 @@
 # Binary spikes: LIF neurons over T = 4 time steps, and EMS-ResNet18.
-_base_ = './whole-spiking-retinanet_pa-a-s-r18-ilif_fpn_8xb2-amp-72e_coco.py'
+_base_ = [
+    './whole-spiking-retinanet_pa-a-s-r18-ilif_fpn_8xb2-amp-72e_coco.py',
+    '../_base_/models/ems_neuron.py',
+]
 
 num_steps = 4
-# EMS-ResNet's own; here its gradient passes through the reset
-neuron = dict(
-    _delete_=True,
-    type='LIF',
-    tau=4 / 3,
-    decay_input=False,
-    v_threshold=0.5,
-    surrogate=dict(type='Rectangular'),
-)
+neuron = dict(_delete_=True, **_base_.ems_neuron)
 
 model = dict(
     backbone=dict(

@@ -72,13 +72,11 @@ def digits():
     ('family', 'stem'),
     [
         pytest.param(family, stem, marks=() if family in FEW else pytest.mark.slow)
-        for family, stem in (
-            *((family, 'cifar') for family in FAMILIES),
-            *(
-                (family, 'imagenet')
-                for family in ('tdBN', 'SEW-ADD', 'PA-A', 'DANet-D')
-            ),
+        for stem, families in (
+            ('cifar', FAMILIES),
+            ('imagenet', ('tdBN', 'SEW-ADD', 'PA-A', 'DANet-D')),
         )
+        for family in families
     ],
 )
 def test_families(family, stem) -> None:
